@@ -23,10 +23,11 @@ from viewer.sources import CameraInfo, FrameSource
 
 FILM_SLOTS = Slots(1, wait_s=60)
 """One film at a time: encoding takes all cores."""
-MAX_HEIGHT, MAX_WIDTH, GIF_WIDTH = 480, 1920, 720
+MAX_HEIGHT, MAX_WIDTH = 480, 1920
+GIF_HEIGHT, GIF_WIDTH = 200, 720
 MAX_FRAMES = 20_000
 GIF_RATE, GIF_SECONDS = 10.0, 60.0
-GIF_COLOURS = 128
+GIF_COLOURS = 64
 _MAX_BYTES = 1 << 30
 _DARK, _GAP = (24, 26, 30), 4
 _SETTINGS = EncodeSettings(codec="h264", crf=23, g=30, preset="veryfast")
@@ -51,15 +52,15 @@ class Layout:
     height: int
 
     @classmethod
-    def of(cls, cameras: tuple[CameraInfo, ...], max_width: int) -> Layout:
-        """Return the largest row that is at most `max_width` wide. Raises Gone if no camera can be shown."""
+    def of(cls, cameras: tuple[CameraInfo, ...], max_width: int, max_height: int) -> Layout:
+        """Return the largest row that is at most `max_width` by `max_height`. Raises Gone if no camera can be shown."""
         visible = [camera for camera in cameras if camera.width > 0 and camera.height > 0]
         if not visible:
             raise Gone("no camera of this episode can be shown")
         gaps = _GAP * (len(visible) - 1)
         across = sum(camera.width / camera.height for camera in visible)
         tallest = max(camera.height for camera in visible)
-        height = max(16, _even(min(MAX_HEIGHT, tallest, (max_width - gaps) / across)))
+        height = max(16, _even(min(max_height, tallest, (max_width - gaps) / across)))
         cells, left = [], 0
         for camera in visible:
             width = max(2, round(height * camera.width / camera.height))
@@ -86,7 +87,7 @@ def make_mp4(source: FrameSource, span: Span, path: Path) -> None:
     """Write the film of frames [first, end) as an MP4 (H.264) at the episode's rate. Raises BadRequest, Gone."""
     if span[1] - span[0] > MAX_FRAMES:
         raise BadRequest(f"this episode has {span[1] - span[0]:,} frames; a film has at most {MAX_FRAMES:,}: trim it")
-    layout = Layout.of(source.cameras, MAX_WIDTH)
+    layout = Layout.of(source.cameras, MAX_WIDTH, MAX_HEIGHT)
     pictures = (np.asarray(picture) for picture in film_pictures(source, layout, range(*span)))
     try:
         encode_frames(pictures, path, fps=Fraction(source.fps).limit_denominator(1001), settings=_SETTINGS)
@@ -100,7 +101,7 @@ def make_gif(source: FrameSource, span: Span, path: Path) -> None:
     if seconds > GIF_SECONDS:
         raise BadRequest(f"this episode is {seconds:.0f} s long; a GIF has at most {GIF_SECONDS:.0f} s: take the MP4")
     step = max(1, round(source.fps / GIF_RATE))
-    layout = Layout.of(source.cameras, GIF_WIDTH)
+    layout = Layout.of(source.cameras, GIF_WIDTH, GIF_HEIGHT)
     pictures = film_pictures(source, layout, range(*span, step))
     colours = (picture.quantize(GIF_COLOURS) for picture in pictures)
     duration = max(20, round(1000 * step / source.fps / 10) * 10)  # a GIF counts in hundredths of a second

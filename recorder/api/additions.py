@@ -24,11 +24,15 @@ _MAX_SIZE = 1 << 50
 
 
 class LandedOut(Schema):
-    """A folder that is among the datasets now. `problem`: why it cannot be opened; empty for a dataset."""
+    """A folder that is among the datasets now. `problem`: why it cannot be opened; empty for a dataset.
+
+    `note`: why it has another name than before.
+    """
 
     name: str
     before: str
     problem: str
+    note: str
 
 
 class AdditionOut(Schema):

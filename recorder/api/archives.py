@@ -57,7 +57,7 @@ def get_archive(
     """Return the dataset as a zip file, or only `episodes` (`0,3,5-9`), or those of a filter (the page's query).
 
     Files are stored as they are. Byte ranges are supported; `X-Version` names the state, and `?v=` asks for it again:
-    412 if it is gone. `If-Match` and `If-Range` work as usual with the `ETag`.
+    412 if it is gone. `If-Match` and `If-Range` take the `ETag`.
     """
     dataset = lookups.dataset_of(slug)
     chosen = chosen_episodes(dataset, numbers=episodes or "", filters=Filter.read(request.GET))

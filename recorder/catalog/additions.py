@@ -22,7 +22,7 @@ from recorder.models.unopened import UnopenedKind
 from robotdata.dataset.transfer.addition import INCOMING, Addition, Incoming, Landed, Tree
 from robotdata.dataset.transfer.errors import TransferError
 from robotdata.dataset.transfer.find import FoundDataset, find_datasets
-from robotdata.dataset.transfer.land import land
+from robotdata.dataset.transfer.land import land, safe_name
 
 log = logging.getLogger(__name__)
 
@@ -175,13 +175,15 @@ def _run(addition: Addition, actor: Actor, running: threading.Event) -> None:
 
 def _place(tree: Tree, actor: Actor) -> Landed:
     path = land(tree.path, datasets_root(), tree.name, _is_taken)
-    return _opened(path, tree.before, actor)
+    return _opened(path, tree.before, actor, name=tree.name)
 
 
-def _opened(path: Path, before: str, actor: Actor) -> Landed:
+def _opened(path: Path, before: str, actor: Actor, *, name: str) -> Landed:
     result = open_or_note(path, actor=actor)
     problem = "" if result.dataset is not None else f"{result.why} {result.cure}".strip()
-    return Landed(path.name, before, problem)
+    requested = safe_name(name)
+    note = "" if path.name in {name, requested} else f"The name {requested} is taken, so it is called {path.name}."
+    return Landed(path.name, before, problem, note)
 
 
 def _is_taken(name: str) -> bool:
@@ -194,14 +196,14 @@ def _is_taken(name: str) -> bool:
 def _open_here(source: Path, actor: Actor) -> Landed:
     """Open a folder of the home: where it is, or moved up if it is deeper."""
     if source.parent == datasets_root().resolve():
-        return _opened(datasets_root() / source.name, str(source), actor)
+        return _opened(datasets_root() / source.name, str(source), actor, name=source.name)
     return _move_up(source, actor)
 
 
 def _move_up(source: Path, actor: Actor) -> Landed:
     with _refused():
         path = land(source, datasets_root(), source.name, _is_taken)
-    return _opened(path, str(source), actor)
+    return _opened(path, str(source), actor, name=source.name)
 
 
 def _is_here(path: Path) -> bool:

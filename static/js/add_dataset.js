@@ -32,7 +32,7 @@ function draw(addition) {
 
 function finish(addition) {
   current = addition;
-  const lines = addition.landed.map(({ name, problem }) =>
+  const lines = addition.landed.map(({ name, problem, note }) =>
     make(
       "li",
       { class: "line" },
@@ -40,7 +40,7 @@ function finish(addition) {
         "div",
         { class: "grow stack-tight" },
         problem ? make("strong", {}, name) : make("a", { href: `/datasets/${encodeURIComponent(name)}/`, class: "strong" }, name),
-        make("span", { class: "small dim" }, problem ? `Cannot be opened. ${problem}` : "Added"),
+        make("span", { class: "small dim" }, problem ? `Cannot be opened. ${problem}` : note || "Added"),
       ),
     ),
   );
@@ -110,7 +110,7 @@ async function look(form) {
     ...found.map(({ path: where, name, problem, here }) =>
       make(
         "label",
-        { class: "line" },
+        { class: "pick" },
         make("input", { type: "checkbox", value: where, checked: !problem }),
         make(
           "span",

@@ -43,7 +43,8 @@ def sample(tmp_path: Path, _recorded: Path, staged: Sequence[NewEpisode]) -> Pat
 def here(tmp_path: Path, settings: Any, bells: Any, db: None) -> Path:
     """A home without datasets, beside the folder `outside`."""
     for name in ("spool", "datasets", "staging", "state"):
-        (tmp_path / "home" / name).mkdir(parents=True)
+        if name != "datasets":  # the first dataset makes it
+            (tmp_path / "home" / name).mkdir(parents=True)
         setattr(settings, f"{name.upper()}_DIR", tmp_path / "home" / name)
     return tmp_path / "home/datasets"
 
@@ -89,8 +90,10 @@ def test_an_uploaded_zip_becomes_a_dataset(inside: str, here: Path, sample: Path
 def test_a_name_that_is_taken_gets_a_number(here: Path, sample: Path, tmp_path: Path) -> None:
     path = zip_of(sample, into=tmp_path / "cubes.zip")
     (here / ".revisions/cubes-2/0").mkdir(parents=True)  # a dataset that was deleted left it: it is not the new one's
-    names = [uploaded(path).landed[0].name for _ in range(3)]
+    landed = [uploaded(path).landed[0] for _ in range(3)]
+    names = [each.name for each in landed]
     assert names == ["cubes", "cubes-3", "cubes-4"]
+    assert [bool(each.note) for each in landed] == [False, True, True]
     assert set(Dataset.objects.values_list("slug", flat=True)) == set(names)
 
 
@@ -237,7 +240,7 @@ def test_a_link_that_leads_out_is_not_followed(place: str, here: Path, sample: P
     "path", ["relative", "/nowhere/at/all", "{home}/state", "{home}", "{home}/datasets/.work", "/"]
 )
 def test_paths_that_are_not_to_be_read_are_refused(path: str, here: Path) -> None:
-    (here / ".work").mkdir()
+    (here / ".work").mkdir(parents=True)
     with pytest.raises(Refused) as refused:
         additions.add_paths(paths=[path.format(home=here.parent)], actor=OLGA)
     assert refused.value.status == 422
@@ -266,7 +269,7 @@ def test_an_inner_folder_is_opened_from_its_row(here: Path, sample: Path, monkey
         answer = client.post(
             f"/api/unopened/{row.pk}/open-inner", {"name": name}, "application/json", headers={"X-CSRFToken": "x"}
         )
-        assert answer.json() == {"name": name, "before": str(here / "ann" / name), "problem": ""}
+        assert answer.json() == {"name": name, "before": str(here / "ann" / name), "problem": "", "note": ""}
     assert not (here / "ann").exists()
     assert not Unopened.objects.exists()
     assert set(Dataset.objects.values_list("slug", flat=True)) == {"cubes", "more"}
@@ -286,7 +289,10 @@ def test_the_command_adds_a_folder_and_a_zip(
 ) -> None:
     call_command("add", str(sample.parent))
     call_command("add", str(zip_of(sample, into=tmp_path / "zipped.zip")))
-    assert capsys.readouterr().out.splitlines() == ["cubes was added", "cubes-2 was added"]
+    assert capsys.readouterr().out.splitlines() == [
+        "cubes was added",
+        "cubes-2 was added. The name cubes is taken, so it is called cubes-2.",
+    ]
     with pytest.raises(CommandError, match="cannot be read"):
         call_command("add", str(tmp_path / "nowhere"))
 
@@ -302,6 +308,6 @@ def test_the_api_adds_a_zip_in_the_background(here: Path, sample: Path, tmp_path
     assert (sent["done"], sent["state"]) == (len(data), "uploading")
     assert client.post(f"{address}/finish", {}, "application/json").status_code == 202
     until(lambda: client.get(address).json()["state"] == "done")
-    assert client.get(address).json()["landed"] == [{"name": "cubes", "before": "cubes", "problem": ""}]
+    assert client.get(address).json()["landed"] == [{"name": "cubes", "before": "cubes", "problem": "", "note": ""}]
     assert client.put(f"{address}/bytes?offset=0", bytes(5 << 20), "application/octet-stream").status_code == 413
     assert client.get("/api/additions/00000000-0000-0000-0000-000000000000").status_code == 404

@@ -42,7 +42,7 @@ def test_cameras_of_any_shape_stand_in_one_row() -> None:
     cameras = tuple(
         CameraInfo(key, key, *size) for key, size in {"a": (640, 480), "b": (1920, 1080), "c": (99, 301)}.items()
     )
-    layout = Layout.of(cameras, 1000)
+    layout = Layout.of(cameras, 1000, 400)
     assert layout.width <= 1000
     assert layout.width % 2 == layout.height % 2 == 0
     ends = [cell.left + cell.width for cell in layout.cells]

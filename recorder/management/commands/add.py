@@ -47,7 +47,8 @@ class Command(BaseCommand):
             raise CommandError(sanitize_json(error.message)) from error
         for landed in addition.landed:
             state = f"cannot be opened. {landed.problem}" if landed.problem else "was added"
-            self.stdout.write(sanitize_json(f"{landed.name} {state}"))
+            note = f". {landed.note}" if landed.note else ""
+            self.stdout.write(sanitize_json(f"{landed.name} {state}{note}"))
         self.problems = sum(bool(landed.problem) for landed in addition.landed)
         if addition.error:
             raise CommandError(sanitize_json(addition.error))

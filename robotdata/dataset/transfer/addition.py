@@ -43,11 +43,15 @@ _KEPT_S = 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """A folder that is now among the datasets: its `name` there, and the name that it had, `before`."""
+    """A folder that is now among the datasets: its `name` there, and the path that it had, `before`.
+
+    `problem`: why it cannot be opened; empty for a dataset. `note`: why it has another name than before.
+    """
 
     name: str
     before: str
-    problem: str = ""  # why it cannot be opened; empty for a dataset
+    problem: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class Addition:
     error: str = ""
     paths: tuple[str, ...] = ()  # folders to be copied, or one zip file on this computer; empty for an upload
     landed: tuple[Landed, ...] = field(default_factory=tuple)
+    moving: tuple[str, int] | None = None  # `before` and inode of the folder that is being moved among the datasets
     changed_at: float = 0.0  # Unix time
 
     @property
@@ -162,7 +167,7 @@ class Incoming:
         folder = self._folder(addition.id)
         try:
             with self._lock(addition.id):
-                addition = self._save(replace(addition, state=RUNNING, error="", done=0))
+                addition = self._save(replace(self._with_moved(addition), state=RUNNING, error="", done=0))
                 started()
                 remove_tree(folder / _TREE)
                 addition = self._work(addition, folder, place)
@@ -208,7 +213,10 @@ class Incoming:
         watcher = Watcher(reporter, (folder / _CANCEL).exists)
         try:
             for tree in self._trees(addition, folder, watcher):
-                reporter.addition = replace(reporter.addition, landed=(*reporter.addition.landed, place(tree)))
+                moving = (tree.before, tree.path.stat().st_ino)
+                reporter.addition = self._save(replace(reporter.addition, moving=moving))
+                landed = (*reporter.addition.landed, place(tree))
+                reporter.addition = replace(reporter.addition, landed=landed, moving=None)
                 self._save(reporter.addition)
         except Cancelled:
             return self._save(replace(reporter.addition, state=CANCELLED))
@@ -216,8 +224,17 @@ class Incoming:
             return self._save(replace(reporter.addition, state=FAILED, error=_sentence(addition, error)))
         except OSError as error:
             reason = f"{addition.source} could not be added: {error.strerror or error}. Check the disk, then try again."
-            return self._save(replace(reporter.addition, state=FAILED, error=reason))
+            return self._save(replace(self._with_moved(reporter.addition), state=FAILED, error=reason))
         return self._save(replace(reporter.addition, state=DONE))
+
+    def _with_moved(self, addition: Addition) -> Addition:
+        """Return the addition with the dataset that a killed process had moved, but not noted: it keeps its inode."""
+        if addition.moving is None:
+            return addition
+        before, inode = addition.moving
+        moved = [path.name for path in self.root.parent.iterdir() if path.is_dir() and path.stat().st_ino == inode]
+        landed = [Landed(name, before) for name in moved if not name.startswith(".")]
+        return replace(addition, landed=(*addition.landed, *landed), moving=None)
 
     def _trees(self, addition: Addition, folder: Path, watcher: Watcher) -> Iterator[Tree]:
         """Yield each dataset that has arrived completely, except those that have landed before."""
@@ -267,7 +284,8 @@ class Incoming:
             known = {each.name for each in fields(Addition)}
             value = {name: item for name, item in value.items() if name in known}
             landed = tuple(Landed(**each) for each in value.pop("landed", ()))
-            return Addition(**{**value, "paths": tuple(value.get("paths", ())), "landed": landed})
+            moving = tuple(value["moving"]) if value.get("moving") else None
+            return Addition(**{**value, "paths": tuple(value.get("paths", ())), "landed": landed, "moving": moving})
         except (OSError, ValueError, TypeError, AttributeError):
             return None
 
