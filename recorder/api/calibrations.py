@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from asgiref.sync import async_to_sync
 from django.http import HttpRequest
@@ -23,10 +23,10 @@ Dialog = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{1,64}$"), Path()]
 
 
 class CalibrateIn(Body):
-    """The device to calibrate: that of `rig` with this role."""
+    """The device to calibrate: `role` is robot, teleoperator or, of several teleoperators, `teleoperator arm`."""
 
     rig: RigName
-    role: Literal["robot", "teleoperator"]
+    role: Annotated[str, StringConstraints(pattern=r"^(robot|teleoperator( [A-Za-z0-9_-]{1,48})?)$")]
 
 
 class TypedIn(Body):

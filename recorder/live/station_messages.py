@@ -36,6 +36,12 @@ def _as_text_list(value: Any) -> list[str]:
     return [each[:200] for each in value[:256] if isinstance(each, str)] if isinstance(value, list) else []
 
 
+def _as_kinds(value: Any) -> dict[str, str]:
+    """Return the kinds of a rig's devices by name; what is none is left out."""
+    items = list(value.items())[:32] if isinstance(value, dict) else []
+    return {name[:80]: kind[:200] for name, kind in items if isinstance(kind, str)}
+
+
 StationName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,119}$")]
 RigName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,48}$")]
 Text = Annotated[str, _cut(200)]
@@ -61,6 +67,7 @@ class RigProcess(Plain):
     running_version: Text = ""
     robot: Text = ""
     teleoperator: Text = ""
+    devices: Annotated[dict[str, str], BeforeValidator(_as_kinds)] = {}
     cameras: Annotated[list[str], BeforeValidator(_as_text_list)] = []
     fps: Annotated[float, BeforeValidator(_as_since)] = 0.0
     problem: Words = ""

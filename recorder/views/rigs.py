@@ -20,7 +20,7 @@ from recorder.live.stations import expire_stations
 from recorder.models import Rig, Station
 from recorder.views.request import Request
 from robotdata.rig.states import PREFLIGHT
-from robotdata.station.calibrations import KIND, ROLES
+from robotdata.station.calibrations import KIND
 
 _TONES = {"running": "accent", "starting": "accent", "failed": "bad"}
 _STILL = {"sim", "replay"}
@@ -71,8 +71,9 @@ class ListedRig:
     @property
     def calibrated(self) -> list[tuple[str, str]]:
         """Return role and kind of its devices that LeRobot drives, and so calibrates."""
-        kinds = [(role, str(self.process.get(role) or "")) for role in ROLES]
-        return [(role, kind) for role, kind in kinds if kind.partition(" ")[0] == KIND]
+        older = {role: str(self.process.get(role) or "") for role in ("robot", "teleoperator")}
+        kinds = self.process.get("devices") or older
+        return [(role, kind) for role, kind in kinds.items() if kind.partition(" ")[0] == KIND]
 
     @property
     def may_fall(self) -> bool:
@@ -133,7 +134,8 @@ def rig_calibrate(request: Request, name: str) -> HttpResponse:
         raise Http404(f"The station of {station.name} has no rig {name}.")
     rig = _listed(station, process, {row.name: row for row in Rig.objects.filter(name=name)})
     roles = rig.calibrated
-    role = request.GET.get("role") or (roles[0][0] if roles else "")
+    named = request.GET.get("role")
+    role = named if named in dict(roles) else (roles[0][0] if roles else "")
     context = {"station": station, "rig": rig, "name": name, "roles": roles, "role": role}
     return render(request, "recorder/rig_calibrate.html", context)
 

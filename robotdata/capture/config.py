@@ -90,6 +90,12 @@ class RigConfig:
         """Return the only teleoperator, or the first one."""
         return next(iter(self.teleoperators.values()))
 
+    @property
+    def devices(self) -> dict[str, DeviceConfig]:
+        """Return robot and teleoperators by the names that messages call them: `robot`, `teleoperator arm`."""
+        named = {f"teleoperator {name}".strip(): each for name, each in self.teleoperators.items()}
+        return {"robot": self.robot, **named}
+
 
 def read_config(path: Path | None) -> RigConfig:
     """Return the rig that the file at `path` describes, or the simulated rig if `path` is None. Raises ConfigError."""

@@ -16,7 +16,6 @@ from robotdata.station.rig_files import RigFile, RigFiles
 MODULE = "robotdata.devices.lerobot.calibrate"
 INSTALLER = "robotdata.station.install"
 KIND = "lerobot"
-ROLES = ("robot", "teleoperator")
 _INSTALLED = ("", DRIVERS)
 
 
@@ -82,10 +81,11 @@ class Calibrations:
 
 
 def device_of(config: RigConfig, role: str) -> DeviceConfig:
-    """Return the device of a rig with this role, one of ROLES. Raises AskRefused."""
-    if role not in ROLES:
-        raise AskRefused("bad_args", f"role: want one of {', '.join(ROLES)}, got {role!r:.60}")
-    return config.robot if role == "robot" else config.teleoperator
+    """Return the device of a rig with this role, a name of `config.devices`. Raises AskRefused."""
+    device = config.devices.get(role)
+    if device is None:
+        raise AskRefused("bad_args", f"role: want one of {', '.join(config.devices)}, got {role!r:.60}")
+    return device
 
 
 def python_of(config: RigConfig) -> str:

@@ -48,9 +48,10 @@ class RigProcess(TypedDict):
     """One rig file of a station and the process that runs it.
 
     `since` is unix time in seconds, `last_words` the newest lines of the process's output, `problem` why it failed or
-    why its file cannot be used (empty: neither). `robot` and `teleoperator` are `kind` or `kind type`. `version` is the
-    file's (see `write_rig`), `running_version` that with which the process was started (empty: none runs). Where the
-    two differ, a restart applies the change.
+    why its file cannot be used (empty: neither). `robot` and `teleoperator` are `kind` or `kind type`; `devices` are
+    the same by name, where one of several teleoperators is `teleoperator arm`. `version` is the file's (see
+    `write_rig`), `running_version` that with which the process was started (empty: none runs). Where the two differ, a
+    restart applies the change.
     """
 
     name: str
@@ -61,6 +62,7 @@ class RigProcess(TypedDict):
     running_version: NotRequired[str]
     robot: str
     teleoperator: str
+    devices: NotRequired[dict[str, str]]
     cameras: list[str]
     fps: float
     problem: str
@@ -260,7 +262,8 @@ class CheckedRig(TypedDict):
 class Begun(TypedDict):
     """The answer to `calibrate` {name, role} and to `install_drivers` {}: the id of a dialog, and its terminal's size.
 
-    `role` is robot or teleoperator. Refused with `running` while the rig's process runs.
+    `role` is robot, teleoperator or, of several, `teleoperator arm`. Refused with `running` while the rig's process
+    runs.
     """
 
     dialog: str

@@ -36,11 +36,22 @@ class RigText:
         name = rig.get("name") if isinstance(rig, dict) else ""
         return name if isinstance(name, str) else ""
 
+    @property
+    def devices(self) -> dict[str, str]:
+        """Return `kind` or `kind type` of robot and teleoperators, by their names in `RigConfig.devices`."""
+        tables = {role: self.tables.get(role) for role in ("robot", "teleoperator")}
+        several = self.tables.get("teleoperators")
+        if isinstance(several, dict):
+            tables |= {f"teleoperator {name}": table for name, table in several.items()}
+        return {role: _kind(table) for role, table in tables.items() if isinstance(table, dict)}
+
     def device(self, role: str) -> str:
-        """Return `kind` or `kind type` of the robot or teleoperator; empty if it is unknown."""
-        table = self.tables.get(role)
-        parts = [table.get("kind"), table.get("type")] if isinstance(table, dict) else []
-        return " ".join(part for part in parts if isinstance(part, str))
+        """Return `kind` or `kind type` of the robot or teleoperator, of several in a row; empty if it is unknown."""
+        return ", ".join(kind for name, kind in self.devices.items() if kind and name.partition(" ")[0] == role)
+
+
+def _kind(table: dict[str, Any]) -> str:
+    return " ".join(part for part in (table.get("kind"), table.get("type")) if isinstance(part, str))
 
 
 def read_rig_text(text: str, file: str = "") -> RigText:

@@ -180,6 +180,7 @@ class Rigs:
             "running_version": self._versions.get(name, "") if self._is_running(name) else "",
             "robot": parsed.device("robot") if parsed is not None else "",
             "teleoperator": parsed.device("teleoperator") if parsed is not None else "",
+            "devices": parsed.devices if parsed is not None and config is not None else {},
             "cameras": [camera.name for camera in config.cameras] if config is not None else [],
             "fps": config.fps if config is not None else 0.0,
             "problem": (runner.problem if runner is not None else "") or file_problem,

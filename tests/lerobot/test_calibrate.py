@@ -123,6 +123,9 @@ def test_what_cannot_be_calibrated_is_one_sentence(rig: ArmRig, dialogs: list[Di
     dialogs.append(nameless := Dialog(rig, "robot"))
     assert nameless.ended() == 1
     assert "robot.id" in nameless.text and "Traceback" not in nameless.text
+    dialogs.append(unknown := Dialog(rig, "teleoperator left"))
+    assert unknown.ended() == 1
+    assert "'teleoperator left'" in unknown.text and "Traceback" not in unknown.text
     rig.robot = {"kind": "sim"}
     dialogs.append(other := Dialog(rig, "robot"))
     assert other.ended() == 1

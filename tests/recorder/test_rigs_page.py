@@ -187,6 +187,22 @@ def test_an_offline_computer_is_taken_from_the_list(person: Client) -> None:
     assert [station.name for station in Station.objects.all()] == ["on"]
 
 
+def test_each_of_several_teleoperators_can_be_calibrated(person: Client) -> None:
+    devices = {
+        "robot": "lerobot so101_follower",
+        "teleoperator left": "lerobot so101_leader",
+        "teleoperator right": "lerobot koch_leader",
+        "teleoperator base": "browser",
+    }
+    make_station("pc", rig_process("arm", devices=devices))
+    page = text(person, "/rigs/arm/calibrate/?role=teleoperator+right")
+    for role, kind in list(devices.items())[:3]:
+        assert f"{role.capitalize()}</span><small>{kind}" in page
+    assert "browser" not in page
+    assert 'data-body=\'{"rig": "arm", "role": "teleoperator right"}\'' in page
+    assert '"role": "robot"' in text(person, "/rigs/arm/calibrate/?role=%22odd"), "one that it has"
+
+
 def test_a_rig_that_was_not_checked_since_it_started_has_a_link_to_its_check(person: Client) -> None:
     make_station("pc", rig_process("arm", state="running"))
     rig = make_rig("arm")

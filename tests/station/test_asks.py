@@ -13,6 +13,7 @@ from robotdata.station.calibrations import Calibrations
 from robotdata.station.devices import Devices
 from robotdata.station.dialog_asks import DialogAsks
 from robotdata.station.discovery import Discovery
+from robotdata.station.errors import AskRefused
 from robotdata.station.programs import Programs
 from robotdata.station.protocol import ASKS
 from robotdata.station.rig_files import RigFiles
@@ -55,3 +56,28 @@ async def test_a_driver_that_hangs_keeps_no_rig_from_being_stopped(
         await asks.end()
         await rigs.end()
         lifeline.close()
+
+
+TWO_LEADERS = """
+rig = { name = "pair" }
+robot = { kind = "lerobot", type = "so101_follower", port = "/dev/a", id = "a" }
+teleoperators.left = { kind = "lerobot", type = "so101_leader", port = "/dev/b", id = "b" }
+teleoperators.base = { kind = "browser" }
+"""
+
+
+async def test_each_teleoperator_of_several_is_named_and_calibrated_by_its_name(tmp_path: Path) -> None:
+    files = RigFiles(tmp_path / "rigs")
+    files.write("pair", TWO_LEADERS, None)
+    listed = files.read("pair").parsed
+    assert listed.devices == {
+        "robot": "lerobot so101_follower",
+        "teleoperator left": "lerobot so101_leader",
+        "teleoperator base": "browser",
+    }
+    assert listed.device("teleoperator") == "lerobot so101_leader, browser"
+    calibrations = Calibrations(files, lambda name: True)
+    for role, code in (("teleoperator left", "running"), ("teleoperator base", "no_calibration"), ("odd", "bad_args")):
+        with pytest.raises(AskRefused) as refusal:
+            calibrations.begin("pair", role)
+        assert refusal.value.code == code, role

@@ -21,7 +21,6 @@ from robotdata.devices.lerobot.configs import Settings, read_settings
 from robotdata.devices.lerobot.driver import Driver, arms_of
 from robotdata.files.new_file import write_new_bytes
 
-ROLES = ("robot", "teleoperator")
 INTERRUPTED = 130
 
 
@@ -42,11 +41,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def settings_of(config: RigConfig, role: str) -> Settings:
-    """Return LeRobot's settings for a device of a rig. Raises ConfigError if another kind of driver runs it."""
-    device = config.robot if role == "robot" else config.teleoperator
+    """Return LeRobot's settings for a device of a rig, by its name in `config.devices`.
+
+    Raises ConfigError if there is no such device, or if another kind of driver runs it.
+    """
+    device = config.devices.get(role)
+    if device is None:
+        raise ConfigError(f"rig {config.name}", f"has no {role!r:.60}; want one of {', '.join(config.devices)}")
     if device.kind != "lerobot":
         raise ConfigError(f"{role}.kind", f'is {device.kind!r}; only devices of kind = "lerobot" are calibrated here')
-    settings = read_settings(role, device.options)
+    settings = read_settings(role.partition(" ")[0], device.options)
     if settings.config.id is None:
         raise ConfigError(
             f"{role}.id", 'is missing; choose a name, such as id = "my_arm": the calibration is kept by it'
@@ -100,7 +104,7 @@ def _say(text: str) -> None:
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m robotdata.devices.lerobot.calibrate", description=__doc__)
     parser.add_argument("file", type=Path, help="the rig file (TOML)")
-    parser.add_argument("role", choices=ROLES, help="which of its devices")
+    parser.add_argument("role", help='which of its devices: robot, teleoperator, or of several "teleoperator arm"')
     return parser.parse_args(arguments)
 
 

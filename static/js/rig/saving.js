@@ -81,7 +81,7 @@ export class Saving {
 
   /** What is missing can be done here. */
   remedy({ device, ok, text }) {
-    if (ok || !/calibrat/.test(text) || !["robot", "teleoperator"].includes(device)) return [];
+    if (ok || !/calibrat/.test(text) || !/^(robot|teleoperator( .+)?)$/.test(device)) return [];
     const button = make("button", { class: "button small", type: "button" }, "Save and calibrate");
     button.addEventListener("click", () => this.busy(button, () => this.save(false, device)));
     return [" ", button];
@@ -103,7 +103,7 @@ export class Saving {
     }
     if (calibrate) {
       sayLater(`Saved ${saved.name}.`);
-      location.assign(`/rigs/${encodeURIComponent(saved.name)}/calibrate/?station=${encodeURIComponent(station)}&role=${calibrate}`);
+      location.assign(`/rigs/${encodeURIComponent(saved.name)}/calibrate/?station=${encodeURIComponent(station)}&role=${encodeURIComponent(calibrate)}`);
       return;
     }
     if (edited) {
