@@ -19,7 +19,7 @@ class Feedback:
         self.failed: dict[str, str] = {}
 
     def begin(self) -> None:
-        """Give feedback to every device again: they are connected anew."""
+        """Give feedback to every device again: they are connected again."""
         self.failed = {}
 
     def give(self, session: Session, observation: Any) -> None:
