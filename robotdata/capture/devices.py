@@ -188,6 +188,16 @@ class Resettable(Protocol):
         """Prepare for the next take, within `connect_s` of the rig file: a simulator resets its world."""
 
 
+class FeedbackAware(Protocol):
+    """A teleoperator that lets a person feel or see what the robot does, in the control loop's thread."""
+
+    def feedback(self, observation: Values) -> None:
+        """Take in what `observe` returned at this tick, after the action was sent; at once, the control loop waits.
+
+        An error is one warning, and the teleoperator gets no feedback until it is connected again.
+        """
+
+
 class RestAware(Protocol):
     """A robot or teleoperator that is told when the robot leaves its rest pose, in the control loop's thread."""
 

@@ -18,6 +18,7 @@ from robotdata.capture.camera_thread import CameraThread
 from robotdata.capture.devices import INTERVENTION, Robot, Teleoperator
 from robotdata.capture.errors import DeviceError
 from robotdata.capture.events import EventReader
+from robotdata.capture.feedback import Feedback
 from robotdata.capture.loop_time import LoopCounters, LoopTime
 from robotdata.capture.merged import MergedActions
 from robotdata.capture.records import CameraFrame, Row
@@ -82,6 +83,7 @@ class ControlLoop:
         self._rest = rest
         self.steering = Steering(rest, robot.features, fps)
         self.events = EventReader([self._robot, *self._teleoperators], self.emergency_stop)
+        self.feedback = Feedback(self._teleoperators)
         self._session: Session | None = None
         self._starting = threading.Lock()
         self._stopped, self._stops = False, 0
@@ -106,6 +108,7 @@ class ControlLoop:
             session = Session(devices, self._timeouts, self._tracebacks)
             self._take_ends = False  # devices are not told of the end of a take that failed
             self.events.intervenes = False
+            self.feedback.begin()
             self.steering.forget()  # where the robot is now, nobody knows
             session.start(lambda: self._run(session))
             self._session = session
@@ -337,7 +340,9 @@ class ControlLoop:
         action = self.steering.action(values, requested)
         asked = clock.monotonic_ns()
         values[ACTION] = session.call(self._robot, "act", action, check=self._values.sent_action)
-        wall_ns, acted = clock.wall_ns(), clock.monotonic_ns()
+        wall_ns = clock.wall_ns()
+        self.feedback.give(session, observation)
+        acted = clock.monotonic_ns()
         frames = [
             (camera, session.call(device, "grab", tick, check=camera.make_frame)) for camera, device in self._ticked
         ]

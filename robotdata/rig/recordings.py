@@ -27,8 +27,9 @@ def recording_of_take(folder: Path, first: int = 0, last: int | None = None) -> 
     with Take.open(folder) as take:
         feature = take.manifest["features"].get(ACTION, {})
         check_size(take.ticks, feature)
-        values = np.asarray(take.signal(ACTION), np.float64)
-        return _recording(values, feature, float(take.manifest["fps"]), {}, first, last)
+        return _recording(
+            take.signal(ACTION) if feature else None, feature, float(take.manifest["fps"]), {}, first, last
+        )
 
 
 def recording_of_episode(dataset: DatasetFolder, index: int, first: int = 0, last: int | None = None) -> Recording:
@@ -38,8 +39,7 @@ def recording_of_episode(dataset: DatasetFolder, index: int, first: int = 0, las
     """
     feature = dataset.features.get(ACTION, {})
     check_size(dataset.episode(index).length, feature)
-    values = dataset.rows(index, [ACTION])[ACTION]
-    values = np.asarray(values.reshape(len(values), -1), np.float64)
+    values = dataset.rows(index, [ACTION]).get(ACTION) if feature else None
     return _recording(values, feature, float(dataset.fps), dataset.stats().get(ACTION), first, last)
 
 
@@ -52,8 +52,14 @@ def check_size(rows: int, feature: Mapping[str, Any]) -> None:
 
 
 def _recording(
-    values: NDArray[np.float64], feature: Mapping[str, Any], fps: float, stats: Any, first: int, last: int | None
+    stored: NDArray[Any] | None, feature: Mapping[str, Any], fps: float, stats: Any, first: int, last: int | None
 ) -> Recording:
+    if stored is None:
+        raise CannotPlay("it has no action")
+    try:
+        values = np.asarray(stored.reshape(len(stored), -1), np.float64)
+    except (TypeError, ValueError) as error:
+        raise CannotPlay(f"its action cannot be read as numbers: {error}") from error
     names = tuple(flat_names(feature.get("names")))
     if len(names) != values.shape[1]:
         raise CannotPlay(f"its action has {len(names)} names for {values.shape[1]} values")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import uuid
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from robotdata.capture.playback import DONE, CannotPlay, OtherJoints, Playback, Recording
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 COMMANDS = ("replay", "follow", REPLAY_ROWS)
 STATES = (State.REPLAYING, State.HOLDING)
 _STOPPED = "The replay was stopped"
+_LOST = "The connection to the server was lost, so the replay was stopped"
 
 
 class Replaying:
@@ -33,6 +35,7 @@ class Replaying:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
+        self.is_watched: Callable[[], bool] = lambda: True  # whether anybody could stop a replay over the link
         self._sent = SentRows()
         self._playback: Playback | None = None
         self._args: ReplayArgs | None = None
@@ -56,15 +59,17 @@ class Replaying:
             self._machine.move(State.IDLE)
 
     def step(self) -> None:
-        """Hold the robot still once the replay has ended."""
+        """Hold the robot still once the replay has ended, or if it began while the connection was being lost."""
         playback = self._playback if self._machine.state == State.REPLAYING else None
         if playback is not None and playback.phase == DONE:
             self._hold("The replay has ended")
+        elif playback is not None and not self.is_watched():
+            self._hold(_LOST)
 
     def link_lost(self) -> None:
         """Stop the replay: nobody who watches it could stop it now. Any thread may call it."""
         if self._machine.state == State.REPLAYING:
-            self._why = "The connection to the server was lost, so the replay was stopped"
+            self._why = _LOST
             with contextlib.suppress(CommandRefused):  # it has just ended
                 self._machine.execute(as_command("cancel"))
             self._why = _STOPPED

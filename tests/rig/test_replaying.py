@@ -281,10 +281,20 @@ async def test_it_ends_when_the_server_is_silent(bench: Bench, monkeypatch: pyte
             return asyncio.get_running_loop().create_future()
 
     link = link_module.Link(bench.machine, "ws://nowhere/", "")
+    link._connection.problem = None
     start(bench)
     guard = asyncio.create_task(link._guard(Silent()))  # type: ignore[arg-type]
     await soon(lambda: holds(bench))
     guard.cancel()
+
+
+def test_a_replay_that_begins_while_the_server_is_being_lost_ends(bench: Bench) -> None:
+    """The command was on its way through the rig when the connection ended."""
+    link = link_module.Link(bench.machine, "ws://nowhere/", "")
+    assert link.problem
+    acted = start(bench)
+    until(lambda: holds(bench))
+    assert "server was lost" in (bench.machine.message or "") and len(acted.actions) < 3 * FPS
 
 
 def test_losing_the_server_does_not_let_the_teleoperator_drive(bench: Bench) -> None:

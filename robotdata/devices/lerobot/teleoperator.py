@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from robotdata.capture.devices import Action, DeviceContext, Values
+from robotdata.capture.devices import ROBOT_FEATURES, Action, DeviceContext, Values
 from robotdata.capture.options import Options
+from robotdata.capture.values import StoredValue
 from robotdata.devices.lerobot.configs import read_settings
 from robotdata.devices.lerobot.driver import Driver
 from robotdata.devices.lerobot.processor import raw_action_features
-from robotdata.devices.lerobot.robot import joints
+from robotdata.devices.lerobot.robot import STATE, joints
 
 
 class LeRobotTeleoperator:
@@ -40,6 +41,35 @@ class LeRobotTeleoperator:
         self._driver.disconnect()
 
 
+class FeelingTeleoperator(LeRobotTeleoperator):
+    """A teleoperator that gets what the robot observed, by the names of its `feedback_features`.
+
+    `observed` are the names of the values of the robot's `observation.state`. Raises ConfigError if none is among them.
+    """
+
+    def __init__(self, driver: Driver, observed: list[str], *, processed: bool = False) -> None:
+        super().__init__(driver, processed=processed)
+        names = driver.names_of("feedback_features")
+        self._places = {name: observed.index(name) for name in names if name in observed}
+        if not self._places:
+            takes = ", ".join(names) or "none"
+            problem = f"is true, but {driver.settings.type} takes no value that the robot observes (it takes {takes})"
+            raise driver.settings.error("feedback", f"{problem}; remove it")
+
+    def feedback(self, observation: Values) -> None:
+        """Give LeRobot's teleoperator the values by name."""
+        state = np.asarray(observation[STATE], np.float64).reshape(-1)
+        self._driver.call("send_feedback", {name: float(state[place]) for name, place in self._places.items()})
+
+
 def make_teleoperator(context: DeviceContext, options: Options) -> LeRobotTeleoperator:
-    """Return the teleoperator that `options` describe: `type` and LeRobot's own keys. Raises ConfigError."""
-    return LeRobotTeleoperator(Driver(read_settings("teleoperator", options)), processed=context.processed)
+    """Return the teleoperator that `options` describe: `type` and LeRobot's own keys. Raises ConfigError.
+
+    `feedback = true` sends it what the robot observes. It is no default: an arm with torque moves to what it is sent.
+    """
+    feeds = options.flag("feedback")
+    driver = Driver(read_settings("teleoperator", options))
+    if not feeds:
+        return LeRobotTeleoperator(driver, processed=context.processed)
+    state = (context.shared.get(ROBOT_FEATURES) or {}).get(STATE)
+    return FeelingTeleoperator(driver, StoredValue(STATE, state).names if state else [], processed=context.processed)

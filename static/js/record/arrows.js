@@ -23,6 +23,7 @@ export class Arrows {
 
   /** A take that runs is kept; one that is about to begin does not. */
   async stop() {
+    if (this.controls.status.state === "replaying") return void this.controls.press("cancel");
     const session = document.getElementById("session")?.dataset.running;
     if (!session || this.stopping) return;
     this.stopping = true;
