@@ -10,10 +10,11 @@ from typing import Annotated
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from ninja import Path, Query, Router
+from pydantic import StringConstraints
 
 from recorder.api import lookups
 from recorder.api.auth import actor_of
-from recorder.api.schemas import ERRORS, Slug, text
+from recorder.api.schemas import ERRORS, Slug
 from recorder.browse.filters import Filter
 from recorder.catalog.sending import chosen_episodes, open_archive
 from recorder.errors import Refused
@@ -21,8 +22,17 @@ from robotdata.byte_ranges import ByteRange, Unsatisfiable, parse_range
 from robotdata.dataset.transfer.snapshot import Archive
 from robotdata.dataset.transfer.zip_plan import ZipPlan
 
-Version = Annotated[str, text(100)]
-Numbers = Annotated[str, text(20_000)]
+Version = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{0,64}$")]
+Numbers = Annotated[str, StringConstraints(pattern=r"^[0-9, -]{0,4000}$")]
+_ZIP = {"application/zip": {"schema": {"type": "string", "format": "binary"}}}
+_ERROR = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+ANSWERS = {
+    200: {"description": "The zip file", "content": _ZIP},
+    206: {"description": "The requested bytes of it", "content": _ZIP},
+    304: {"description": "It is the one that If-None-Match names"},
+    412: {"description": "The requested state is gone", "content": _ERROR},
+    416: {"description": "The requested bytes are outside the file", "content": _ERROR},
+}
 log = logging.getLogger(__name__)
 router = Router(tags=["datasets"])
 
@@ -47,7 +57,13 @@ class ZipPieces:
             self._pieces.close()  # type: ignore[attr-defined]
 
 
-@router.api_operation(["GET", "HEAD"], "/datasets/{slug}/archive.zip", response=ERRORS, operation_id="get_archive")
+@router.api_operation(
+    ["GET", "HEAD"],
+    "/datasets/{slug}/archive.zip",
+    response=ERRORS,
+    operation_id="get_archive",
+    openapi_extra={"responses": ANSWERS},
+)
 def get_archive(
     request: HttpRequest,
     slug: Annotated[Slug, Path()],
