@@ -38,7 +38,8 @@ from recorder.live.rig_messages import (
 )
 from recorder.live.rig_writer import RigRows, in_database
 from recorder.live.sessions import ended_sessions
-from robotdata.rig.protocol import MAX_BINARY_BYTES, VERSION
+from robotdata.rig.messages import VERSION
+from robotdata.rig.previews import MAX_BINARY_BYTES
 from robotdata.rig.states import EMERGENCY_STOP, END_SESSION, PREFLIGHT
 from robotdata.websocket import BadMessage, BrowserSocket, check_message, wire_text
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
 
-from robotdata.rig.protocol import PREVIEW, VERSION
+from robotdata.rig.messages import VERSION
+from robotdata.rig.previews import PREVIEW
 from robotdata.rig.states import State
 
 Kind = Literal["episode", "operation", "job", "dataset", "rig", "session", "station"]

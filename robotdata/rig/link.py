@@ -18,6 +18,7 @@ from robotdata.rig.browser_inputs import InputDoor
 from robotdata.rig.connection import Connection, LinkRejected
 from robotdata.rig.machine import Machine
 from robotdata.rig.presses import Presses
+from robotdata.rig.previews import pack_preview
 from robotdata.rig.protocol import CommandRefused
 from robotdata.rig.states import EMERGENCY_STOP, State
 from robotdata.rig.status import Reporter
@@ -209,4 +210,4 @@ class Link:
             jpeg = frame.packet
             if camera.config.depth:  # coloured only for previews that are sent
                 jpeg = await asyncio.to_thread(self._colours[camera.key].jpeg, jpeg, _PREVIEW_QUALITY)
-            await socket.send(protocol.pack_preview(index, frame.seq, frame.wall_ns, jpeg))
+            await socket.send(pack_preview(index, frame.seq, frame.wall_ns, jpeg))

@@ -6,7 +6,6 @@ Both sides check messages against the TypedDicts here (`shapes.check_shape`), wi
 
 from __future__ import annotations
 
-import struct
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,12 +21,9 @@ from robotdata.rig.states import COMMANDS
 __all__ = ["MAX_TEXT_BYTES", "VERSION", "ProtocolError", "decode", "encode"]
 """What `robotdata.rig.messages` shares with stations; everything else here is the rig's own."""
 
-MAX_BINARY_BYTES = 8 << 20
 REFUSALS = ("not_allowed", "no_take", "mismatch", "disk_full", "camera_missing", "busy", "no_threads", "bad_args")
 REFUSE_MINUTES = 2.0
 """No take begins with disk space for fewer minutes of recording than this."""
-PREVIEW = struct.Struct("!BBxxIQ")
-"""The header before a preview's JPEG: version, camera index in `hello`, sequence number, capture time (unix ns)."""
 
 
 class CameraInfo(TypedDict):
@@ -320,21 +316,6 @@ class RecordArgs:
     episode_s: float | None
     reset_s: float | None
     expect: Mapping[str, Any] | None
-
-
-def pack_preview(camera: int, seq: int, wall_ns: int, jpeg: bytes) -> bytes:
-    """Return a preview frame: the PREVIEW header, then the JPEG."""
-    return PREVIEW.pack(VERSION, camera, seq & 0xFFFFFFFF, wall_ns) + jpeg
-
-
-def unpack_preview(data: bytes) -> tuple[int, int, int, bytes]:
-    """Return (camera index, seq, wall_ns, jpeg) of a preview frame. Raises ProtocolError."""
-    if len(data) <= PREVIEW.size or len(data) > MAX_BINARY_BYTES:
-        raise ProtocolError(f"a preview of {len(data)} bytes, want {PREVIEW.size + 1} to {MAX_BINARY_BYTES}")
-    version, camera, seq, wall_ns = PREVIEW.unpack_from(data)
-    if version != VERSION:
-        raise ProtocolError(f"a preview of version {version}, want {VERSION}")
-    return camera, seq, wall_ns, data[PREVIEW.size :]
 
 
 def parse_command(message: Mapping[str, Any]) -> Command:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from robotdata.dataset import DatasetFolder, DatasetSpec, commit_episodes, verify_dataset
 from robotdata.export import encode_camera, new_episode, plan_take
-from robotdata.rig import protocol
+from robotdata.rig.previews import unpack_preview
 from robotdata.rig.process import recover_leftovers
 from robotdata.spool import Take, list_takes, read_manifest
 from robotdata.video import EncodeSettings, barcode, decode_depth, dequantize_depth, open_video, quantize_depth
@@ -109,7 +109,7 @@ async def test_a_watched_depth_camera_is_seen_in_colours(make_bench: Callable[..
         await soon(lambda: web.of("status"))
         await web.say(type="watch", cameras={FRONT: 30})
         await soon(lambda: len(web.previews) > 3)
-    with Image.open(BytesIO(protocol.unpack_preview(web.previews[-1])[3])) as image:
+    with Image.open(BytesIO(unpack_preview(web.previews[-1])[3])) as image:
         assert (image.format, image.size, image.mode) == ("JPEG", (288, 64), "RGB")
         picture = np.asarray(image)
     assert barcode.read(picture.max(axis=2)).camera == 0

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from robotdata.rig import protocol
 from robotdata.rig.link import Link
+from robotdata.rig.previews import unpack_preview
 from robotdata.video.jpeg import jpeg_size
 from tests.rig.conftest import FRONT, Bench
 from tests.support.rig_link import Web, linked, soon
@@ -65,7 +65,7 @@ async def test_it_sends_pictures_of_watched_cameras_only(bench: Bench) -> None:
         await web.say(type="watch", cameras={FRONT: 30})
         await soon(lambda: len(web.previews) > 5)
         await web.say(type="watch", cameras={})
-    seen = [protocol.unpack_preview(data) for data in web.previews]
+    seen = [unpack_preview(data) for data in web.previews]
     assert {camera for camera, *_ in seen} == {0}
     assert [seq for _, seq, *_ in seen] == sorted({seq for _, seq, *_ in seen})
     assert jpeg_size(seen[0][3]) == (288, 64)

@@ -7,19 +7,20 @@ import pytest
 
 from recorder.task_text import checked_task
 from robotdata.rig import protocol
+from robotdata.rig.previews import pack_preview, unpack_preview
 from robotdata.rig.protocol import CommandRefused, ProtocolError
 
 
 def test_it_carries_a_preview_whole() -> None:
-    data = protocol.pack_preview(2, 7, 1_790_000_000_000_000_000, b"\xff\xd8jpeg")
+    data = pack_preview(2, 7, 1_790_000_000_000_000_000, b"\xff\xd8jpeg")
     assert len(data) == 16 + 6
-    assert protocol.unpack_preview(data) == (2, 7, 1_790_000_000_000_000_000, b"\xff\xd8jpeg")
+    assert unpack_preview(data) == (2, 7, 1_790_000_000_000_000_000, b"\xff\xd8jpeg")
 
 
 @pytest.mark.parametrize("data", [b"", bytes(16), bytes(17), b"\x02" + bytes(40)])
 def test_it_refuses_what_is_no_preview(data: bytes) -> None:
     with pytest.raises(ProtocolError, match="preview"):
-        protocol.unpack_preview(data)
+        unpack_preview(data)
 
 
 def test_it_says_null_where_a_number_is_none() -> None:
