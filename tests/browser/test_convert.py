@@ -15,12 +15,15 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def folders(product: Any, signed_in: Any) -> Path:
-    """Two datasets v2.1 among the datasets; one has an episode without rows."""
+def folders(product: Any, signed_in: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two datasets v2.1 among the datasets; one has an episode without rows. The product never sees half of one."""
     root = product.home / "datasets"
-    write_old(root / "older-cubes")
-    damaged = Path(shutil.copytree(root / "older-cubes", root / "torn-cubes"))
-    data_file(damaged, 1).unlink()
+    root.mkdir(exist_ok=True)
+    whole = write_old(tmp_path_factory.mktemp("old", numbered=True) / "older-cubes")
+    torn = Path(shutil.copytree(whole, whole.parent / "torn-cubes"))
+    data_file(torn, 1).unlink()
+    for folder in (whole, torn):
+        folder.rename(root / folder.name)
     product.recover()
     return root
 
