@@ -37,7 +37,11 @@ def theirs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     made = tmp_path_factory.mktemp("lerobot")
     script = str(ROOT / "bench/interop_edits.py")
     done = subprocess.run(
-        [python, script, str(made)], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        [python, script, str(made)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=900,
     )
     assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-2000:]
     return made
@@ -117,5 +121,5 @@ def test_lerobot_loads_what_is_made(theirs: Path, tmp_path: Path, request: pytes
     split(tmp_path / "merged", {tmp_path / "part": [0, 3, 6]}, {tmp_path / "part": where(tmp_path / "part")})
     for root in ("merged", "part"):
         script = [str(python), str(ROOT / "bench/interop_check.py"), str(tmp_path / root)]
-        done = subprocess.run(script, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": ""})
+        done = subprocess.run(script, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": ""}, timeout=600)
         assert done.returncode == 0, done.stdout + done.stderr
