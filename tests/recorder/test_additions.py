@@ -22,7 +22,8 @@ from recorder.errors import Refused
 from recorder.models import Dataset, Unopened
 from recorder.worker.sweep import sweep
 from robotdata.dataset import DatasetFolder, verify_dataset
-from robotdata.dataset.transfer.addition import INTERRUPTED, RUNNING, Addition
+from robotdata.dataset.transfer.addition import INTERRUPTED, RUNNING, Addition, Landed, Tree
+from robotdata.dataset.transfer.land import land
 from robotdata.dataset.write.new_episode import NewEpisode
 from tests.dataset.conftest import _recorded, staged
 from tests.support.whole import until
@@ -149,6 +150,24 @@ def test_a_cancelled_upload_leaves_nothing_and_takes_no_more(here: Path) -> None
     assert left_over(here) == []
     with pytest.raises(Refused, match="ended"):
         additions.store_piece(addition_id=addition.id, offset=2, data=b"23", actor=OLGA)
+
+
+def test_a_copy_is_cancelled_while_it_runs_and_what_is_there_stays(here: Path, sample: Path, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        shutil.copytree(sample, tmp_path / "several" / name)
+    incoming = additions.incoming()
+    begun = incoming.begin("several", paths=[tmp_path / "several"])
+
+    def place(tree: Tree) -> Landed:
+        seen = incoming.cancel(begun.id)
+        assert seen is not None
+        assert seen.state == RUNNING
+        return Landed(land(tree.path, here, tree.name, lambda _: False).name, tree.before)
+
+    ended = incoming.run(incoming.start(begun.id), place)
+    assert (ended.state, [landed.name for landed in ended.landed]) == ("cancelled", ["one"])
+    assert left_over(here) == []
+    assert [path.name for path in here.glob("[!.]*")] == ["one"]
 
 
 def test_an_addition_that_was_killed_is_tried_again_from_what_was_uploaded(
