@@ -94,7 +94,7 @@ def committed(desk: Desk) -> DatasetFolder:
     """A dataset of the first take that has ended."""
     work = desk.spool.parent
     with Take.open(desk.spool / desk.ended()[0]["id"]) as take:
-        plan, path = plan_take(take), work / "front.mp4"
+        plan, path = plan_take(take, accept_rate=True), work / "front.mp4"
         encode_camera(take, plan, FRONT, path, EncodeSettings(codec="h264", preset="ultrafast", g=2), token="one")
         encoded = load_encoded(path)
         assert encoded is not None
