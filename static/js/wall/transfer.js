@@ -91,7 +91,6 @@ class Sheet {
       const answers = body ? [await call("POST", `${this.url}/preview`, body)].flat() : [];
       shown = answers.flatMap((answer) => described(answer, answers.length > 1));
       possible = answers.length > 0 && answers.every((answer) => !answer.differing.length);
-      if (answers.some((answer) => answer.differing.length)) this.form.querySelector("[data-maps]")?.setAttribute("open", "");
     } catch (error) {
       shown = [make("p", { class: "note tone-bad" }, error.message)];
     }
