@@ -71,6 +71,14 @@ def test_rows_frames_and_tasks_are_the_same_and_the_original_is_as_it_was(old: P
     assert list((old.parent / "work").glob("*")) == []
 
 
+def test_a_video_of_one_episode_is_a_file_of_its_own(tmp_path: Path) -> None:
+    """Programs that write in place would otherwise change both datasets."""
+    old = write_old(tmp_path / "single", lengths=[4])
+    convert(old)
+    assert all(path.stat().st_nlink == 1 for root in (old, tmp_path / "new") for path in root.rglob("*.mp4"))
+    assert barcodes(DatasetFolder.open(tmp_path / "new"), 0, CAMERAS[0]) == expected(0, 4)[:4]
+
+
 def test_it_can_be_edited_and_added_to_like_any_other(old: Path) -> None:
     convert(old)
     new, places = old.parent / "new", {"work": old.parent / "work", "revisions": old.parent / "revisions"}

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from django.core.management import CommandError, call_command
 
-from robotdata.dataset import DatasetFolder, NotADataset, OldVersion, verify_dataset
+from robotdata.dataset import DatasetFolder, OldVersion, verify_dataset
 from robotdata.dataset.convert.examine import examine
 from robotdata.dataset.convert.old_rows import RECORDED_TIME
 from robotdata.dataset.convert.run import ConvertResult, convert_dataset
@@ -279,7 +279,7 @@ def test_links_that_lead_out_are_refused(old: Path, tmp_path: Path) -> None:
 
 def test_a_dataset_that_is_v3_already_is_refused(old: Path) -> None:
     _, dataset = convert(old)
-    with pytest.raises(NotADataset, match="v3.0"):
+    with pytest.raises(ConversionError, match="'v3.0'; only v2.0 and v2.1"):
         examine(dataset.root)
     with pytest.raises(OldVersion, match="robotdata convert"):
         DatasetFolder.open(old)

@@ -58,8 +58,8 @@ class OldDataset:
 def examine(root: Path, progress: Progress | None = None) -> OldDataset:
     """Read all rows and the index of every video of the dataset in `root`; nothing is decoded.
 
-    `progress(done, total)` is called after each episode. Raises ConversionError if nothing can be converted,
-    NotADataset if it has another version, and DamagedFile, UnsafePath and FeatureError.
+    `progress(done, total)` is called after each episode. Raises ConversionError if nothing can be converted or
+    it has another version, NotADataset, DamagedFile, UnsafePath and FeatureError.
     """
     root = root.resolve()
     meta = read_meta(root)

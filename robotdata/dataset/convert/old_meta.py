@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from robotdata.capture.texts import tidy_task
-from robotdata.dataset.errors import DamagedFile, DatasetError, NotADataset
+from robotdata.dataset.errors import ConversionError, DamagedFile, DatasetError, NotADataset
 from robotdata.dataset.features import Feature, Features, frame_size, is_camera, is_depth
 from robotdata.dataset.layout import INFO, contained
 from robotdata.dataset.reader import features_of, fps_of, read_json
@@ -75,14 +75,17 @@ def convertible_version(root: Path) -> str:
 
 
 def read_meta(root: Path) -> OldMeta:
-    """Read the meta folder of the dataset in `root` (resolved). Raises NotADataset, DamagedFile and UnsafePath."""
+    """Read the meta folder of the dataset in `root` (resolved).
+
+    Raises NotADataset, ConversionError for another version, DamagedFile and UnsafePath.
+    """
     path = contained(root, INFO)
     if not path.is_file():
         raise NotADataset(root, "it has no meta/info.json")
     info = read_json(path)
     if not isinstance(info, dict) or not is_old(info):
         version = info.get("codebase_version") if isinstance(info, dict) else None
-        raise NotADataset(root, f"nor v2.0 or v2.1, which can be converted: its codebase_version is {version!r:.40}")
+        raise ConversionError(f"{root} has version {version!r:.40}; only v2.0 and v2.1 can be converted to v3.0")
     notes: list[str] = []
     features = {key: _feature(key, each, notes) for key, each in features_of(root, info).items()}
     meta = OldMeta(root, info, fps_of(root, info), features, _tasks(root), _episodes(root, notes), notes=notes)

@@ -58,8 +58,8 @@ def convert_dataset(
 
     `target` must not exist, or be empty; `work` must be on its file system. With `leave_out`, episodes that cannot be
     converted are left out, and named in the notes. `before_swap` is called when all is written, before the dataset
-    appears; it may raise to cancel. Raises ConversionError with the reason of each such episode, NotADataset for
-    another version, DatasetBusy, and other DatasetErrors; `target` does not exist then.
+    appears; it may raise to cancel. Raises ConversionError with the reason of each such episode, or for another
+    version, DatasetBusy, and other DatasetErrors; `target` does not exist then.
     """
     source, target = source.resolve(), target.resolve()
     revisions = work / "none"  # a new dataset has no earlier state
