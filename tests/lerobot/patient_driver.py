@@ -1,12 +1,14 @@
 """Imported, it makes LeRobot's drivers patient with buses that are programs.
 
 The drivers wait some 50 ms for each answer, and a program on a busy machine may need longer. So they wait much longer,
-except at a port that will never answer: a test writes it into the file that IMPATIENT_AT names.
+except at a port that will never answer: a test writes it into the file that IMPATIENT_AT names. Dynamixel's driver
+asks for bytes without a pause, and so keeps a core from the program that shall answer; here it pauses.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,11 @@ import dynamixel_sdk
 from lerobot.motors.feetech import feetech
 
 PATIENCE_MS = 1500.0
+PAUSE_S = 0.0005
 IMPATIENT_AT = Path(os.environ["IMPATIENT_AT"])
 feetech_timeout = feetech.patch_setPacketTimeout
 dynamixel_timeout = dynamixel_sdk.PortHandler.setPacketTimeout
+dynamixel_read = dynamixel_sdk.PortHandler.readPort
 
 
 def wait_longer(port: Any) -> None:
@@ -34,5 +38,13 @@ def patient_dynamixel(self: Any, packet_length: int) -> None:
     wait_longer(self)
 
 
+def pausing_read(self: Any, length: int) -> bytes:
+    found: bytes = dynamixel_read(self, length)
+    if length and not found:
+        time.sleep(PAUSE_S)
+    return found
+
+
 feetech.patch_setPacketTimeout = patient_feetech
 dynamixel_sdk.PortHandler.setPacketTimeout = patient_dynamixel
+dynamixel_sdk.PortHandler.readPort = pausing_read
