@@ -30,6 +30,7 @@ from recorder.errors import Refused
 from recorder.jobs import converting, encoding, operation_rows, operations, revising
 from recorder.live import (
     camera_pairing,
+    preflight,
     recording,
     remarks,
     replaying,
@@ -139,6 +140,13 @@ def phone(world: World) -> None:
     world.rig.cameras = [{"key": "observation.images.phone", "name": "phone", "width": 640, "height": 480, "fps": 30}]
     world.rig.status = {"inputs": {"cameras": ["observation.images.phone"]}}
     world.rig.save()
+
+
+def paired(world: World) -> None:
+    """A phone is that camera."""
+    phone(world)
+    code = camera_pairing.issue_link("arm-1", "phone", actor=OLGA)
+    assert camera_pairing.redeem_link(code, "arm-1", "phone", {})
 
 
 def other_dataset(_: World) -> Dataset:
@@ -322,6 +330,8 @@ CASES = {
         lambda w, a, _: recording.give_command(rig_name="arm-1", name="stop", args={}, actor=a), ends="offline"
     ),
     "send_command": Case(lambda w, a, _: send_command(w, a), ends="offline"),
+    "check_rig": Case(lambda w, a, _: preflight.check_rig(rig=w.rig, args={}, actor=a), ends="offline"),
+    "end_pairings": Case(lambda w, a, _: camera_pairing.end_pairings("arm-1", "phone", actor=a), paired),
     "issue_link": Case(lambda w, a, _: camera_pairing.issue_link("arm-1", "phone", actor=a), phone),
     "rig_connected": Case(lambda w, a, m: rigs.rig_connected(hello=m, connection="here", actor=a), hello),
     "station_connected": Case(
