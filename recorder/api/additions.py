@@ -15,7 +15,7 @@ from recorder.catalog import additions
 from recorder.catalog.additions import MAX_PIECE_BYTES, Candidate
 from recorder.errors import Refused
 from recorder.models import Unopened
-from robotdata.dataset.transfer.addition import Addition, Landed
+from robotdata.dataset.exchange.addition import Addition, Landed
 
 router = Router(tags=["additions"])
 

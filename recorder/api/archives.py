@@ -19,8 +19,8 @@ from recorder.browse.filters import Filter
 from recorder.catalog.sending import chosen_episodes, open_archive
 from recorder.errors import Refused
 from robotdata.byte_ranges import ByteRange, Unsatisfiable, parse_range
-from robotdata.dataset.transfer.snapshot import Archive
-from robotdata.dataset.transfer.zip_plan import ZipPlan
+from robotdata.dataset.exchange.snapshot import Archive
+from robotdata.dataset.exchange.zip_plan import ZipPlan
 
 Version = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{0,64}$")]
 Numbers = Annotated[str, StringConstraints(pattern=r"^[0-9, -]{0,4000}$")]

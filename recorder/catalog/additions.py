@@ -19,10 +19,10 @@ from recorder.models import Dataset, Unopened
 from recorder.models.paths import datasets_root, revisions_of
 from recorder.models.permissions import Action, require
 from recorder.models.unopened import UnopenedKind
-from robotdata.dataset.transfer.addition import INCOMING, Addition, Incoming, Landed, Tree
-from robotdata.dataset.transfer.errors import TransferError
-from robotdata.dataset.transfer.find import FoundDataset, find_datasets
-from robotdata.dataset.transfer.land import land, safe_name
+from robotdata.dataset.exchange.addition import INCOMING, Addition, Incoming, Landed, Tree
+from robotdata.dataset.exchange.errors import TransferError
+from robotdata.dataset.exchange.find import FoundDataset, find_datasets
+from robotdata.dataset.exchange.land import land, safe_name
 
 log = logging.getLogger(__name__)
 

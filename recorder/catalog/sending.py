@@ -10,9 +10,9 @@ from recorder.errors import Refused
 from recorder.models import Dataset
 from recorder.models.permissions import Action, require
 from robotdata.dataset.errors import DatasetError
+from robotdata.dataset.exchange.errors import TransferError
+from robotdata.dataset.exchange.snapshot import Archive, OtherVersion, archive_of, plan_of, tidy_sent
 from robotdata.dataset.layout import INFO
-from robotdata.dataset.transfer.errors import TransferError
-from robotdata.dataset.transfer.snapshot import Archive, OtherVersion, archive_of, plan_of, tidy_sent
 
 
 def open_archive(*, dataset: Dataset, actor: Actor, episodes: list[int] | None = None, version: str = "") -> Archive:

@@ -10,12 +10,12 @@ import pytest
 
 from robotdata.dataset import DatasetFolder, delete_episodes, verify_dataset
 from robotdata.dataset.errors import NoSuchEpisode
-from robotdata.dataset.transfer import zip_plan
-from robotdata.dataset.transfer.errors import TransferError
-from robotdata.dataset.transfer.snapshot import OtherVersion, archive_of, plan_of, tidy_sent
-from robotdata.dataset.transfer.unpack import unpack
-from robotdata.dataset.transfer.watcher import Watcher
-from robotdata.dataset.transfer.zip_plan import ChangedMeanwhile, SentFile, ZipPlan
+from robotdata.dataset.exchange import zip_plan
+from robotdata.dataset.exchange.errors import TransferError
+from robotdata.dataset.exchange.snapshot import OtherVersion, archive_of, plan_of, tidy_sent
+from robotdata.dataset.exchange.unpack import unpack
+from robotdata.dataset.exchange.watcher import Watcher
+from robotdata.dataset.exchange.zip_plan import ChangedMeanwhile, SentFile, ZipPlan
 from tests.dataset.conftest import LENGTHS, Bench, barcodes, expected
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from robotdata.dataset.transfer.errors import BadZip, Cancelled, TransferError
-from robotdata.dataset.transfer.unpack import check_space, unpack
-from robotdata.dataset.transfer.watcher import Watcher
-from robotdata.dataset.transfer.zip_directory import ZipLimits
+from robotdata.dataset.exchange.errors import BadZip, Cancelled, TransferError
+from robotdata.dataset.exchange.unpack import check_space, unpack
+from robotdata.dataset.exchange.watcher import Watcher
+from robotdata.dataset.exchange.zip_directory import ZipLimits
 
 
 def zipped(path: Path, files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:

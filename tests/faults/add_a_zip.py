@@ -9,9 +9,9 @@ import sys
 import zipfile
 from pathlib import Path
 
-from robotdata.dataset.transfer.addition import DONE, INCOMING, INTERRUPTED, Addition, Incoming, Landed, Tree
-from robotdata.dataset.transfer.errors import TransferError
-from robotdata.dataset.transfer.land import land
+from robotdata.dataset.exchange.addition import DONE, INCOMING, INTERRUPTED, Addition, Incoming, Landed, Tree
+from robotdata.dataset.exchange.errors import TransferError
+from robotdata.dataset.exchange.land import land
 
 FILES = {f"cubes/{name}": name.encode() * 3000 for name in ("meta/info.json", "data/a.parquet", "videos/b.mp4")}
 

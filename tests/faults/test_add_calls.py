@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from robotdata.dataset.transfer.addition import DONE, INCOMING, Incoming
+from robotdata.dataset.exchange.addition import DONE, INCOMING, Incoming
 from tests.faults.add_a_zip import FILES, add, make_zip
 from tests.support.nth_call import FULL_DISK, KILL, need_strace, run_broken, stride
 

@@ -22,8 +22,8 @@ from recorder.errors import Refused
 from recorder.models import Dataset, Unopened
 from recorder.worker.sweep import sweep
 from robotdata.dataset import DatasetFolder, verify_dataset
-from robotdata.dataset.transfer.addition import INTERRUPTED, RUNNING, Addition, Landed, Tree
-from robotdata.dataset.transfer.land import land
+from robotdata.dataset.exchange.addition import INTERRUPTED, RUNNING, Addition, Landed, Tree
+from robotdata.dataset.exchange.land import land
 from robotdata.dataset.write.new_episode import NewEpisode
 from tests.dataset.conftest import _recorded, staged
 from tests.support.whole import until

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from robotdata.dataset.transfer.errors import Cancelled
+from robotdata.dataset.exchange.errors import Cancelled
 
 PIECE_BYTES = 1 << 20
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robotdata.dataset.errors import DamagedFile, NotADataset, OldVersion, UnsafePath
+from robotdata.dataset.exchange.errors import BadSource
 from robotdata.dataset.layout import INFO
 from robotdata.dataset.reader import read_info
-from robotdata.dataset.transfer.errors import BadSource
 
 MAX_FOLDERS = 2000
 """Folders that are looked into; a home directory may have more."""

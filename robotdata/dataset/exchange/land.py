@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from robotdata.dataset.transfer.errors import TransferError
+from robotdata.dataset.exchange.errors import TransferError
 from robotdata.files.lock import lock_file
 from robotdata.files.sync import sync_folders, sync_path
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from cachetools import LRUCache
 
-from robotdata.dataset.transfer.errors import TransferError
+from robotdata.dataset.exchange.errors import TransferError
 from robotdata.files import open_real
 
 PIECE_BYTES = 256 << 10

@@ -8,9 +8,9 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from robotdata.dataset.transfer.errors import BadZip, TransferError
-from robotdata.dataset.transfer.watcher import PIECE_BYTES, Watcher
-from robotdata.dataset.transfer.zip_directory import ZipLimits, check_end, read_directory
+from robotdata.dataset.exchange.errors import BadZip, TransferError
+from robotdata.dataset.exchange.watcher import PIECE_BYTES, Watcher
+from robotdata.dataset.exchange.zip_directory import ZipLimits, check_end, read_directory
 
 RESERVE_BYTES = 1 << 30
 """Space that stays free on the disk: a rig may record meanwhile."""

@@ -18,10 +18,10 @@ from functools import partial
 from pathlib import Path
 
 from robotdata.dataset.errors import UnsafePath
+from robotdata.dataset.exchange.copy import list_files
+from robotdata.dataset.exchange.errors import TransferError
+from robotdata.dataset.exchange.zip_plan import SentFile, ZipPlan
 from robotdata.dataset.layout import contained
-from robotdata.dataset.transfer.copy import list_files
-from robotdata.dataset.transfer.errors import TransferError
-from robotdata.dataset.transfer.zip_plan import SentFile, ZipPlan
 from robotdata.dataset.write.edit import select_episodes
 from robotdata.files.trees import remove_tree
 

@@ -15,11 +15,11 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from robotdata.dataset.transfer.copy import copy_dataset
-from robotdata.dataset.transfer.errors import BadSource, BadZip, Cancelled, TransferError
-from robotdata.dataset.transfer.find import find_datasets
-from robotdata.dataset.transfer.unpack import check_space, unpack
-from robotdata.dataset.transfer.watcher import Watcher
+from robotdata.dataset.exchange.copy import copy_dataset
+from robotdata.dataset.exchange.errors import BadSource, BadZip, Cancelled, TransferError
+from robotdata.dataset.exchange.find import find_datasets
+from robotdata.dataset.exchange.unpack import check_space, unpack
+from robotdata.dataset.exchange.watcher import Watcher
 from robotdata.files.errors import FileLocked
 from robotdata.files.json_files import replace_json
 from robotdata.files.lock import lock_file

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from robotdata.dataset.exchange.errors import BadSource
+from robotdata.dataset.exchange.unpack import check_space
+from robotdata.dataset.exchange.watcher import PIECE_BYTES, Watcher
 from robotdata.dataset.layout import cached_blobs
-from robotdata.dataset.transfer.errors import BadSource
-from robotdata.dataset.transfer.unpack import check_space
-from robotdata.dataset.transfer.watcher import PIECE_BYTES, Watcher
 from robotdata.files import UnsafeFile, open_beneath
 
 _LEFT_OUT = {".git", ".cache"}
