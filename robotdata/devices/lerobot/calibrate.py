@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import itertools
-import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -19,6 +18,7 @@ from robotdata.capture.config import RigConfig, read_config
 from robotdata.capture.errors import CaptureError, ConfigError
 from robotdata.devices.lerobot.configs import Settings, read_settings
 from robotdata.devices.lerobot.driver import Driver, arms_of
+from robotdata.devices.lerobot.interrupts import prompt_interrupts
 from robotdata.files.new_file import write_new_bytes
 
 INTERRUPTED = 130
@@ -27,9 +27,9 @@ INTERRUPTED = 130
 def main(arguments: list[str] | None = None) -> int:
     """Calibrate; return 0 when it is done, 1 with one sentence on stderr when it failed, 130 after Ctrl-C."""
     options = _options(arguments)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell started all in its background
     try:
-        calibrate(settings_of(read_config(options.file), options.role))
+        with prompt_interrupts():
+            calibrate(settings_of(read_config(options.file), options.role))
     except KeyboardInterrupt:
         _say("\nStopped. The calibration file is as it was before; if the motors differ from it, calibrate again.")
         return INTERRUPTED
