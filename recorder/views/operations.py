@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
@@ -36,10 +36,12 @@ def operations(request: Request) -> HttpResponse:
 
 @require_GET
 def operation(request: Request, operation_id: str) -> HttpResponse:
-    """The fragment of one operation; nothing for a cancelled conversion, which leaves no row."""
+    """The fragment of one operation; on a page nothing for a cancelled conversion, which leaves no row. Or 404."""
     row = Operation.objects.select_related("dataset").filter(pk=operation_id).first()
-    if row is None:
+    if row is None and request.htmx:
         return HttpResponse("")
+    if row is None:
+        raise Http404
     return render(request, "recorder/_operation.html", {**with_progress(row), "opened": "opened" in request.GET})
 
 

@@ -53,7 +53,7 @@ def test_the_wall_says_that_a_filter_was_not_heard_and_fetches_the_rest_later(vi
     had = cards.count()
     assert had < len(takes)
     page.context.set_offline(True)
-    page.get_by_label("Order").select_option("oldest")
+    page.get_by_role("combobox", name="Order").select_option("oldest")
     expect(page.locator(".toast").last).to_contain_text("Can't reach robotdata")
     page.locator("#cards > .loading").scroll_into_view_if_needed()
     expect(page.locator("#cards > .loading")).to_contain_text("Trying again")
