@@ -256,7 +256,7 @@ class LiveConsumer(BrowserSocket):
             case "ping":
                 self.viewer.answer_ping(ping_number(message.get("id")))
             case emergency if emergency == EMERGENCY_STOP:
-                self.stopping = asyncio.create_task(self.stop_rig(str(message.get("id"))[:100]))
+                self.stopping = asyncio.create_task(self.stop_rig(str(message.get("id"))[:64]))
             case _:
                 raise BadMessage('want {"type": "watch", "cameras": {...}}, "drawn", "ping" or "emergency_stop"')
 

@@ -21,6 +21,8 @@ LEAST_FACTOR, DEFAULT_FACTOR, MOST_FACTOR = 0.1, 0.25, 1.0
 """The limits of a replay's speed, as a factor of the recorded one."""
 APPROACH_S = 3.0
 """The move to the first pose takes at least this time, so that a person can still stop it."""
+_LAG_S = 0.2
+"""A robot may be so far behind the actions of a replay; one that is further away is held up by something."""
 APPROACH, PLAYING, REST, DONE = "approach", "playing", "rest", "done"
 
 
@@ -111,7 +113,8 @@ class Playback:
         self._elapsed_s = 0.0
         self._pose: NDArray[np.float64] | None = None
         self._requested: NDArray[np.float64] | None = None
-        self._is_stopped = False
+        self._is_stopped = self._holds = False
+        self._return_speed = 0.0
 
     def _plan(self, rows: NDArray[np.float64], fps: float, rest: Rest | None) -> None:
         """Plan the poses and their times in seconds after the first: the rows, and the rest pose for the end."""
@@ -132,9 +135,11 @@ class Playback:
     def action(self, state: NDArray[Any], requested: NDArray[Any]) -> NDArray[np.float32]:
         """Return the next action. `state` is the present `observation.state`; `requested` is not sent."""
         self._requested = np.asarray(requested, np.float64)
-        pose = self._pose
+        observed, pose = np.asarray(state, np.float64), self._pose
         if pose is None:
-            pose = self._begin(np.asarray(state, np.float64))
+            pose = self._begin(observed)
+        elif self._is_stopped and not self._holds:
+            pose, self._holds = self._held(pose, observed), True
         elif not self._is_stopped:
             self._elapsed_s += self._period_s
             pose = self._at(self._elapsed_s)
@@ -147,13 +152,20 @@ class Playback:
         """Return the next action, one slow step nearer to `action`, that of the teleoperator; equal to it at last."""
         if self._pose is None:
             return np.array(action, np.float32)
-        steps = np.where(self.is_speed, np.inf, self._approach_limit * self._period_s)
+        # As slow as an approach, whatever the joints' unit; never slower again, so that the robot arrives.
+        away = float(np.abs(np.asarray(action, np.float64) - self._pose)[~self.is_speed].max(initial=0.0))
+        self._return_speed = max(self._return_speed, min(self._approach_limit, away / APPROACH_S))
+        steps = np.where(self.is_speed, np.inf, self._return_speed * self._period_s)
         self._pose = step_towards(self._pose, np.asarray(action, np.float64), steps)
         return self._pose.astype(np.float32)
 
     def arrived(self, action: NDArray[Any]) -> bool:
         """Return whether the last action was `action`."""
-        return self._pose is None or bool(np.array_equal(self._pose, action))
+        return self._pose is None or np.array_equal(self._pose.astype(np.float32), np.asarray(action, np.float32))
+
+    def begin_at(self, state: NDArray[Any]) -> None:
+        """Let `towards` begin where `state`, an `observation.state`, shows the robot."""
+        self._pose, self._return_speed = self._observed(np.asarray(state, np.float64)), 0.0
 
     # -- for other threads
 
@@ -198,9 +210,17 @@ class Playback:
 
     def _begin(self, state: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the observed pose, from which the way begins."""
-        self._here = np.where(self.is_speed, 0.0, state[self._where])
+        self._here = self._observed(state)
         self._begins_s = self._moving_s(self._here, self._poses[0])
         return self._here
+
+    def _observed(self, state: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.where(self.is_speed, 0.0, state[self._where])
+
+    def _held(self, pose: NDArray[np.float64], state: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return `pose`, but where the robot is for joints that something holds up: they must not press on."""
+        seen = self._observed(state)
+        return np.where(np.abs(seen - pose) > self._limit * _LAG_S, seen, pose)
 
     def _moving_s(self, first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
         """Return the seconds of a move that was not recorded: slow, and long enough to be stopped."""

@@ -158,6 +158,7 @@ def with_processors(
     """
     if not config.processors:
         return robot, dict(teleoperators)
+    _refuse_unsafe(config, teleoperators)
     chains = chains_of(config.processors, lambda each: registry.processor(each.kind, context, each.options, each.place))
     around = ProcessedRobot(robot, chains.get((ROBOT, ""), Chain([])), chains.get((OBSERVATION, ""), Chain([])))
     where = config.processors[0].options.where.rpartition("[")[0]
@@ -173,6 +174,19 @@ def with_processors(
             'is "sent", but the robot gets other values than a row\'s action has; remove it: datasets get "requested"',
         )
     return around, found
+
+
+def _refuse_unsafe(config: RigConfig, teleoperators: Mapping[str, Any]) -> None:
+    """Raise ConfigError for what compares a pose of the robot with one in other values than the robot's own."""
+    places = {each.place for each in config.processors}
+    if config.rest is not None and places & {ROBOT, OBSERVATION}:
+        where = f"{config.robot.options.where}.rest"
+        raise ConfigError(where, f"cannot be used with processors at {ROBOT!r} or {OBSERVATION!r}; remove one of them")
+    for name, each in teleoperators.items():
+        device = config.teleoperators[name]
+        if OBSERVATION in places and (device.kind == "browser" or hasattr(each, "feedback")):
+            problem = f"needs the robot's own observation: remove the processors at {OBSERVATION!r}"
+            raise ConfigError(device.options.where, problem)
 
 
 def _state_names(driver: Any) -> list[str]:

@@ -9,7 +9,6 @@ As in LeRobot, the processors of an action also get the robot's observation, as 
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -91,6 +90,9 @@ class Chain:
                 raise
             except Exception as error:  # a step may raise anything
                 raise ConfigError(label, f"cannot say what it returns: {describe_error(error)}") from error
+            if not isinstance(features, Mapping):
+                found = type(features).__name__
+                raise ConfigError(label, f"says as a {found} what it returns; want names with their kinds")
         return [str(name) for name, kind in features.items() if is_number(kind)]
 
     def run(self, values: Named, observation: Named, wanted: Sequence[str]) -> NDArray[np.float64]:
@@ -118,6 +120,9 @@ class Chain:
                     raise DeviceError(f"{label}: reset has raised {describe_error(error)}") from error
 
 
+_MOST = float(np.finfo(np.float32).max)
+
+
 def is_number(kind: Any) -> bool:
     """Return whether a feature is one number: `float`, or something of the shape () or (1,)."""
     return kind is float or getattr(kind, "shape", None) in ((), (1,))
@@ -130,7 +135,7 @@ def _finite(values: Named, name: str, label: str) -> float:
         raise DeviceError(f"{label} returns no {name!r}") from error
     except (TypeError, ValueError) as error:
         raise DeviceError(f"{label} returns {values[name]!r:.60} for {name!r}, want a number") from error
-    if not math.isfinite(number):
+    if not abs(number) <= _MOST:  # as a row and a robot's action hold it
         raise DeviceError(f"{label} returns {number!r} for {name!r}, want a finite number")
     return number
 

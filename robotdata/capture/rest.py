@@ -90,6 +90,10 @@ class RestMove:
         """Start a move from wherever the next observation shows the robot."""
         self._pose = None
 
+    def begin_at(self, state: NDArray[Any]) -> None:
+        """Start a move from where `state`, an `observation.state`, shows the robot."""
+        self._pose = np.asarray(state, np.float64)[self._where]
+
     def towards_rest(self, state: NDArray[Any]) -> NDArray[np.float32]:
         """Return the next action, one step nearer to the rest pose; `state` is the present `observation.state`."""
         if self._pose is None:

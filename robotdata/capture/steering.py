@@ -26,6 +26,7 @@ class Steering:
         self._replay: Playback | None = None
         self._played: Playback | None = None  # `_replay` as of this tick
         self._returning: RestMove | Playback | None = None  # from where the robot comes
+        self._resumes: RestMove | Playback | None = None  # the move that a disconnection ended
 
     # -- for other threads
 
@@ -46,7 +47,8 @@ class Steering:
         self._replay = None
 
     def forget(self) -> None:
-        """Forget the moves: the robot was disconnected."""
+        """Forget the moves: the robot was disconnected. If it was in one, it returns slowly from where it then is."""
+        self._resumes = self._replay or self._returning or self._resumes
         self._returning = self._replay = self._played = None
 
     # -- for the control loop
@@ -59,6 +61,9 @@ class Steering:
 
     def action(self, values: Mapping[str, NDArray[Any]], requested: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the action to send; `values` has the observation, `requested` is the teleoperator's action."""
+        if self._resumes is not None:
+            self._resumes.begin_at(values[STATE])
+            self._returning, self._resumes = self._resumes, None
         if self._played is not None:
             self._returning = self._played
             return self._played.action(values[STATE], requested)

@@ -19,12 +19,19 @@ from robotdata.rig.states import NEXT, OF_THE_SERVER, State
 MAX_SAVING = 4
 
 
+LATE_S = 8.0
+"""A command that begins something is refused after so long: whoever sent it was told that the rig did not answer."""
+_BEGINS = ("record", "rerecord", "replay", "follow", "finish_reset", "resume")
+
+
 def check_allowed(command: Command, state: State, controls: Sequence[str], meant: str | None) -> None:
     """Raise CommandRefused unless `controls` has the command, and the take that it names is the one that it ends.
 
     `meant` is the id of the take that stop, discard and rerecord act on now; None if there is none.
     """
     name, named = command.name.replace("_", " "), command.args.get("take")
+    if command.name in _BEGINS and clock.monotonic() - command.came > LATE_S:
+        raise CommandRefused("busy", f"cannot {name}: the rig was too slow to begin it in time; do it again")
     if command.name not in (*controls, *OF_THE_SERVER):
         allowed = ", ".join(controls) or "nothing now"
         raise CommandRefused("not_allowed", f"cannot {name} while the rig is {state}; allowed now: {allowed}")

@@ -36,11 +36,12 @@ class DeviceEvents:
         """Act on the events since the last call; return whether there were any."""
         events = self._machine.rig.loop.events.take()
         for device, event in events:
-            if event == "rerecord" and self._machine.take is None and self.record_args is None:
+            if event in COMMAND_EVENTS and self._machine.state == State.REPLAYING:
+                self._command("cancel")
+            elif event == "rerecord" and self._machine.take is None and self.record_args is None:
                 self._machine.message = f"A device asks to record again{_FIRST}"
             elif event in COMMAND_EVENTS:
-                is_replaying = self._machine.state == State.REPLAYING
-                self._command("cancel" if is_replaying else event)
+                self._command(event)
             elif event == "start":
                 self._start()
             elif event in OUTCOMES:

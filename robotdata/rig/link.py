@@ -121,6 +121,7 @@ class Link:
             elif message["type"] == "command" and message.get("name") == EMERGENCY_STOP:
                 if self._presses.is_new(message.get("id")):
                     self._machine.emergency_stop()
+                    self._presses.remember(message.get("id"))
                 reply = {"type": "reply", "id": str(message.get("id"))[:100], "ok": True, "error": None}
                 await socket.send(protocol.encode(reply))
             elif message["type"] == "command":

@@ -22,7 +22,7 @@ from robotdata.rig.recorder import TakeEnd, TakeRecorder, keep_remark
 from robotdata.rig.remarks import parse_remark
 from robotdata.rig.replaying import Replaying
 from robotdata.rig.rig import Rig
-from robotdata.rig.states import AWAKE, EMERGENCY_STOP, END_SESSION, PREFLIGHT, State, allowed_now
+from robotdata.rig.states import AWAKE, EMERGENCY_STOP, END_SESSION, State, allowed_now
 from robotdata.rig.watch import DeviceWatch
 from robotdata.spool import SpoolError, SpoolFull, new_take_id
 from robotdata.spool.annotation import RERECORD
@@ -131,7 +131,7 @@ class Machine:
             keep_remark(parse_remark(command.args), [self.take, *self.saving])
         elif name == "clear_error":
             self._clear_error(command.args.get("since"), seen)
-        elif name == PREFLIGHT:
+        elif self.preflight.takes(name):
             self.preflight.execute(command)
         elif self.replaying.takes(name):
             self.replaying.execute(command)

@@ -24,7 +24,7 @@ from robotdata.rig.preflight_info import DEFAULT_S, LEAST_S, MOST_S, CheckInfo, 
 from robotdata.rig.protocol import Command, CommandRefused, RecordArgs
 from robotdata.rig.recorder import TakeEnd, TakeRecorder
 from robotdata.rig.scratch import remove_if_empty, scratch_of, throw_away
-from robotdata.rig.states import State
+from robotdata.rig.states import PREFLIGHT, State
 from robotdata.spool import new_take_id
 
 if TYPE_CHECKING:
@@ -92,8 +92,15 @@ class Preflight:
         self._run: Run | None = None
         self._result: Result | None = None
 
+    def takes(self, name: str) -> bool:
+        """Return whether a command that is allowed now is one of a preflight's."""
+        return name == PREFLIGHT or (name == "cancel" and self._machine.state == State.CHECKING)
+
     def execute(self, command: Command) -> None:
-        """Begin a test recording: the rig is checking. Raises CommandRefused."""
+        """Begin a test recording: the rig is checking. Or give it up. Raises CommandRefused."""
+        if command.name == "cancel":
+            self._machine.move(State.IDLE)
+            return
         seconds = self.begin(command.args)
         self._machine.move(State.CHECKING, seconds, seconds)
 

@@ -6,6 +6,10 @@ import uuid
 from collections import OrderedDict
 from typing import Any
 
+from robotdata.capture import clock
+
+KEPT_S = 60.0
+"""A page repeats a press for 10 s. A program that always sends the same id means a new press after this time."""
 _REMEMBERED = 1000
 
 
@@ -17,19 +21,25 @@ class Presses:
     """
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[uuid.UUID, None] = OrderedDict()
+        self._seen: OrderedDict[uuid.UUID, float] = OrderedDict()
 
     def is_new(self, press: Any) -> bool:
-        """Return whether this press has not been seen yet, and remember it. An id that is no UUID is always new."""
-        try:
-            key = uuid.UUID(press) if isinstance(press, str) and len(press) == 36 else None
-        except ValueError:
-            key = None
-        if key is None:
-            return True
-        if key in self._seen:
-            return False
-        self._seen[key] = None
-        while len(self._seen) > _REMEMBERED:
+        """Return whether this press was not carried out in the last KEPT_S. An id that is no UUID is always new."""
+        while self._seen and next(iter(self._seen.values())) < clock.monotonic() - KEPT_S:
             self._seen.popitem(last=False)
-        return True
+        key = _key(press)
+        return key is None or key not in self._seen
+
+    def remember(self, press: Any) -> None:
+        """Note that this press has been carried out."""
+        if (key := _key(press)) is not None:
+            self._seen[key] = clock.monotonic()
+            while len(self._seen) > _REMEMBERED:
+                self._seen.popitem(last=False)
+
+
+def _key(press: Any) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(press) if isinstance(press, str) and len(press) == 36 else None
+    except ValueError:
+        return None

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
+from robotdata.capture import clock
 from robotdata.capture.texts import tidy_task
 from robotdata.rig.messages import MAX_TEXT_BYTES, VERSION, ProtocolError, decode, encode
 from robotdata.rig.preflight_info import PreflightInfo
@@ -292,6 +293,8 @@ class Command:
     id: str
     name: str
     args: Mapping[str, Any]
+    came: float = field(default_factory=clock.monotonic, compare=False)
+    """When it came, in seconds of the rig's own clock."""
 
 
 def as_command(name: str, **args: Any) -> Command:

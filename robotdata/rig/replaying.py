@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from robotdata.capture.playback import DONE, CannotPlay, OtherJoints, Playback, Recording
+from robotdata.capture.processors import OBSERVATION, ROBOT
 from robotdata.rig.protocol import Command, CommandRefused, as_command
 from robotdata.rig.recordings import recording_of_take
 from robotdata.rig.replay_args import ReplayArgs, SentRows, parse_replay
@@ -94,6 +95,9 @@ class Replaying:
 
     def _begin(self, args: ReplayArgs) -> None:
         rig = self._machine.rig
+        if {each.place for each in rig.config.processors} & {ROBOT, OBSERVATION}:
+            problem = "its processors change what the robot gets or observes, so the way to the first pose is unknown"
+            raise CommandRefused("bad_args", f"this rig cannot play a recording: {problem}")
         recording = self._sent.take(args.rows) if args.rows else self._of_take(args)
         try:
             playback = Playback(

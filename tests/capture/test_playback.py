@@ -124,6 +124,17 @@ def test_a_stop_holds_the_robot_where_it_is() -> None:
         assert held[0] == before[0] and held[1] == 0
 
 
+def test_a_stop_does_not_press_on_against_what_holds_the_robot_up() -> None:
+    playback = Playback(recording([[0, 0], [200, 100]], *ARM), features(*ARM), FPS, factor=1, limit=60)
+    for _ in range(round((APPROACH_S + 2) * FPS)):
+        before = playback.action(np.zeros(2), np.zeros(2))
+    assert before[0] > 100
+    blocked = np.array([70, before[1] - 1])
+    playback.stop()
+    for _ in range(3):
+        assert playback.action(blocked, np.zeros(2)).tolist() == [70, before[1]], "the other joint is only a bit behind"
+
+
 def test_it_says_how_far_it_is() -> None:
     playback = Playback(WAY, features(*ARM), FPS, factor=0.5, limit=60)
     assert (playback.phase, playback.row, playback.rows) == (APPROACH, 0, 4)
@@ -183,3 +194,42 @@ def test_the_robot_returns_slowly_to_the_teleoperator_after_a_replay() -> None:
         actions.append(steering.action(values, requested))
     assert speeds(actions).max() <= 30 + 0.01
     assert np.array_equal(steering.action(values, np.zeros(2, np.float32)), [0, 0]), "from then on it follows"
+
+
+@pytest.mark.parametrize("unit", [1.0, np.pi / 180])
+def test_the_return_takes_as_long_as_an_approach_in_any_unit(unit: float) -> None:
+    steering = Steering(None, features(*ARM), FPS)
+    steering.begin_replay(Playback(recording([[0, 0]], *ARM), features(*ARM), FPS, factor=1, limit=60))
+    values = {"observation.state": np.zeros(2, np.float32)}
+    requested = np.array([15 * unit, 0], np.float32)
+    steering.take_over()
+    steering.action(values, requested)
+    steering.end_replay()
+    steering.take_over()
+    actions = [steering.action(values, requested)]
+    while not np.array_equal(actions[-1], requested):
+        actions.append(steering.action(values, requested))
+    assert len(actions) == pytest.approx(APPROACH_S * FPS, abs=2)
+
+
+@pytest.mark.parametrize("follows", [False, True])
+def test_a_robot_that_was_disconnected_in_a_replay_returns_slowly_too(follows: bool) -> None:
+    steering = Steering(None, features(*ARM), FPS)
+    steering.begin_replay(Playback(WAY, features(*ARM), FPS, factor=1, limit=60))
+    values, requested = {"observation.state": np.array([9, 1], np.float32)}, np.array([-90, 0], np.float32)
+    steering.take_over()
+    steering.action(values, requested)
+    if follows:
+        steering.end_replay()
+        steering.take_over()
+        steering.action(values, requested)
+    for _ in range(2):  # the first try to connect may fail
+        steering.forget()
+    fallen = {"observation.state": np.array([30, -20], np.float32)}
+    actions = [np.array([30, -20])]
+    steering.take_over()
+    while not np.array_equal(actions[-1], requested):
+        actions.append(steering.action(fallen, requested))
+    assert speeds(actions).max() <= 30 + 0.01
+    steering.forget()
+    assert np.array_equal(steering.action(values, requested), requested), "it had arrived: nothing is left to resume"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from robotdata.capture.config import parse_config
-from robotdata.capture.errors import CaptureError, DeviceError
+from robotdata.capture.errors import CaptureError, ConfigError, DeviceError
 from robotdata.capture.registry import Registry
 from robotdata.rig.rig import Rig
 
@@ -124,7 +124,51 @@ def test_what_is_no_number_never_reaches_the_robot(tmp_path: Path) -> None:
     bench.steps[0].factor = math.nan
     with pytest.raises(DeviceError, match=r"processor\[1\] \(times\) returns nan for 'a.pos', want a finite number"):
         bench.robot.act(np.ones(2, np.float32))
+    bench.steps[0].factor = 1e39
+    with pytest.raises(DeviceError, match="returns 1e\\+39 for 'a.pos'"):
+        bench.robot.act(np.ones(2, np.float32))
     assert bench.arm.got == []
+
+
+PUSHED = {"a": {"low": -10, "high": 10}, "b": {"low": -10, "high": 10}}
+
+
+class Feeling(Leader):
+    def feedback(self, observation: Any) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("at", "tables", "words"),
+    [
+        ("robot", {"robot": {"kind": "arm", "on_end": "rest", "rest": {"a.pos": 0}}}, "robot.rest: cannot be used"),
+        ("observation", {"robot": {"kind": "arm", "on_end": "rest", "rest": {"a.pos": 0}}}, "robot.rest: cannot be"),
+        (
+            "observation",
+            {"teleoperator": {"kind": "browser", "joints": PUSHED}},
+            "teleoperator: needs the robot's own observation",
+        ),
+        ("observation", {"teleoperator": {"kind": "feeling"}}, "teleoperator: needs the robot's own observation"),
+    ],
+)
+def test_what_compares_poses_in_the_robots_own_values_is_refused(
+    tmp_path: Path, at: str, tables: dict[str, Any], words: str
+) -> None:
+    registry = Registry()
+    registry.add("robot", "arm", lambda context, options: Arm())
+    registry.add("teleoperator", "leader", lambda context, options: Leader(JOINTS))
+    registry.add("teleoperator", "feeling", lambda context, options: Feeling(JOINTS))
+    registry.add("processor", "times", lambda context, options, place: Times(options.number("factor"), False))
+    rig = {"rig": {"name": "bench"}, "robot": {"kind": "arm"}, "teleoperator": {"kind": "leader"}, **tables}
+    with pytest.raises(ConfigError, match=words):
+        Rig(parse_config({**rig, "processor": [times(at, 2)]}, "bench.toml"), tmp_path, registry=registry)
+
+
+def test_a_processor_that_does_not_name_what_it_returns_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Times, "transform", lambda self, features, observation: None)
+    with pytest.raises(ConfigError, match="says as a NoneType what it returns"):
+        Bench(tmp_path, [times("teleoperator")], {"": JOINTS})
 
 
 def test_a_stop_goes_straight_to_the_driver_and_a_connection_begins_anew(tmp_path: Path) -> None:

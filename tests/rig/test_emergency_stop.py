@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from robotdata.rig.machine import Machine
+from robotdata.rig.presses import KEPT_S, Presses
 from robotdata.rig.protocol import CommandRefused, as_command
 from robotdata.rig.states import State
 from robotdata.spool import read_manifest
@@ -224,6 +225,17 @@ async def test_a_late_copy_of_a_press_is_no_second_stop(bench: Bench, press: str
         assert (await web.command(press, "emergency_stop"))["ok"] is True
         # Only a UUID is sure to name one press: with any other id a person may mean it anew.
         assert bench.machine.rig.loop.stopped is (press == "7")
+
+
+def test_an_id_that_a_program_uses_for_ever_stops_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("robotdata.rig.presses.clock.monotonic", lambda: now[0])
+    presses, press = Presses(), "1d3b7a52-6a0e-4c1c-9a36-7c5b3c0d9f11"
+    assert presses.is_new(press) and presses.is_new(press), "nothing was carried out yet"
+    presses.remember(press)
+    assert not presses.is_new(press) and presses.is_new("no UUID") and presses.is_new(None)
+    now[0] += KEPT_S + 1
+    assert presses.is_new(press)
 
 
 async def test_a_clear_that_waits_in_the_rig_does_not_undo_a_newer_stop(bench: Bench) -> None:

@@ -93,6 +93,7 @@ def test_it_measures_everything_and_keeps_nothing(bench: Bench) -> None:
 
 
 def test_while_it_runs_the_rig_is_checking_and_records_no_take(rig: FaultyRig) -> None:
+    rig.machine.events.record_args = pedal = {"task": "push"}
     begin(rig, seconds=10)
     status = rig.status()
     assert (status["state"], status["take"], status["controls"]) == ("checking", None, ["cancel"])
@@ -102,6 +103,7 @@ def test_while_it_runs_the_rig_is_checking_and_records_no_take(rig: FaultyRig) -
             rig.do(name)
     rig.do("cancel")
     rig.until("idle")
+    assert rig.machine.events.record_args == pedal, "a pedal goes on with its session"
     assert rig.status()["preflight"] is None, "there is no result of one that was given up"
     until(lambda: not [path for path in left(rig.spool) if path.is_file()])
     assert rig.script.count("robot", "begin_take") == 0, "the robot heard of no take"

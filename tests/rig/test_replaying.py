@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -162,13 +163,37 @@ def test_an_emergency_stop_ends_it_and_nothing_follows(bench: Bench, quick: None
     until(lambda: bench.machine.state == State.IDLE)
 
 
-def test_a_pedal_that_stops_takes_stops_it_too(bench: Bench) -> None:
+@pytest.mark.parametrize("pedal", ["stop", "discard", "rerecord"])
+def test_a_pedal_that_stops_takes_stops_it_too(bench: Bench, pedal: str) -> None:
     start(bench)
-    bench.machine.rig.loop.events._events.append(("teleoperator", "stop"))
+    bench.machine.rig.loop.events._events.append(("teleoperator", pedal))
     until(lambda: holds(bench))
     bench.machine.rig.loop.events._events.append(("teleoperator", "start"))
     until(lambda: not bench.machine.rig.loop.events._events)
     assert holds(bench), "a pedal does not end the hold"
+
+
+def test_an_error_while_it_holds_lets_the_robot_return_as_slowly(bench: Bench, quick: None) -> None:
+    acted = start(bench)
+    until(lambda: holds(bench))
+    bench.do("emergency_stop")
+    until(lambda: bench.machine.state == State.ERROR)
+    until(lambda: bench.machine.rig.loop.ended)
+    count = len(acted.actions)
+    bench.do("clear_error")
+    until(lambda: bench.machine.state == State.IDLE and len(acted.actions) > count + 10)
+    after = acted.since(count)
+    assert np.abs(np.diff(after, axis=0)).max() * bench.machine.rig.config.fps <= 30 + 0.01
+
+
+def test_a_command_that_comes_too_late_begins_nothing(bench: Bench) -> None:
+    """Whoever sent it was told that the rig did not answer, and may stand beside the robot by now."""
+    send(bench, wave())
+    command = as_command("replay", rows="r1")
+    late = replace(command, came=command.came - 60)
+    with pytest.raises(CommandRefused, match="in time"):
+        bench.machine.execute(late)
+    assert bench.machine.state == State.IDLE
 
 
 def test_the_end_of_the_rig_ends_it(bench: Bench) -> None:

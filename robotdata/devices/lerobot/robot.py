@@ -50,6 +50,7 @@ class LeRobotRobot:
             self.features[STATE] = joints(self._states)
 
     def connect(self) -> None:
+        self.raw_observation = {}  # the arm may have been moved since
         self._driver.connect()
 
     def observe(self) -> Values:

@@ -42,7 +42,9 @@ function asFrames(box, firstTick) {
   }
 }
 
-function confirmed() {
+function confirmed(event) {
+  // Another rig stands elsewhere: whoever chooses it looks at it first.
+  if (event?.target.name === "rig") document.getElementById("replay-clear").checked = false;
   const start = document.getElementById("replay-start");
   if (start) start.disabled = !document.getElementById("replay-clear").checked;
 }

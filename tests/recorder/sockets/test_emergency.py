@@ -40,6 +40,13 @@ async def test_it_goes_over_the_open_socket_and_comes_back_confirmed(web: Any, r
         assert reply["ok"] is True and stops(rig) == [reply["id"]]
 
 
+async def test_an_id_that_is_too_long_is_cut_and_the_rig_stays_connected(web: Any, rig: Any, listen: Any) -> None:
+    async with rig.running(), web.browser(f"/ws/live/{rig.name}/") as viewer:
+        await viewer.send(json.dumps({"type": "emergency_stop", "id": "x" * 100}))
+        reply = await listen.words(viewer, lambda said: said["type"] == "reply")
+        assert (reply["id"], reply["ok"], stops(rig)) == ("x" * 64, True, ["x" * 64])
+
+
 async def test_it_is_a_command_of_the_api_too(web: Any, rig: Any) -> None:
     async with rig.running():
         status, reply = await web.ask("POST", f"/rigs/{rig.name}/commands/emergency_stop", {})
