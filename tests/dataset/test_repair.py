@@ -200,3 +200,35 @@ def test_a_real_dataset_with_the_times_of_a_clock(bench: Bench) -> None:
     assert verify_dataset(bench.root).problems == [] and videos(bench.root) == films
     assert np.array_equal(now["recorded_timestamp"], old["timestamp"].astype(np.float64))
     assert all(np.array_equal(now[name], old[name]) for name in old if name not in HEAD)
+
+
+def test_a_table_in_another_order_is_sorted_with_all_that_it_says(six: Bench) -> None:
+    rewrite(six.root / EPISODES, lambda each: each.take([0, 2, 1, 3, 5, 4]))
+    assert verify_dataset(six.root).problems
+    assert examine(six.root).counts == {"ranges": 1}
+    repair(six.root, **six.places)
+    assert verify_dataset(six.root, deep=True).problems == []
+    assert six.shown() == [expected(n, length) for n, length in enumerate(LENGTHS)]
+
+
+def test_another_rate_than_that_of_the_videos_is_not_written_into_the_rows(six: Bench) -> None:
+    info(fps=15)(six.root)
+    before = six.fingerprint()
+    with pytest.raises(EditError, match="fps in"):
+        repair(six.root, **six.places)
+    assert six.fingerprint() == before
+
+
+def test_annotations_stay_with_their_episodes(six: Bench) -> None:
+    SPOILT["length"][1](six.root)
+    repair(six.root, **six.places)
+    assert [each.extra.get("verdict") for each in six.open().episodes] == ["keep"] * 6
+
+
+def test_lost_columns_are_made_again(six: Bench) -> None:
+    for path in six.root.glob("data/*/*.parquet"):
+        rewrite(path, lambda each: each.drop_columns(["index", "frame_index", "task_index", "timestamp"]))
+    rewrite(six.root / EPISODES, lambda each: each.drop_columns(["data/chunk_index", "data/file_index"]))
+    repair(six.root, **six.places)
+    assert verify_dataset(six.root, deep=True).problems == []
+    assert [six.open().tasks[int(six.open().rows(n)["task_index"][0])] for n in range(6)] == ["task 0", "task 1"] * 3

@@ -1,4 +1,4 @@
-"""Make the words of `info.json` anew that follow from the episodes: counters, splits, the default features."""
+"""Recount what in `info.json` follows from the episodes: counters, splits, the default features."""
 
 from __future__ import annotations
 

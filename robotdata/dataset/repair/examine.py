@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pyarrow as pa
 from robotdata.dataset.convert.old_rows import RECORDED_TIME
 from robotdata.dataset.errors import EditError
 from robotdata.dataset.features import Features
-from robotdata.dataset.layout import STATS, TASKS
+from robotdata.dataset.layout import STATS, TASKS, Layout
 from robotdata.dataset.reader import DatasetFolder, features_of
 from robotdata.dataset.repair.counts import new_info
 from robotdata.dataset.repair.findings import RepairReport
@@ -65,12 +66,19 @@ def examined(base: DatasetFolder) -> Examined:
     if not base.episodes:
         raise EditError(f"{base.root} has no episodes: there is nothing to repair")
     refuse_problems(base)
+    order = sorted(range(len(base.episodes)), key=lambda n: base.episodes[n].index)
+    base = replace(base, episodes=[base.episodes[n] for n in order])
     report = RepairReport(base.root, len(base.episodes))
     left = report.left
     rows = read_rows(base, left)
     report.frames = sum(each.length for each in rows)
     tasks = plan_new_tasks(base, rows, left)
-    starts = plan_starts(base, rows, left)
+    starts, at_rate = plan_starts(base, rows, left)
+    if not at_rate and any(each.wrong.get("timestamp") for each in rows):
+        raise EditError(
+            f"{base.root}: neither the timestamps nor the frames of its videos are at n / {base.fps}. If fps in "
+            "meta/info.json is wrong, correct it there; else the videos have to be encoded again"
+        )
     keep_times = RECORDED_TIME not in base.features and carries_times(rows)
     counts = {"episodes": len(rows), "frames": report.frames, "tasks": len(tasks.plan.texts)}
     info, changed = new_info(base.info, **counts, keep_times=keep_times)
@@ -78,12 +86,17 @@ def examined(base: DatasetFolder) -> Examined:
     table = episode_table.old_table(base, episode_table.episode_schema(features))
     if table.num_rows != len(rows):
         raise EditError(f"{base.root}: meta/episodes names an episode twice, and nothing says which one is right")
+    if order != sorted(order):
+        report.add(
+            "ranges", "meta/episodes does not list the episodes by their numbers, and LeRobot takes them in turn"
+        )
+        table = table.take(pa.array(order))
     stats = plan_stats(base, table, rows, tasks, starts, keep_times=keep_times, left=left)
     values = _values(base, table, rows, tasks, starts)
     _report_rows(report, rows, tasks, keep_times=keep_times)
     _report_table(report, values)
     if tasks.rewrite:
-        report.add("tasks", f"{TASKS} {tasks.rewrite}: it is written anew")
+        report.add("tasks", f"{TASKS} {tasks.rewrite}: it is written again")
     _report_stats(report, base, table, stats, features)
     if changed:
         report.add("info", f"meta/info.json: {'; '.join(changed)}")
@@ -103,7 +116,7 @@ def _values(
 ) -> dict[int, dict[str, Any]]:
     """Return the values of the table of episodes that differ from what they should be, by episode."""
     right: dict[int, dict[str, Any]] = {}
-    for rows, episode in zip(all_rows, base.episodes, strict=True):
+    for rows in all_rows:
         row: dict[str, Any] = {
             "episode_index": rows.number,
             "tasks": tasks.texts[rows.number],
@@ -111,8 +124,8 @@ def _values(
             "dataset_from_index": rows.first_row,
             "dataset_to_index": rows.first_row + rows.length,
         }
-        if rows.path is not None and base.info.get("data_path") is not None:
-            row |= {"data/chunk_index": episode.data_chunk, "data/file_index": episode.data_file_index}
+        if rows.path is not None and (place := _place(base, rows.path)) is not None:
+            row |= {"data/chunk_index": place[0], "data/file_index": place[1]}
         for key, start in starts.get(rows.number, {}).items():
             row[f"videos/{key}/from_timestamp"] = start / base.fps
             row[f"videos/{key}/to_timestamp"] = (start + rows.length) / base.fps
@@ -122,6 +135,14 @@ def _values(
     return {
         n: {name: value for name, value in row.items() if not _same(stored[name][n], value)} for n, row in right.items()
     }
+
+
+def _place(base: DatasetFolder, path: Path) -> tuple[int, int] | None:
+    """Return chunk and file number of a data file; None if its path does not tell them."""
+    numbers = [int(digits) for digits in re.findall(r"\d+", f"{path.parent.name}/{path.name}")][:2]
+    if len(numbers) < 2 or Layout.of(base.root, base.info).data_file(*numbers) != path:
+        return None
+    return numbers[0], numbers[1]
 
 
 def _same(stored: Any, right: Any) -> bool:
@@ -157,7 +178,7 @@ def _report_table(report: RepairReport, values: Mapping[int, Mapping[str, Any]])
             kinds.setdefault(kind, []).append(number)
     texts = {
         "episode_tasks": "the table of episodes names other tasks than the rows, which are right: training uses them",
-        "videos": "the place of the frames in a video does not follow from the frames there",
+        "videos": "the place of frames in their video is wrong, and is counted again in the order of the episodes",
         "ranges": "number, length or range of rows in the table of episodes are not those of the rows",
     }
     for kind, text in texts.items():

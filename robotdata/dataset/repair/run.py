@@ -30,6 +30,7 @@ from robotdata.dataset.write.swap import NEXT, recover_dataset, swap_in, work_fo
 from robotdata.video.errors import VideoError
 
 LOCK_WAIT_S = 60.0
+_LISTED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,8 @@ def _compose(plan: Examined, folder: Path, made_by: Mapping[str, Any]) -> None:
     totals, _ = new_totals(base, plan.table, table, plan.features)
     about = {"what": "repaired", "repaired": plan.report.counts, **made_by}
     draft.write_meta(carried_stats(totals, _old_totals(base)), plan.info, _sidecar(plan, about))
-    draft.add_notes([f"could not be repaired: {text}" for text in plan.report.left])
     _check(plan, draft)
+    draft.add_notes([f"could not be repaired: {text}" for text in plan.report.left])
 
 
 def _old_totals(base: DatasetFolder) -> dict[str, Any]:
@@ -119,14 +120,14 @@ def _sidecar(plan: Examined, about: Mapping[str, Any]) -> Sidecar:
     """Return the sidecar of the next state; annotations stay with their episodes."""
     old = plan.base.sidecar
     entries = [
-        {"uuid": None, **episode.extra, "length": rows.length}
+        {"uuid": None, **(old.entry(episode.index, rows.length) or episode.extra), "length": rows.length}
         for rows, episode in zip(plan.rows, plan.base.episodes, strict=True)
     ]
     return Sidecar(old.revision + 1, entries, {**old.more, "made_by": dict(about)})
 
 
 def _check(plan: Examined, draft: Draft) -> None:
-    """Read the next state back. Raise EditError if something is wrong that was not wrong before; note the rest."""
+    """Read the next state back. Raise EditError if something is wrong that was not wrong before; report the rest."""
     report = verify_dataset(draft.root)
     if report.ok:
         return
@@ -138,4 +139,5 @@ def _check(plan: Examined, draft: Draft) -> None:
             f"the repaired state of {plan.base.root} failed verification and was discarded: "
             + "; ".join(map(str, new[:3]))
         )
-    draft.add_notes([f"remains: {problem}" for problem in report.problems[:5]])
+    more = [f"and {report.count - _LISTED} problems more that `verify` lists"] if report.count > _LISTED else []
+    plan.report.left += [*map(str, report.problems[:_LISTED]), *more]

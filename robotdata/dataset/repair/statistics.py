@@ -1,4 +1,4 @@
-"""Find statistics that are missing or are not those of the rows, and compute them anew."""
+"""Find statistics that are missing or are not those of the rows, and compute them again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from robotdata.dataset import stats
 from robotdata.dataset.convert.old_rows import RECORDED_TIME
 from robotdata.dataset.errors import DamagedFile
-from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES, depth_unit, is_depth, is_video
+from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES, Features, depth_unit, is_depth, is_video
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.repair.rows import EpisodeRows, right_columns
 from robotdata.dataset.repair.tasks import NewTasks
@@ -87,7 +87,7 @@ def count_cameras(base: DatasetFolder, new: NewStats, all_rows: Sequence[Episode
 
 
 def new_totals(
-    base: DatasetFolder, before: pa.Table, after: pa.Table, features: Mapping[str, Any]
+    base: DatasetFolder, before: pa.Table, after: pa.Table, features: Features
 ) -> tuple[dict[str, Any], list[str]]:
     """Return stats.json as it should be, and the features of which the stored one lacks or contradicts it.
 

@@ -1,4 +1,4 @@
-"""Make the table of tasks anew, and the texts in the table of episodes: the rows decide, because training uses them."""
+"""Remake the table of tasks, and the texts in the table of episodes: the rows decide, because training uses them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from robotdata.dataset.tasks import TaskPlan
 class NewTasks:
     """The tasks after the repair. `numbers`: those of each episode's rows; None where they stay unknown.
 
-    `texts`: what the table of episodes should say of each episode. `rewrite`: why the table of tasks is written anew;
+    `texts`: what the table of episodes should say of each episode. `rewrite`: why the table of tasks is written again;
     empty if it stays. `readable`: whether further columns of the old table can be kept.
     """
 
