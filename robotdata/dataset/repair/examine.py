@@ -198,10 +198,13 @@ def _report_stats(
     features: Features,
 ) -> None:
     """Add which statistics are missing or stale."""
-    if stats.stale:
-        numbers = sorted({n for each in stats.stale.values() for n in each})
-        names = ", ".join(list(stats.stale)[:6]) + (" and more" if len(stats.stale) > 6 else "")
-        report.add("statistics", f"statistics of {names} are missing or not those of the rows", numbers)
+    for code, by_key, what in (
+        ("missing_statistics", stats.missing, "are incomplete"),
+        ("statistics", stats.stale, "are not those of the rows"),
+    ):
+        if by_key:
+            numbers = sorted({n for each in by_key.values() for n in each})
+            report.add(code, f"statistics of {_listed(list(by_key))} {what}, and are computed again", numbers)
     for key, numbers in stats.cameras.items():
         text = f"statistics of {key} are missing or impossible, and are counted from its frames"
         report.add("camera_statistics", text, numbers)
@@ -209,5 +212,8 @@ def _report_stats(
     _, wrong = new_totals(base, table, after, features)
     wrong = [key for key in wrong if key != RECORDED_TIME and key not in stats.cameras]
     if wrong:
-        names = ", ".join(wrong[:6]) + (" and more" if len(wrong) > 6 else "")
-        report.add("totals", f"{STATS}: {names} missing or not that of all episodes")
+        report.add("totals", f"{STATS}: that of {_listed(wrong)} is missing or not that of all episodes")
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:6]) + (" and more" if len(names) > 6 else "")

@@ -140,4 +140,5 @@ def _check(plan: Examined, draft: Draft) -> None:
             + "; ".join(map(str, new[:3]))
         )
     more = [f"and {report.count - _LISTED} problems more that `verify` lists"] if report.count > _LISTED else []
-    plan.report.left += [*map(str, report.problems[:_LISTED]), *more]
+    own = f"{draft.root.resolve()}/"  # the folder of the draft, which nobody knows
+    plan.report.left += [*(str(problem).replace(own, "") for problem in report.problems[:_LISTED]), *more]

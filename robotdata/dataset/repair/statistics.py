@@ -34,11 +34,12 @@ _NEAR = 1e-3
 class NewStats:
     """Statistics to replace in the table of episodes.
 
-    `values`: the columns to write, by episode. `stale`: the episodes by numeric feature. `cameras`: the episodes by
-    camera, whose frames are to be decoded.
+    `values`: the columns to write, by episode. `missing`, `stale`: the episodes by numeric feature. `cameras`: the
+    episodes by camera, whose frames are to be decoded.
     """
 
     values: dict[int, dict[str, Any]] = field(default_factory=dict)
+    missing: dict[str, list[int]] = field(default_factory=dict)
     stale: dict[str, list[int]] = field(default_factory=dict)
     cameras: dict[str, list[int]] = field(default_factory=dict)
 
@@ -126,7 +127,8 @@ def _compare(
             continue
         stat = episode_table.feature_stats(base.features[key], values)
         if stat is not None:
-            new.stale.setdefault(key, []).append(rows.number)
+            kind = new.missing if any(have.get(name) is None for name in stats.NAMES) else new.stale
+            kind.setdefault(key, []).append(rows.number)
             _set(new, rows.number, key, stat)
 
 
