@@ -232,3 +232,50 @@ def test_lost_columns_are_made_again(six: Bench) -> None:
     repair(six.root, **six.places)
     assert verify_dataset(six.root, deep=True).problems == []
     assert [six.open().tasks[int(six.open().rows(n)["task_index"][0])] for n in range(6)] == ["task 0", "task 1"] * 3
+
+
+def test_files_in_which_nothing_is_wrong_are_shared_with_the_original(six: Bench) -> None:
+    SPOILT["index"][1](six.root)
+    before = {path: path.stat().st_ino for path in six.root.glob("data/*/*.parquet")}
+    repair(six.root, **six.places)
+    now = {path: path.stat().st_ino for path in six.root.glob("data/*/*.parquet")}
+    assert [before[path] != now[path] for path in sorted(before)] == [True] + [False] * (len(before) - 1)
+
+
+def test_rows_decide_how_long_an_episode_is(six: Bench) -> None:
+    """Two lengths of one file exchanged: the sum fits, and the rows' own numbers say which is which."""
+    first = six.open().episodes[0].data_file
+    assert six.open().episodes[1].data_file == first
+    table("length", lambda v: [v[1], v[0], *v[2:]])(six.root)
+    table("dataset_to_index", lambda v: [LENGTHS[1], *v[1:]])(six.root)
+    repair(six.root, **six.places)
+    assert [each.length for each in six.open().episodes] == list(LENGTHS)
+    assert verify_dataset(six.root, deep=True).problems == []
+    assert six.shown() == [expected(n, length) for n, length in enumerate(LENGTHS)]
+
+
+def test_rows_that_nothing_divides_are_listed(six: Bench) -> None:
+    rewrite(sorted(six.root.glob("data/*/*.parquet"))[0], lambda each: each.slice(6))
+    report = examine(six.root)
+    assert any("nothing says which rows" in text for text in report.left)
+
+
+def test_two_episodes_of_one_number_are_refused(six: Bench) -> None:
+    table("episode_index", lambda v: [0] * len(v))(six.root)
+    before = six.fingerprint()
+    with pytest.raises(EditError):
+        repair(six.root, **six.places)
+    assert six.fingerprint() == before
+
+
+def test_gaps_in_the_numbers_of_episodes_are_closed(six: Bench) -> None:
+    shift = {n: n + (n > 1) for n in range(6)}
+    table("episode_index", lambda v: [shift[n] for n in v])(six.root)
+    for path in six.root.glob("data/*/*.parquet"):
+        rewrite(path, set_column("episode_index", lambda v: [shift[n] for n in v]))
+    assert verify_dataset(six.root).problems
+    repair(six.root, **six.places)
+    assert verify_dataset(six.root, deep=True).problems == []
+    assert six.shown() == [expected(n, length) for n, length in enumerate(LENGTHS)]
+    assert [each.tasks for each in six.open().episodes] == [[f"task {n % 2}"] for n in range(6)]
+    assert [each.extra.get("verdict") for each in six.open().episodes] == ["keep"] * 6

@@ -117,12 +117,16 @@ def _old_totals(base: DatasetFolder) -> dict[str, Any]:
 
 
 def _sidecar(plan: Examined, about: Mapping[str, Any]) -> Sidecar:
-    """Return the sidecar of the next state; annotations stay with their episodes."""
+    """Return the sidecar of the next state; annotations stay with their episodes.
+
+    Its entries were written by place. If there are as many as episodes, the place still counts, else the number.
+    """
     old = plan.base.sidecar
-    entries = [
-        {"uuid": None, **(old.entry(episode.index, rows.length) or episode.extra), "length": rows.length}
-        for rows, episode in zip(plan.rows, plan.base.episodes, strict=True)
-    ]
+    by_place = len(old.episodes) == len(plan.rows)
+    entries = []
+    for rows, episode in zip(plan.rows, plan.base.episodes, strict=True):
+        stored = old.entry(rows.number if by_place else episode.index, rows.length)
+        entries.append({"uuid": None, **(stored or episode.extra), "length": rows.length})
     return Sidecar(old.revision + 1, entries, {**old.more, "made_by": dict(about)})
 
 
