@@ -279,3 +279,30 @@ def test_gaps_in_the_numbers_of_episodes_are_closed(six: Bench) -> None:
     assert six.shown() == [expected(n, length) for n, length in enumerate(LENGTHS)]
     assert [each.tasks for each in six.open().episodes] == [[f"task {n % 2}"] for n in range(6)]
     assert [each.extra.get("verdict") for each in six.open().episodes] == ["keep"] * 6
+
+
+def test_columns_of_every_kind_stay_as_they_are(six: Bench) -> None:
+    """A matrix, LeRobot's language column, and a column that no feature declares, in a file that is written again."""
+    matrix, language = ({"dtype": d, "shape": s, "names": None} for d, s in (("float32", [2, 3]), ("language", [1])))
+    value = json.loads((six.root / "meta/info.json").read_text())
+    info(features={**value["features"], "grid": matrix, "language_persistent": language})(six.root)
+    spoken = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string()), ("timestamp", pa.float32())]))
+
+    def add(each: pa.Table) -> pa.Table:
+        rows = range(each.num_rows)
+        each = each.append_column(
+            "grid", pa.array([[[n, 1, 2], [3, 4, 5]] for n in rows], pa.list_(pa.list_(pa.float32())))
+        )
+        sentences = [[{"role": "user", "content": f"say {n}", "timestamp": n / FPS}] for n in rows]
+        each = each.append_column("language_persistent", pa.array(sentences, spoken))
+        return each.append_column("somebodys.column", pa.array([f"row {n}" for n in rows]))
+
+    for path in six.root.glob("data/*/*.parquet"):
+        rewrite(path, add)
+    rows = values(six.root)
+    SPOILT["clock"][1](six.root)
+    report = examine(six.root)
+    assert any("language_persistent" in text for text in report.left)
+    repair(six.root, **six.places)
+    assert values(six.root) == rows and six.shown() == [expected(n, length) for n, length in enumerate(LENGTHS)]
+    assert not any(problem.what.startswith("timestamp") for problem in verify_dataset(six.root).problems)

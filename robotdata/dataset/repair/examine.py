@@ -93,7 +93,8 @@ def examined(base: DatasetFolder) -> Examined:
         table = table.take(pa.array(order))
     stats = plan_stats(base, table, rows, tasks, starts, keep_times=keep_times, left=left)
     values = _values(base, table, rows, tasks, starts)
-    _report_rows(report, rows, tasks, keep_times=keep_times)
+    languages = [key for key, feature in features.items() if feature["dtype"] == "language"]
+    _report_rows(report, rows, tasks, languages, keep_times=keep_times)
     _report_table(report, values)
     if tasks.rewrite:
         report.add("tasks", f"{TASKS} {tasks.rewrite}: it is written again")
@@ -151,13 +152,17 @@ def _same(stored: Any, right: Any) -> bool:
     return bool(stored == right)
 
 
-def _report_rows(report: RepairReport, all_rows: list[EpisodeRows], tasks: NewTasks, *, keep_times: bool) -> None:
-    """Add what is wrong with the columns of the rows."""
+def _report_rows(
+    report: RepairReport, all_rows: list[EpisodeRows], tasks: NewTasks, languages: list[str], *, keep_times: bool
+) -> None:
+    """Add what is wrong with the columns of the rows. `languages`: the features with times inside."""
     clocked = {rows.number: n for rows in all_rows if (n := rows.wrong.get("timestamp", 0))}
     if clocked:
         text = "timestamps that are not frame_index / fps become so"
         text += f"; the old ones are kept in the column {RECORDED_TIME}" if keep_times else ""
         report.add("timestamps", text, clocked, sum(clocked.values()))
+        if languages:
+            report.left.append(f"the times inside {', '.join(languages)} stay those of the old timestamps")
     for name in COUNTED:
         wrong = {rows.number: n for rows in all_rows if (n := rows.wrong.get(name, 0))}
         if wrong:
