@@ -29,6 +29,7 @@ NOTES = {
     "robotdata.dataset.verify": "check a dataset against its format, its rows and its videos",
     "robotdata.dataset.write": "compose a next state by references: commit, edit, copy, merge",
     "robotdata.dataset.convert": "versions v2.0 and v2.1 into v3.0, and v2.1 out again",
+    "robotdata.dataset.repair": "times, numbers, tasks and statistics put right",
     "robotdata.dataset.exchange": "datasets from zip files and folders; zip files of datasets",
     "robotdata.lerobot_compat": "LeRobot's functions for video, for programs that call them",
     "robotdata.video.depth": "millimetres ↔ the codes that a video can hold",

@@ -17,6 +17,7 @@ HELP = """usage: robotdata COMMAND [OPTIONS]
   token      print a new API token
   add        add datasets from a folder or a zip file
   verify     check a dataset against its format
+  repair     put right what is wrong in a dataset, after saying what
   convert    make a dataset v3.0 of one of version v2.0 or v2.1, or v2.1 of v3.0
   edit       split, merge, copy, trim or relabel a dataset
   recover    update the database from the folders after a crash

@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ["files", "video", "lerobot_compat", "capture", "spool", "dataset", "export", "quality", "rig", "station"]
 ROOMS += ["devices"]
-DATASET = ["dataset.verify", "dataset.write", "dataset.convert", "dataset.exchange"]
+DATASET = ["dataset.verify", "dataset.write", "dataset.convert", "dataset.repair", "dataset.exchange"]
 INNER = {"video": ["video.depth"], "dataset": DATASET}
 ORDER = [f"robotdata.{each}" for room in ROOMS for each in (room, *INNER.get(room, []))] + ["recorder", "viewer"]
 FRONTS = {"robotdata.dataset": "robotdata.dataset.write", "robotdata.video": "robotdata.lerobot_compat"}
@@ -43,6 +43,7 @@ ONLY_IN = {
         "robotdata.dataset.verify",
         "robotdata.dataset.write",
         "robotdata.dataset.convert",
+        "robotdata.dataset.repair",
         "robotdata.export",
         "robotdata.lerobot_compat",
     },

@@ -44,6 +44,8 @@ def revision_summary(revision: Revision) -> str:
     """Return what made the revision from the one before: `deleted 3, trimmed 2`."""
     if revision.what == "converted":
         return "converted from an older version"
+    if revision.what == "repaired":
+        return "repaired"
     if revision.reverted_to is not None:
         return f"reverted to revision {revision.reverted_to}"
     counts = [f"{name} {count}" for name, count in revision.counts.items()]

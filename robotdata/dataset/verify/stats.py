@@ -72,7 +72,7 @@ def _note_without_spread(counts: Mapping[str, int], episodes: int, report: Repor
     each = ", ".join(f"{key} in {count} of {episodes} episodes" for key, count in counts.items())
     report.note(
         f"the spread (std) of {each} is 0 or too small for its frames: LeRobot before 0.6 counted it in 8 bits while "
-        "recording. Train with ImageNet's statistics (use_imagenet_stats), or recompute these"
+        "recording. Train with ImageNet's statistics (use_imagenet_stats), or recompute these (`robotdata repair`)"
     )
 
 

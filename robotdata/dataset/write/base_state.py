@@ -22,16 +22,21 @@ def refuse_cached(root: Path) -> None:
 
 
 def check_base(base: DatasetFolder) -> None:
-    """Raise EditError if rewriting would lose the table of episodes or the annotations."""
-    for problem in base.problems:
-        if problem not in base.task_problems:
-            raise EditError(f"{base.root} cannot be changed: {problem}. Fix this, or revert to an earlier revision")
+    """Raise EditError if rewriting would lose the table of episodes or the annotations, or if numbers are ambiguous."""
+    refuse_problems(base)
     numbers = [episode.index for episode in base.episodes]
     if numbers != list(range(len(numbers))):
         raise EditError(
             f"{base.root} cannot be changed: its episodes are not numbered 0 to {len(numbers) - 1} in the order of "
-            "meta/episodes, so edits are ambiguous. Renumber them there first"
+            "meta/episodes, so edits are ambiguous. Repair it first (`robotdata repair`)"
         )
+
+
+def refuse_problems(base: DatasetFolder) -> None:
+    """Raise EditError if rewriting would lose the table of episodes or the annotations."""
+    for problem in base.problems:
+        if problem not in base.task_problems:
+            raise EditError(f"{base.root} cannot be changed: {problem}. Fix this, or revert to an earlier revision")
 
 
 def check_videos(base: DatasetFolder, edit: Edit) -> None:

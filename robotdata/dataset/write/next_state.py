@@ -168,8 +168,8 @@ class _Before:
             return cls()
         old = [origin.old for origin in origins[changed.start : changed.stop] if origin.old is not None]
         report: Report = verify_dataset(base.root, episodes=range(min(old), max(old) + 1) if old else range(0))
-        kinds = frozenset((problem.episode, _kind(report.root, problem)) for problem in report.problems)
-        shared = frozenset(_kind(report.root, p) for p in report.problems if p.episode is None)
+        kinds = frozenset((problem.episode, kind_of(report.root, problem)) for problem in report.problems)
+        shared = frozenset(kind_of(report.root, p) for p in report.problems if p.episode is None)
         return cls(kinds, shared, report.count)
 
     def and_of(self, others: Sequence[tuple[Path, Collection[int]]]) -> _Before:
@@ -178,20 +178,20 @@ class _Before:
         count = self.count
         for root, numbers in others:
             report = verify_dataset(root, episodes=range(min(numbers), max(numbers) + 1))
-            found |= {_kind(report.root, problem) for problem in report.problems}
+            found |= {kind_of(report.root, problem) for problem in report.problems}
             count += report.count
         return _Before(self.kinds, self.shared, count, frozenset(found))
 
     def had(self, root: Path, problem: Problem, origins: Sequence[Origin]) -> bool:
         """Return whether the episode had the same problem before, alone or with others; a new one had none."""
-        kind = _kind(root, problem)
+        kind = kind_of(root, problem)
         if problem.episode is None or problem.episode >= len(origins):
             return kind in self.shared | self.others or any(kind == other for _, other in self.kinds)
         old = origins[problem.episode].old
         return kind in self.others if old is None else (old, kind) in self.kinds or kind in self.shared
 
 
-def _kind(root: Path, problem: Problem) -> str:
+def kind_of(root: Path, problem: Problem) -> str:
     """Return the text that identifies a problem in both states: without numbers and paths, which may change."""
     text = problem.what.rpartition(_FIRST)[2]
     return _NUMBER.sub("#", text.replace(str(root.resolve()), "").replace(str(root), ""))
@@ -222,7 +222,7 @@ def _notes(root: Path, known: Sequence[Problem]) -> list[str]:
     """Return one note per kind of problem, with the number of affected episodes."""
     kinds: dict[str, list[Problem]] = {}
     for problem in known:
-        kinds.setdefault(_kind(root, problem), []).append(problem)
+        kinds.setdefault(kind_of(root, problem), []).append(problem)
     notes = []
     for problems in kinds.values():
         count = len({problem.episode for problem in problems})

@@ -74,9 +74,9 @@ def trimmed_stats(base: DatasetFolder, episode: EpisodeInfo, kept: Range, column
                 result[key] = stat
         elif is_depth(feature):
             if depth_unit(feature) is not None:  # otherwise the unit of its statistics is unknown
-                result[key] = _depth_stats(base, episode, kept, key)
+                result[key] = depth_stats(base, episode, kept, key)
         elif is_video(feature):
-            result[key] = _picture_stats(base, episode, kept, key)
+            result[key] = picture_stats(base, episode, kept, key)
     return episode_table.stats_columns(result)
 
 
@@ -113,7 +113,7 @@ def shifted_marks(marks: Any, kept: Range) -> list[dict[str, Any]]:
     return shifted
 
 
-def _picture_stats(base: DatasetFolder, episode: EpisodeInfo, kept: Range, key: str) -> stats.Stat:
+def picture_stats(base: DatasetFolder, episode: EpisodeInfo, kept: Range, key: str) -> stats.Stat:
     """Return the statistics of a colour camera over the kept frames."""
     span, counter = episode.videos[key], stats.ImageStats()
     with open_video(span.path) as video:
@@ -122,7 +122,7 @@ def _picture_stats(base: DatasetFolder, episode: EpisodeInfo, kept: Range, key: 
     return counter.result()
 
 
-def _depth_stats(base: DatasetFolder, episode: EpisodeInfo, kept: Range, key: str) -> stats.Stat:
+def depth_stats(base: DatasetFolder, episode: EpisodeInfo, kept: Range, key: str) -> stats.Stat:
     """Return the statistics of a depth camera over the kept frames, in the unit that the dataset states."""
     span, counter, feature = episode.videos[key], stats.DepthStats(), base.features[key]
     scale, metres = depth_scale(feature), depth_unit(feature) == "m"
