@@ -7,6 +7,7 @@ environments are (`world_lerobot.py`). Each folder is copied into a home of its 
 
 - opened: the Datasets page has it; `edited` says whether an episode could be deleted and another relabelled, and how
   many problems `verify` finds before and after.
+- repaired first, where `verify` finds problems: how many before and after.
 - imported: an older version, converted, then as above.
 - refused: a line on the Datasets page with what it is, why, and what helps.
 
@@ -65,19 +66,28 @@ def problems_of(root: Path) -> int:
 def tried_edits(root: Path, episodes: int) -> tuple[str, bool]:
     """Delete the first of several episodes and relabel the last; return what happened, and whether it is right."""
     from robotdata.dataset.errors import DatasetError
+    from robotdata.dataset.repair.run import repair
     from robotdata.dataset.write.edit import edit_episodes
     from robotdata.video.errors import VideoError
 
     before = problems_of(root)
     work = root.parent / ".edits"
     where: dict[str, Any] = {"work": work / root.name, "revisions": work / f"{root.name}.old"}
+    repaired = ""
+    if before:
+        try:
+            repair(root, **where)
+            now = problems_of(root)
+            repaired, before = f"repaired: {before} problems before, {now} after; ", now
+        except (DatasetError, VideoError) as error:
+            repaired = f"not repaired: {error}; "
     delete = [0] if episodes > 1 else []
     try:
         edit_episodes(root, delete=delete, tasks={episodes - 1: "another task"}, **where)
     except (DatasetError, VideoError) as error:
-        return f"opened, not edited: {error}", problems_of(root) == before
+        return f"{repaired}opened, not edited: {error}", problems_of(root) == before
     after = problems_of(root)
-    return f"opened, edited; {before} problems before, {after} after", after <= before
+    return f"{repaired}opened, edited; {before} problems before, {after} after", after <= before
 
 
 def verdict(folder: Path, home: Path) -> tuple[str, str, bool]:
