@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from robotdata.capture import clock
 from robotdata.capture.config import CameraConfig
@@ -250,7 +251,7 @@ class CameraThread:
             self._check_channels(parts.channels)
             if self.config.turn == NO_TURN:
                 return parts.data, (parts.width, parts.height)
-            rgb = decode_jpeg(parts.data)
+            rgb: NDArray[Any] | None = decode_jpeg(parts.data)
         else:
             rgb = picture.rgb if picture.render is None else picture.render()
         if rgb is not None:
@@ -273,7 +274,7 @@ class CameraThread:
         if picture.packet is not None:
             if self.config.turn == NO_TURN:
                 return bytes(picture.packet), depth_size(picture.packet)
-            depth = depth_of_packet(bytes(picture.packet))
+            depth: NDArray[Any] | None = depth_of_packet(bytes(picture.packet))
         else:
             depth = picture.depth if picture.render is None else picture.render()
         if depth is None:
