@@ -8,6 +8,7 @@ wish for LINGER_S, or at the end of the input, the camera is released and the pr
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import select
 import sys
@@ -66,14 +67,17 @@ def _show(camera: PyavCamera, output: int) -> None:
 
     Returns once nobody asks any more. Raises as `read`.
     """
-    wished_at = clock.monotonic()
+    wished_at, wished = clock.monotonic(), False
     while clock.monotonic() - wished_at < LINGER_S:
         newest = camera.read()
         if select.select([_STDIN], [], [], 0)[0]:
             if not os.read(_STDIN, 1 << 12):
                 return
-            write_result(output, _result(newest))
-            wished_at = clock.monotonic()
+            wished_at, wished = clock.monotonic(), True
+        if wished:
+            with contextlib.suppress(ImageError):  # damaged on its way: the next one will do
+                write_result(output, _result(newest))
+                wished = False
 
 
 def _first_line() -> str:
