@@ -115,9 +115,12 @@ def _number(body: Mapping[str, Any], name: str, most: float) -> float:
 
 
 def make_browser(context: DeviceContext, options: Options) -> BrowserCamera:
-    """Return the camera; it has no keys of its own. Raises ConfigError for depth."""
+    """Return the camera; it has no keys of its own. Raises ConfigError for depth and `rotate`."""
     if context.depth:
         raise ConfigError(f"{options.where}.depth", "is true, but a browser sends colour; use another kind for depth")
+    if context.rotate:
+        problem = "is set, but a browser turns its pictures itself; remove it, and turn the device"
+        raise ConfigError(f"{options.where}.rotate", problem)
     camera = BrowserCamera(context, f"/camera/{context.rig}/{context.name}/")
     Inputs.of(context.shared).serve(f"observation.images.{context.name}", None, camera.hear)
     return camera

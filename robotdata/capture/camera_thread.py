@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from robotdata.capture import clock
 from robotdata.capture.config import CameraConfig
@@ -16,10 +17,11 @@ from robotdata.capture.errors import DeviceError
 from robotdata.capture.health import CameraHealth, classify_depth, classify_jpeg
 from robotdata.capture.records import CameraFrame
 from robotdata.capture.session import NamedDevice, Tracebacks
-from robotdata.video.depth.packets import depth_packet, depth_size
+from robotdata.video.depth.packets import depth_of_packet, depth_packet, depth_size
 from robotdata.video.errors import VideoError
-from robotdata.video.jpeg import ImageError, encode_jpeg
+from robotdata.video.jpeg import ImageError, decode_jpeg, encode_jpeg
 from robotdata.video.jpeg_door import JpegDoor
+from robotdata.video.upright import NO_TURN
 
 log = logging.getLogger(__name__)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
@@ -35,7 +37,8 @@ class CameraThread:
     """Read frames from `camera` and encode them as packets, so that the control loop never encodes.
 
     Every frame is read, but it is encoded only where it is needed: all frames of a take and while `awake`, the frames
-    that a viewer watches, and one every two seconds for `health`. Frames that arrive as packets are never skipped.
+    that a viewer watches, and one every two seconds for `health`. Frames that arrive as packets are never skipped,
+    unless they have to be turned, for which they are decoded and encoded again.
 
     `newest` is the newest encoded frame, or None before the first; any thread may read it.
     """
@@ -178,7 +181,8 @@ class CameraThread:
         """
         self._check(picture)
         captured_ns = int(picture.captured_ns)
-        self._skipped = picture.packet is None and not self._is_needed(captured_ns)
+        costs = picture.packet is None or self.config.turn != NO_TURN
+        self._skipped = costs and not self._is_needed(captured_ns)
         if self._skipped:
             self.health.count_arrival(captured_ns)
             return None
@@ -229,8 +233,9 @@ class CameraThread:
             return None
         self._bad_in_a_row = 0
         if size != (self.config.width, self.config.height):
+            turned = ", turned by `rotate`" if self.config.turn.transposed else ""
             raise DeviceError(
-                f"it sends {size[0]}x{size[1]} pixels, want "
+                f"it sends {size[0]}x{size[1]} pixels{turned}, want "
                 f"{self.config.width}x{self.config.height}; correct width and height in the rig file"
             )
         return packet
@@ -244,9 +249,14 @@ class CameraThread:
             self.bytes_in += len(picture.packet)
             parts = self._door.admit(bytes(picture.packet))
             self._check_channels(parts.channels)
-            return parts.data, (parts.width, parts.height)
-        rgb = picture.rgb if picture.render is None else picture.render()
+            if self.config.turn == NO_TURN:
+                return parts.data, (parts.width, parts.height)
+            rgb: NDArray[Any] | None = decode_jpeg(parts.data)
+        else:
+            rgb = picture.rgb if picture.render is None else picture.render()
         if rgb is not None:
+            if rgb.ndim == 3:  # of anything else encode_jpeg says what is wrong with it
+                rgb = self.config.turn.apply(rgb)
             return encode_jpeg(rgb, self._quality), (rgb.shape[1], rgb.shape[0])
         raise ImageError("no image")
 
@@ -262,9 +272,13 @@ class CameraThread:
         if picture.rgb is not None or (picture.packet or b"").startswith(b"\xff\xd8"):
             raise DeviceError("it sends colour; remove `depth` from it in the rig file")
         if picture.packet is not None:
-            return bytes(picture.packet), depth_size(picture.packet)
-        depth = picture.depth if picture.render is None else picture.render()
+            if self.config.turn == NO_TURN:
+                return bytes(picture.packet), depth_size(picture.packet)
+            depth: NDArray[Any] | None = depth_of_packet(bytes(picture.packet))
+        else:
+            depth = picture.depth if picture.render is None else picture.render()
         if depth is None:
             raise ImageError("no depth at all")
         flat = depth[..., 0] if depth.shape[2:] == (1,) else depth
+        flat = self.config.turn.apply(flat) if flat.ndim == 2 else flat
         return depth_packet(flat), (flat.shape[1], flat.shape[0])

@@ -16,6 +16,7 @@ from robotdata.capture.processors import ProcessorConfig, read_processors
 from robotdata.capture.rest import Rest, read_rest
 from robotdata.video.depth.scale import DepthScale
 from robotdata.video.errors import EncodeError
+from robotdata.video.upright import CLOCKWISE, Size, Turn
 
 MAX_CAMERAS, MAX_TELEOPERATORS = 16, 8
 CAMERA_NAMES = ("height", "width", "channels")
@@ -38,7 +39,7 @@ class DeviceConfig:
 
 @dataclass(frozen=True, slots=True)
 class CameraConfig:
-    """One camera: `width` and `height` in pixels, `fps` in frames per second."""
+    """One camera: `width` and `height` in pixels, once its pictures are turned, `fps` in frames per second."""
 
     name: str
     kind: str
@@ -48,6 +49,18 @@ class CameraConfig:
     options: Options
     depth: DepthScale | None = None
     """The scale for encoding its depth; None for a colour camera."""
+    rotate: int = 0
+    """Degrees by which its pictures are turned clockwise, a key of CLOCKWISE."""
+
+    @property
+    def turn(self) -> Turn:
+        """Return how the camera's own pictures are turned."""
+        return CLOCKWISE[self.rotate]
+
+    @property
+    def own_size(self) -> Size:
+        """Return the size of the camera's own pictures, before they are turned."""
+        return self.turn.size(self.width, self.height)
 
     @property
     def feature(self) -> dict[str, Any]:
@@ -184,6 +197,7 @@ def _camera(tables: Options, name: str, fps: float) -> CameraConfig:
         height=table.size("height", 480),
         fps=table.rate("fps", fps, low=1, high=240),
         depth=_depth(table),
+        rotate=table.one_of("rotate", 0, tuple(CLOCKWISE)),
         options=table.rest(),
     )
 

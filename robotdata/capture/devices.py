@@ -68,6 +68,8 @@ class DeviceContext:
     processed: bool = False
     """Whether processors turn a teleoperator's values into the robot's: they need not be joints then."""
     shared: dict[str, Any] = field(default_factory=dict)
+    rotate: int = 0
+    """Degrees by which a camera's pictures are turned afterwards; its size here is the one before."""
 
 
 @runtime_checkable

@@ -71,6 +71,13 @@ class Options:
             raise self._invalid(key, value, "an even number of pixels from 32 to 8192")
         return value
 
+    def one_of(self, key: str, default: int, among: tuple[int, ...]) -> int:
+        """Return a whole number that is one of `among`."""
+        value = self._get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int) or value not in among:
+            raise self._invalid(key, value, f"one of {', '.join(map(str, among))}")
+        return value
+
     def flag(self, key: str, default: bool = False) -> bool:
         """Return true or false."""
         value = self._get(key, default)

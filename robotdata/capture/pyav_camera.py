@@ -10,6 +10,7 @@ from robotdata.capture.devices import DeviceContext, Picture
 from robotdata.capture.errors import ConfigError, DeviceError
 from robotdata.capture.options import Options
 from robotdata.video.live_source import FITS, SCHEMES, LiveError, LiveSource, split_url
+from robotdata.video.upright import CLOCKWISE
 from robotdata.video.v4l2_formats import NAMES
 
 
@@ -18,7 +19,8 @@ class PyavCamera:
 
     def __init__(self, context: DeviceContext, url: str, **options: Any) -> None:
         """Read `url` with LiveSource's `options`: `loop`, `fit`, `pixel_format` and `verify_certificate`."""
-        self._source = LiveSource(url, context.width, context.height, context.camera_fps, **options)
+        mounted = CLOCKWISE[context.rotate]
+        self._source = LiveSource(url, context.width, context.height, context.camera_fps, mounted=mounted, **options)
         scheme, target = split_url(url)
         remedy = "stop that process, or use another url for this camera"
         self._device = DeviceLock(target, url, remedy) if scheme == "v4l2" else None

@@ -300,7 +300,7 @@ def _measured(driver: Any, config: CameraConfig) -> str:
 def _picture(picture: Picture, config: CameraConfig) -> str:
     """Return size and form of a picture. Raises DeviceError if it has another size than the rig file says."""
     form = "MJPEG" if config.depth is None else "depth as PNG"
-    size = config.width, config.height
+    size = config.own_size
     image = picture.render() if picture.render is not None else picture.depth if config.depth else picture.rgb
     if image is not None:
         form, size = ("RGB" if config.depth is None else "depth"), (image.shape[1], image.shape[0])
@@ -311,9 +311,11 @@ def _picture(picture: Picture, config: CameraConfig) -> str:
             size = jpeg_size(picture.packet)
         except ImageError as error:
             raise DeviceError(f"its first picture is damaged ({error}): check its cable") from error
+    size = config.turn.size(*size)
     if size != (config.width, config.height):
         wanted = f"{config.width}x{config.height}"
-        raise DeviceError(f"it sends {size[0]}x{size[1]} pixels, the rig file asks for {wanted}: correct the file")
+        sent = f"{size[0]}x{size[1]} pixels" + (", turned by `rotate`" if config.turn.transposed else "")
+        raise DeviceError(f"it sends {sent}, the rig file asks for {wanted}: correct the file")
     return f"{size[0]}x{size[1]} {form}"
 
 

@@ -139,10 +139,11 @@ def camera_context(context: DeviceContext, camera: CameraConfig, index: int) -> 
         rig=context.rig,
         fps=context.fps,
         name=camera.name,
-        width=camera.width,
-        height=camera.height,
+        width=camera.own_size[0],
+        height=camera.own_size[1],
         camera_fps=camera.fps,
         camera_index=index,
         depth=camera.depth is not None,
         shared=context.shared,
+        rotate=camera.rotate,
     )

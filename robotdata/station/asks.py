@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from robotdata.station.devices import Devices as DeviceWatch
 from robotdata.station.dialog_asks import DialogAsks
 from robotdata.station.errors import AskRefused
 from robotdata.station.kinds import list_kinds
+from robotdata.station.previews import V4L2, Previews, in_use_by_rig
 from robotdata.station.programs import Programs
 from robotdata.station.protocol import (
     ASKS,
@@ -30,7 +32,7 @@ from robotdata.station.protocol import (
 from robotdata.station.pythons import find_pythons
 from robotdata.station.rig_text import MAX_BYTES, read_rig_text
 from robotdata.station.rigs import Rigs
-from robotdata.station.tries import check_rig, preview
+from robotdata.station.tries import check_rig, devices_in
 
 log = logging.getLogger(__name__)
 MOST_AT_ONCE = 64
@@ -47,8 +49,10 @@ Handler = Callable[[Mapping[str, Any]], Awaitable[Any]]
 class Asks:
     """Answers asks about rigs and devices, many at a time. Few programs that try devices run at the same time."""
 
-    def __init__(self, rigs: Rigs, devices: DeviceWatch, programs: Programs, dialogs: DialogAsks) -> None:
-        self._rigs, self._devices, self._programs = rigs, devices, programs
+    def __init__(
+        self, rigs: Rigs, devices: DeviceWatch, programs: Programs, previews: Previews, dialogs: DialogAsks
+    ) -> None:
+        self._rigs, self._devices, self._programs, self._previews = rigs, devices, programs, previews
         self._previewing, self._checking = asyncio.Semaphore(_PREVIEWS), asyncio.Semaphore(1)
         self._handlers: dict[str, Handler] = {
             "devices": self._list_devices,
@@ -115,6 +119,7 @@ class Asks:
             task.cancel()
         if self._running:
             await asyncio.wait(set(self._running))
+        await self._previews.release()
 
     def _ended(self, task: asyncio.Future[Any]) -> None:
         self._running.discard(task)
@@ -122,19 +127,24 @@ class Asks:
             log.error("an ask has failed", exc_info=error)
 
     async def _list_devices(self, args: Mapping[str, Any]) -> Devices:
-        return await self._devices.look(self._rigs.pids())
+        return await self._devices.look(self._rigs.pids(), self._previews.pids())
 
     async def _preview(self, args: Mapping[str, Any]) -> Preview:
         url = text(args, "url", _LONGEST_PATH)
+        if url.startswith(V4L2):  # a rig that is starting has not opened it yet
+            node = os.path.realpath(url.removeprefix(V4L2))
+            for file in self._rigs.active_files():
+                if node in devices_in(file.parsed.tables):
+                    raise in_use_by_rig(file.name)
         async with _place(self._previewing):
-            return await preview(self._programs, url, self._rigs.pids())
+            return await self._previews.picture(url, self._rigs.pids())
 
     async def _kinds(self, args: Mapping[str, Any]) -> Kinds:
         return await list_kinds(self._programs, text(args, "python", _LONGEST_PATH) if args.get("python") else "")
 
     async def _check_rig(self, args: Mapping[str, Any]) -> CheckedRig:
         rig_text = text(args, "text", MAX_BYTES)
-        async with _place(self._checking):
+        async with _place(self._checking), self._previews.paused():
             return await check_rig(self._programs, rig_text, self._rigs.running_files())
 
     async def _pythons(self, args: Mapping[str, Any]) -> Pythons:
@@ -162,12 +172,14 @@ class Asks:
 
     async def _start_rig(self, args: Mapping[str, Any]) -> None:
         await self._rigs.start(text(args, "name"))
+        await self._previews.release()  # it opens its cameras next; from now on no page gets them
 
     async def _stop_rig(self, args: Mapping[str, Any]) -> None:
         await self._rigs.stop(text(args, "name"))
 
     async def _restart_rig(self, args: Mapping[str, Any]) -> None:
         await self._rigs.restart(text(args, "name"))
+        await self._previews.release()
 
 
 @asynccontextmanager

@@ -22,6 +22,7 @@ CAMERA_FIELDS = [
     _field("width", "integer", 640, "Pixels, an even number of 32 or more."),
     _field("height", "integer", 480, "Pixels, an even number of 32 or more."),
     _field("fps", "number", None, "Frames per second, 1 to 240; without it, the rig's."),
+    _field("rotate", "integer", 0, "Degrees that its pictures are turned clockwise: 90, 180 or 270."),
 ]
 """The keys of every camera, whatever its kind."""
 _DEPTH = [

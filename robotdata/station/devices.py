@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TypeVar
 
 from robotdata.station.discovery import Discovery, holder_name
@@ -36,10 +36,13 @@ class Devices:
                 known = present
             await asyncio.sleep(LOOK_EVERY_S)
 
-    async def look(self, rigs: Mapping[int, str]) -> DeviceList:
-        """Return the ports and cameras; `rigs` are the names of running rigs by pid. Asks at the same time share it."""
+    async def look(self, rigs: Mapping[int, str], previews: Collection[int] = ()) -> DeviceList:
+        """Return the ports and cameras; `rigs` are the names of running rigs by pid. Asks at the same time share it.
+
+        The processes `previews` are our own, which release a camera when somebody wants it: they count as nobody.
+        """
         if self._looking is None or self._looking.done():
-            name_of = holder_name(dict(rigs))
+            name_of = holder_name(dict(rigs), frozenset(previews))
             seq = self.seq
             self._looking = in_thread(
                 lambda: {

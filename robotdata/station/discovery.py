@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -166,6 +166,12 @@ def _single(steps: Steps) -> bool:
     return steps.low == steps.high
 
 
-def holder_name(rigs: Mapping[int, str]) -> NameOfHolder:
-    """Return how processes are called, where `rigs` are the names of those that run a rig."""
-    return lambda holder: f"rig {rigs[holder.pid]}" if holder.pid in rigs else str(holder)
+def holder_name(rigs: Mapping[int, str], nobody: Collection[int] = ()) -> NameOfHolder:
+    """Return how processes are called: `rigs` are the names of those that run one; those of `nobody` have none."""
+
+    def name(holder: Holder) -> str:
+        if holder.pid in nobody:
+            return ""
+        return f"rig {rigs[holder.pid]}" if holder.pid in rigs else str(holder)
+
+    return name

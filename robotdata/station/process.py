@@ -18,6 +18,7 @@ from robotdata.station.devices import Devices
 from robotdata.station.dialog_asks import DialogAsks
 from robotdata.station.discovery import Discovery
 from robotdata.station.link import StationLink, station_info
+from robotdata.station.previews import Previews
 from robotdata.station.programs import Programs
 from robotdata.station.protocol import STATION_NAME
 from robotdata.station.rig_files import RigFiles
@@ -84,7 +85,7 @@ async def _run(options: argparse.Namespace, files: RigFiles, rig_url: str, token
     rigs = Rigs(files, spool, rig_url, token, lifeline=lifeline, changed=lambda: link.wake())
     devices = Devices(Discovery(), changed=lambda: link.wake())
     calibrations = Calibrations(files, rigs.is_active)
-    asks = Asks(rigs, devices, Programs(lifeline), DialogAsks(calibrations))
+    asks = Asks(rigs, devices, Programs(lifeline), Previews(lifeline), DialogAsks(calibrations))
     info = station_info(options.name, str(options.rigs.absolute()))
     link = StationLink(info, rigs, devices, asks, options.url, token)
     ending = asyncio.Event()

@@ -120,6 +120,10 @@ class Rigs:
         """Return the files of the rigs whose processes run, as they are now."""
         return [file for file in self.files.all() if self._is_running(file.name)]
 
+    def active_files(self) -> list[RigFile]:
+        """Return the files of the rigs whose processes run or will be started again, as they are now."""
+        return [file for file in self.files.all() if self.is_active(file.name)]
+
     def _is_running(self, name: str) -> bool:
         runner = self._runners.get(name)
         return runner is not None and runner.pid is not None

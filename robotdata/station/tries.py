@@ -1,4 +1,4 @@
-"""Try a camera or a whole rig in a child process: a driver may hang, and what a rig holds is left alone."""
+"""Try a whole rig in a child process: a driver may hang, and what a running rig holds is left alone."""
 
 from __future__ import annotations
 
@@ -8,42 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from robotdata.capture.device_files import SYSTEM, Roots, holders_of
 from robotdata.station.errors import AskRefused
+from robotdata.station.previews import V4L2
 from robotdata.station.programs import ProgramFailed, Programs, why
-from robotdata.station.protocol import CheckedRig, CheckLine, Preview
+from robotdata.station.protocol import CheckedRig, CheckLine
 from robotdata.station.rig_files import RigFile
 from robotdata.station.rig_text import describe, read_rig_text
 
-_V4L2 = "v4l2:"
-_PREVIEW_S = 11.0
 _CHECK_S = 50.0
 _ERROR_PREFIX = "rig: "
-
-
-async def preview(programs: Programs, url: str, rigs: Mapping[int, str], roots: Roots = SYSTEM) -> Preview:
-    """Return one picture of the camera at `url`; `rigs` are the names of running rigs by pid. Raises AskRefused."""
-    node = url.removeprefix(_V4L2)
-    if node != url:
-        holder = holders_of([node], roots).get(node)
-        if holder is not None:
-            user = f"rig {rigs[holder.pid]}" if holder.pid in rigs else str(holder)
-            remedy = (
-                "see its picture on the Record page, or stop that rig" if holder.pid in rigs else "stop that process"
-            )
-            raise AskRefused("in_use", f"the camera is in use by {user}: {remedy}")
-    if "\n" in url or "\r" in url:
-        raise AskRefused("bad_args", f"url: is {url!r:.60}, want one line")
-    try:
-        result = await programs.run("robotdata.station.preview", [], seconds=_PREVIEW_S, stdin=url.encode() + b"\n")
-    except ProgramFailed as error:
-        raise AskRefused("failed", str(error)) from error
-    answer = result.objects[-1] if result.objects else {}
-    if "jpeg" in answer:
-        return {"jpeg": answer["jpeg"], "width": answer["width"], "height": answer["height"]}
-    if result.timed_out:
-        raise AskRefused("no_picture", f"no picture within {_PREVIEW_S:g} s: check the cable, or the camera's address")
-    raise AskRefused("no_picture", str(answer.get("error") or f"the camera's driver has failed: {why(result)}"))
 
 
 async def check_rig(programs: Programs, text: str, running: Sequence[RigFile]) -> CheckedRig:
@@ -84,8 +57,8 @@ def devices_in(tables: Mapping[str, Any]) -> dict[str, str]:
     for key, value in _values(tables):
         if key == "index_or_path" and isinstance(value, int) and not isinstance(value, bool):
             value = f"/dev/video{value}"
-        if isinstance(value, str) and value.removeprefix(_V4L2).startswith("/dev/"):
-            node = value.removeprefix(_V4L2)
+        if isinstance(value, str) and value.removeprefix(V4L2).startswith("/dev/"):
+            node = value.removeprefix(V4L2)
             found[os.path.realpath(node)] = node
     return found
 

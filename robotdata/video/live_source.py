@@ -52,7 +52,8 @@ class LiveSource:
     `fit` "exact" refuses images of another size, "letterbox" scales them between black bars, WITHIN without bars, so
     that frames may be smaller. `pixel_format` (of
     `v4l2_formats.NAMES`) is the format to request from a V4L2 camera; by default the best one that fits. With
-    `verify_certificate` False, any certificate of an https address is accepted. Raises LiveError.
+    `verify_certificate` False, any certificate of an https address is accepted. `mounted` is how the caller turns the
+    frames afterwards; messages then give sizes as they are after that. Raises LiveError.
     """
 
     def __init__(
@@ -66,13 +67,14 @@ class LiveSource:
         fit: str = "exact",
         pixel_format: str = "",
         verify_certificate: bool = True,
+        mounted: Turn = NO_TURN,
     ) -> None:
         self._scheme, self._target = split_url(url)
         self._name = _public(url)
         if self._scheme not in SCHEMES:
             raise LiveError(f"{self._name}: scheme {self._scheme!r}, want one of {', '.join(SCHEMES)}")
         self._width, self._height, self._fps, self._loop, self._fit = width, height, fps, loop, fit
-        self._pixel_format, self._verify = pixel_format, verify_certificate
+        self._pixel_format, self._verify, self._mounted = pixel_format, verify_certificate, mounted
         self._container: av.container.InputContainer | None = None
         self._http: HttpPictures | None = None
         self._jpeg_decoder: Any = None
@@ -122,7 +124,9 @@ class LiveSource:
                 size = self._width, self._height
                 choice = choose(modes, *size, self._fps, pixel_format=self._pixel_format, any_size=self._scales)
             except NothingFits as error:
-                raise LiveError(f"{self._name}: {error}. Correct the rig's file, or choose another camera") from error
+                hint = " (sizes before `rotate`, which exchanges width and height)" if self._mounted.transposed else ""
+                remedy = "Correct the rig's file, or choose another camera"
+                raise LiveError(f"{self._name}: {error}{hint}. {remedy}") from error
         return {
             "video_size": f"{choice.width}x{choice.height}",
             "framerate": f"{choice.fps:g}",
@@ -248,11 +252,14 @@ class LiveSource:
         """Raise LiveError, with both sizes, if `size` is not the requested one."""
         if size == (self._width, self._height):
             return
+        asked = self._mounted.size(self._width, self._height)
+        size = self._mounted.size(*size)
         actual, rotation = f"{size[0]}x{size[1]}", "" if turn == NO_TURN else ", turned upright"
+        rotation += ", turned by `rotate`" if self._mounted.transposed else ""
         sides = f"set width = {size[0]} and height = {size[1]} there, or " if not (size[0] % 2 or size[1] % 2) else ""
         raise LiveError(
             f"{self._name} sends images of {actual} pixels{rotation}, the rig file asks for "
-            f'{self._width}x{self._height}; {sides}set fit = "letterbox" to scale them between black bars'
+            f'{asked[0]}x{asked[1]}; {sides}set fit = "letterbox" to scale them between black bars'
         )
 
     def _wait(self) -> None:

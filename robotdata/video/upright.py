@@ -40,7 +40,7 @@ class Turn:
         return (height, width) if self.transposed else (width, height)
 
     def apply(self, picture: NDArray[Any]) -> NDArray[Any]:
-        """Rotate `picture`, (H, W, channels) of any dtype. If no rotation is needed, `picture` itself is returned."""
+        """Rotate `picture`, (H, W, channels) or (H, W) of any dtype; return itself if no rotation is needed."""
         if self == NO_TURN:
             return picture
         if self.transposed:
@@ -53,6 +53,8 @@ class Turn:
 
 
 NO_TURN = Turn()
+CLOCKWISE = {0: NO_TURN, 90: Turn(True, False, True), 180: Turn(False, True, True), 270: Turn(True, True, False)}
+"""The turns by so many degrees clockwise."""
 
 
 def turn_of(frame: av.VideoFrame) -> Turn:

@@ -16,6 +16,7 @@ from robotdata.station.rig_text import read_rig_text
 from robotdata.video.jpeg import encode_jpeg
 from tests.support.fake_station import rig_process
 from tests.support.station_thread import Beside, beside
+from tests.support.whole import until
 
 pytestmark = pytest.mark.browser
 PC = "form-pc"
@@ -194,7 +195,8 @@ def test_a_rig_is_put_together_from_what_is_found(opened: Page, desk: Desk, stat
     assert tables["teleoperator"] == {"kind": "autopilot"} and tables["rig"] == {"name": "bench", "fps": 30}
     shape = {"width": 640, "height": 480, "fps": 30}
     assert tables["cameras"] == {"over-the-table": {"kind": "pyav", "url": camera(0)["url"], **shape}}
-    assert [ask["name"] for ask in station.station.asked][-2:] == ["write_rig", "start_rig"]
+    names = [ask["name"] for ask in station.station.asked if ask["name"] != "preview"]
+    assert names[-2:] == ["write_rig", "start_rig"]
 
 
 def test_the_port_that_goes_when_its_cable_is_pulled_is_chosen(opened: Page, desk: Desk) -> None:
@@ -211,10 +213,25 @@ def test_the_port_that_goes_when_its_cable_is_pulled_is_chosen(opened: Page, des
     text(page).to_have_value(re.compile(LEFT))
 
 
-def test_cameras_show_a_picture_and_a_bus_that_carries_too_much_is_named(opened: Page) -> None:
+def asked_for(station: Beside, number: int) -> int:
+    """How often the page has asked for a picture of a camera."""
+    asks = list(station.station.asked)
+    return sum(1 for ask in asks if ask["name"] == "preview" and ask["args"]["url"] == camera(number)["url"])
+
+
+def test_cameras_are_live_and_a_bus_that_carries_too_much_is_named(opened: Page, station: Beside) -> None:
     page = opened
-    page.get_by_role("button", name="Show picture of Camera 1").click()
-    expect(page.get_by_alt_text("Picture of Camera 1")).to_have_js_property("naturalWidth", 64)
+    picture = page.get_by_alt_text("Picture of Camera 1")
+    picture.scroll_into_view_if_needed()
+    expect(picture).to_have_js_property("naturalWidth", 64)
+    until(lambda: asked_for(station, 1) >= 3)
+    page.get_by_role("button", name="Pause the picture of Camera 1").click()
+    expect(page.get_by_role("button", name="Resume the picture of Camera 1")).to_be_visible()
+    paused = asked_for(station, 1)
+    others = asked_for(station, 0)
+    page.get_by_alt_text("Picture of Camera 0").scroll_into_view_if_needed()
+    until(lambda: asked_for(station, 0) >= others + 3)
+    assert asked_for(station, 1) <= paused + 1  # one may have been on its way
     page.get_by_role("checkbox", name="Camera 0").check()
     page.get_by_role("checkbox", name="Camera 1").check()
     expect(page.locator("#cameras .note")).to_have_count(0)
@@ -223,6 +240,25 @@ def test_cameras_show_a_picture_and_a_bus_that_carries_too_much_is_named(opened:
     page.get_by_role("checkbox", name="Camera 0").uncheck()
     expect(page.locator("#cameras .note")).to_have_count(0)
     expect(page.get_by_alt_text("Picture of Camera 1")).to_be_visible()
+
+
+def test_a_camera_that_is_mounted_sideways_is_turned(opened: Page) -> None:
+    page = opened
+    rotate = page.get_by_role("button", name="Rotate the picture of Camera 0")
+    expect(page.get_by_alt_text("Picture of Camera 0")).to_be_visible()
+    rotate.click()  # before it is chosen
+    expect(page.get_by_alt_text("Picture of Camera 0")).to_have_attribute("data-turn", "90")
+    page.get_by_role("checkbox", name="Camera 0").check()
+    text(page).to_have_value(re.compile(r"width = 480\nheight = 640\nfps = 30\nrotate = 90"))
+    expect(page.get_by_label("Size")).to_have_value("480×640")
+    rotate.click()
+    text(page).to_have_value(re.compile(r"width = 640\nheight = 480\nfps = 30\nrotate = 180"))
+    expect(rotate).to_be_focused()
+    page.keyboard.press("Enter")
+    text(page).to_have_value(re.compile(r"width = 480\nheight = 640\nfps = 30\nrotate = 270"))
+    page.keyboard.press("Enter")
+    text(page).to_have_value(re.compile(r"width = 640\nheight = 480\nfps = 30\n*$"))
+    expect(page.get_by_alt_text("Picture of Camera 0")).to_have_attribute("data-turn", "0")
 
 
 def test_the_form_follows_the_text_and_a_broken_text_is_kept(visit: Any, station: Beside) -> None:

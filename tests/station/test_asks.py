@@ -14,6 +14,7 @@ from robotdata.station.devices import Devices
 from robotdata.station.dialog_asks import DialogAsks
 from robotdata.station.discovery import Discovery
 from robotdata.station.errors import AskRefused
+from robotdata.station.previews import Previews
 from robotdata.station.programs import Programs
 from robotdata.station.protocol import ASKS
 from robotdata.station.rig_files import RigFiles
@@ -41,7 +42,8 @@ async def test_a_driver_that_hangs_keeps_no_rig_from_being_stopped(
     files.write("bench", sim(), None)
     rigs = Rigs(files, tmp_path / "spool", "ws://127.0.0.1:1/ws/rig/", "", lifeline=lifeline, changed=lambda: None)
     devices = Devices(hanging, changed=lambda: None)
-    asks = Asks(rigs, devices, Programs(lifeline), DialogAsks(Calibrations(files, rigs.is_active)))
+    dialogs = DialogAsks(Calibrations(files, rigs.is_active))
+    asks = Asks(rigs, devices, Programs(lifeline), Previews(lifeline), dialogs)
     monkeypatch.setitem(ASKS, "devices", 0.01)
     try:
         for number in range(MOST_AT_ONCE + 1):

@@ -16,7 +16,7 @@ from robotdata.station.built_in import BUILT_IN, PIXEL_FORMATS
 from robotdata.station.protocol import DeviceKind
 from robotdata.video.v4l2_formats import NAMES
 
-OF_ALL_CAMERAS = {"width", "height", "fps", "depth", "depth_min", "depth_max", "shift", "use_log"}
+OF_ALL_CAMERAS = {"width", "height", "fps", "rotate", "depth", "depth_min", "depth_max", "shift", "use_log"}
 """What `capture.config` reads of every camera before its driver gets the rest."""
 
 

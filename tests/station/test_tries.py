@@ -1,53 +1,17 @@
-"""Devices, pictures, kinds and checks, as a station answers them."""
+"""Kinds and checks, as a station answers them."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import os
 import signal
 import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from robotdata.video.jpeg import encode_jpeg, jpeg_size
 from tests.station.conftest import CAMERA, Station, alive, sim, soon
-
-
-def picture(width: int, height: int) -> bytes:
-    return encode_jpeg(np.full((height, width, 3), 128, np.uint8))
-
-
-async def test_a_picture_of_a_camera_is_small_and_keeps_its_proportions(station: Station, tmp_path: Path) -> None:
-    (tmp_path / "wide.mjpeg").write_bytes(picture(1280, 360) * 3)
-    preview = await station.web.get("preview", url=str(tmp_path / "wide.mjpeg"))
-    assert (preview["width"], preview["height"]) == (640, 180)
-    assert jpeg_size(base64.b64decode(preview["jpeg"])) == (640, 180)
-
-
-@pytest.mark.parametrize(
-    ("url", "words"),
-    [
-        ("/nowhere/film.mp4", "there is no such file"),
-        ("v4l2:/dev/video99", "cannot be opened"),
-        ("ftp://camera/", "scheme 'ftp'"),
-        ("http://user:secret@127.0.0.1:9/", "cannot be opened"),
-        ("a\nb", "want one line"),
-    ],
-)
-async def test_a_camera_without_a_picture_says_why(station: Station, url: str, words: str) -> None:
-    error = await station.web.refusal("preview", url=url)
-    assert words in error["message"] and "secret" not in error["message"]
-
-
-async def test_a_camera_that_another_process_has_is_not_opened(station: Station, tmp_path: Path) -> None:
-    (tmp_path / "video0").touch()
-    with (tmp_path / "video0").open("r+b"):
-        error = await station.web.refusal("preview", url=f"v4l2:{tmp_path / 'video0'}")
-    assert error["code"] == "in_use" and f"pid {os.getpid()}" in error["message"]
 
 
 async def test_the_kinds_of_robotdata_are_offered_and_why_lerobots_are_not(station: Station) -> None:

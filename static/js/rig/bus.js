@@ -1,4 +1,6 @@
 // What the chosen cameras ask of their USB buses: a bus that is beyond its limit drops frames, or starts no camera.
+import { ownSize } from "./turn.js";
+
 const BITS = { mjpeg: 2, h264: 0.3, yuyv: 16, uyvy: 16, nv12: 12, yuv420: 12, rgb: 24, bgr: 24, grey: 8 }; // per pixel
 const ORDER = ["mjpeg", "nv12", "yuyv", "uyvy", "yuv420", "rgb", "bgr", "grey", "h264"];
 /** Of a bus's speed so much carries pictures. */
@@ -6,7 +8,8 @@ const USABLE = 0.8;
 
 /** The format that the rig will take, as docs/devices.md says: the first of ORDER that gives size and rate. */
 export function formatFor(device, table) {
-  const fits = device.formats.filter(({ pixel_format: name, width, height, fps }) => width === table.width && height === table.height && fps >= (table.fps ?? 0) - 0.5 && (!table.pixel_format || name === table.pixel_format));
+  const [across, down] = ownSize(table);
+  const fits = device.formats.filter(({ pixel_format: name, width, height, fps }) => width === across && height === down && fps >= (table.fps ?? 0) - 0.5 && (!table.pixel_format || name === table.pixel_format));
   return fits.sort((one, other) => ORDER.indexOf(one.pixel_format) - ORDER.indexOf(other.pixel_format))[0];
 }
 

@@ -2,15 +2,17 @@
 import { make } from "../lib/dom.js";
 import { unknownFields } from "./device.js";
 import { fieldOf, fieldsOf } from "./fields.js";
+import { isSideways } from "./turn.js";
 
 const NAME = /^[A-Za-z0-9_-]{1,48}$/;
 const SHAPE = ["width", "height", "fps"];
-const OWN = new Set(["kind", "type", ...SHAPE]);
+const OWN = new Set(["kind", "type", "rotate", ...SHAPE]);
 
-/** The sizes of a camera, largest last, each with its highest rate. */
-export function sizesOf(device) {
+/** The sizes of a camera, largest last, each with its highest rate; with `sideways` once its pictures are turned. */
+export function sizesOf(device, sideways = false) {
   const sizes = new Map();
-  for (const { width, height, fps } of device?.formats ?? []) {
+  for (const { width: across, height: down, fps } of device?.formats ?? []) {
+    const [width, height] = sideways ? [down, across] : [across, down];
     const key = `${width}×${height}`;
     const known = sizes.get(key);
     if (!known || known.fps < fps) sizes.set(key, { key, width, height, fps });
@@ -21,7 +23,7 @@ export function sizesOf(device) {
 export class ChosenCamera {
   constructor(cameras, name, table, device) {
     Object.assign(this, { cameras, page: cameras.page, name, table, device });
-    const sizes = sizesOf(device);
+    const sizes = sizesOf(device, isSideways(table));
     const shape = sizes.length ? [this.size(sizes), this.rate(sizes)] : SHAPE.map((key) => this.number(key));
     const fields = make("div", { class: "fields camera-fields" }, this.named(), ...shape);
     this.box = make("div", { class: "stack chosen-camera", "data-at": `cameras.${name}` }, fields, ...this.keys());

@@ -2,7 +2,9 @@
 import { make, show } from "../lib/dom.js";
 import { busWarnings } from "./bus.js";
 import { ChosenCamera, sizesOf } from "./camera.js";
+import { Looking } from "./looking.js";
 import { Snapshot } from "./snapshot.js";
+import { after, isSideways, turn, turnOf } from "./turn.js";
 
 const NAMES = ["front", "wrist", "top", "side", "back"];
 const USUAL = { width: 640, height: 480, fps: 30 };
@@ -13,7 +15,9 @@ export class Cameras {
   constructor(page) {
     this.page = page;
     this.section = document.getElementById("cameras");
+    this.looking = new Looking();
     this.snapshots = new Map(); // by url: a picture stays while the list is drawn again
+    this.turns = new Map(); // by url: how a camera that is not chosen is turned
   }
 
   get tables() {
@@ -51,16 +55,32 @@ export class Cameras {
     const trouble = [device.holder && `In use by ${device.holder}.`, device.problem].filter(Boolean).join(" ");
     const words = make("p", { class: "small tone-warn words-tone" }, trouble);
     show(words, Boolean(trouble));
-    const card = make("article", { class: entry ? "camera-card is-used" : "camera-card" }, this.snapshot(device), make("div", { class: "stack-tight" }, title, where, words));
+    const card = make("article", { class: entry ? "camera-card is-used" : "camera-card" }, this.snapshot(device, entry), make("div", { class: "stack-tight" }, title, where, words));
     if (entry) card.append(new ChosenCamera(this, ...entry, device).box);
     return card;
   }
 
-  snapshot(device) {
-    if (!this.snapshots.has(device.url)) this.snapshots.set(device.url, new Snapshot(this.page.draft.base, device));
-    const snapshot = this.snapshots.get(device.url);
-    snapshot.holder = device.holder;
+  snapshot(device, entry) {
+    const { url } = device;
+    if (!this.snapshots.has(url)) this.snapshots.set(url, new Snapshot(this.page.draft.base, device, this.looking, () => this.rotate(device)));
+    const snapshot = this.snapshots.get(url);
+    snapshot.rotate(entry ? turnOf(entry[1]) : this.turns.get(url) ?? 0);
     return snapshot.box;
+  }
+
+  /** Turn a camera by a quarter: in the rig file where it is chosen, else once it will be. */
+  rotate(device) {
+    const entry = Object.entries(this.tables).find(([, table]) => isOf(device, table));
+    if (entry) this.turn(entry[0]);
+    else {
+      this.turns.set(device.url, after(this.turns.get(device.url) ?? 0));
+      this.snapshot(device, null);
+    }
+  }
+
+  turn(name) {
+    this.page.draft.set((tables) => turn(tables.cameras[name]));
+    this.draw();
   }
 
   other(name, table) {
@@ -68,7 +88,10 @@ export class Cameras {
     remove.addEventListener("click", () => this.drop(name));
     const away = table.kind === "pyav" && String(table.url).startsWith("v4l2:") && this.page.devices.known;
     const words = make("span", { class: away ? "small tone-warn words-tone grow" : "small faint grow" }, away ? "not plugged in now" : table.kind ?? "no kind");
-    const head = make("div", { class: "row row-apart" }, make("b", {}, name), words, remove);
+    const angle = turnOf(table);
+    const rotate = make("button", { class: "button small quiet", type: "button", id: `rotate-${name}`, "aria-label": `Rotate camera ${name}, now ${angle} degrees` }, angle ? `Rotate · ${angle}°` : "Rotate");
+    rotate.addEventListener("click", () => this.turn(name));
+    const head = make("div", { class: "row row-apart" }, make("b", {}, name), words, table.kind === "browser" ? null : rotate, remove);
     return make("article", { class: "camera-card is-used is-other" }, head, new ChosenCamera(this, name, table, null).box);
   }
 
@@ -99,9 +122,13 @@ export class Cameras {
   }
 
   use(device) {
+    const angle = this.turns.get(device.url) ?? 0;
+    const rotate = angle ? { rotate: angle } : {};
     const sizes = sizesOf(device);
     const size = sizes.find(({ width, height }) => width === USUAL.width && height === USUAL.height) ?? sizes[0];
-    this.add({ kind: "pyav", url: device.url, width: size?.width ?? USUAL.width, height: size?.height ?? USUAL.height, fps: size ? Math.min(USUAL.fps, size.fps) : USUAL.fps });
+    const { width, height } = size ?? USUAL;
+    const shape = isSideways(rotate) ? { width: height, height: width } : { width, height };
+    this.add({ kind: "pyav", url: device.url, ...shape, fps: size ? Math.min(USUAL.fps, size.fps) : USUAL.fps, ...rotate });
   }
 
   drop(name) {

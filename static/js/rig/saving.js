@@ -43,6 +43,7 @@ export class Saving {
     this.running = true;
     button.setAttribute("aria-busy", "true");
     this.buttons.forEach((each) => (each.disabled = each !== button));
+    this.page.cameras.looking.hold(true); // the station connects the cameras itself, or a rig does
     try {
       await this.page.draft.settle();
       await act();
@@ -52,6 +53,7 @@ export class Saving {
       this.running = false;
       button.removeAttribute("aria-busy");
       this.buttons.forEach((each) => (each.disabled = false));
+      this.page.cameras.looking.hold(false);
     }
   }
 

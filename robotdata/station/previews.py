@@ -1,0 +1,211 @@
+"""Live pictures of cameras that no rig has: each camera is kept open by a child while somebody looks at it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from robotdata.capture.device_files import SYSTEM, Roots, holders_of
+from robotdata.files.plain_json import read_json
+from robotdata.station.devices import in_thread
+from robotdata.station.errors import AskRefused
+from robotdata.station.preview import LINGER_S
+from robotdata.station.programs import TOKEN
+from robotdata.station.protocol import Preview
+from robotdata.supervisor import Lifeline, end_group, ending_of
+
+V4L2 = "v4l2:"
+PICTURE_S = 11.0
+MOST_OPEN = 8
+_LONGEST_LINE = 4 << 20
+_GRACE_S = 1.0
+"""A child that keeps its camera so much longer than LINGER_S hangs, and is ended."""
+_ENDED_S = 2.0
+
+
+@dataclass(eq=False)
+class _Viewer:
+    """A child that has one camera open. `asking` lets one ask at a time wait for its picture."""
+
+    process: asyncio.subprocess.Process
+    errors: asyncio.Task[str]
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    ending: asyncio.TimerHandle | None = None
+
+    @property
+    def runs(self) -> bool:
+        return self.process.returncode is None
+
+
+class Previews:
+    """Gives pictures of cameras by their urls, and releases a camera LINGER_S after the last one was asked for."""
+
+    def __init__(self, lifeline: Lifeline, roots: Roots = SYSTEM) -> None:
+        self._lifeline, self._roots = lifeline, roots
+        self._viewers: dict[str, _Viewer] = {}
+        self._starting = asyncio.Lock()
+        self._paused = self._releases = 0
+
+    def pids(self) -> frozenset[int]:
+        """Return the processes that have a camera open for a page."""
+        return frozenset(viewer.process.pid for viewer in self._viewers.values() if viewer.runs)
+
+    async def picture(self, url: str, rigs: Mapping[int, str]) -> Preview:
+        """Return the newest picture of a camera; `rigs` are the names of running rigs by pid. Raises AskRefused."""
+        if "\n" in url or "\r" in url:
+            raise AskRefused("bad_args", f"url: is {url!r:.60}, want one line")
+        key = camera_key(url)
+        for _ in range(2):  # the second time if its child has just released the camera
+            viewer = await self._viewer(key, url, rigs)
+            answer = await self._next(viewer)
+            if answer is not None:
+                break
+            await self._end(viewer)
+        if answer is None:
+            problem = await viewer.errors or ending_of(viewer.process.returncode or 0)
+            raise AskRefused("no_picture", f"the camera's driver has failed: {problem}")
+        if "jpeg" in answer:
+            return {"jpeg": answer["jpeg"], "width": answer["width"], "height": answer["height"]}
+        raise AskRefused("no_picture", str(answer.get("error") or "the camera's driver has failed"))
+
+    async def release(self) -> None:
+        """Release every camera that is kept open for a page."""
+        self._releases += 1
+        viewers, self._viewers = list(self._viewers.values()), {}
+        await asyncio.gather(*(self._end(viewer) for viewer in viewers))
+
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """Keep every camera released meanwhile, for a check that opens them itself."""
+        self._paused += 1
+        try:
+            await self.release()
+            yield
+        finally:
+            self._paused -= 1
+
+    async def _viewer(self, key: str, url: str, rigs: Mapping[int, str]) -> _Viewer:
+        """Return the child that has the camera open, or a new one. Raises AskRefused."""
+        async with self._starting:
+            self._viewers = {key: viewer for key, viewer in self._viewers.items() if viewer.runs}
+            if (viewer := self._viewers.pop(key, None)) is not None:
+                self._viewers[key] = viewer  # behind those that were not looked at since
+                return viewer
+            self._check_may_open()
+            releases = self._releases
+            await self._check_is_free(url, rigs)
+            if len(self._viewers) >= MOST_OPEN:
+                await self._end(self._viewers.pop(next(iter(self._viewers))))
+            viewer = await self._start(url)
+            if releases != self._releases:  # a rig starts, and wants the camera
+                await self._end(viewer)
+                raise AskRefused("busy", "a rig was started meanwhile: try again in a moment")
+            self._viewers[key] = viewer
+            return viewer
+
+    def _check_may_open(self) -> None:
+        if self._paused:
+            raise AskRefused("busy", "the devices of a rig are being checked: try again in a moment")
+
+    async def _check_is_free(self, url: str, rigs: Mapping[int, str]) -> None:
+        """Raise AskRefused if another process has a V4L2 camera open."""
+        node = url.removeprefix(V4L2)
+        if node == url:
+            return
+        holder = (await in_thread(lambda: holders_of([node], self._roots))).get(node)
+        if holder is None or holder.pid in self.pids():
+            return
+        if holder.pid in rigs:
+            raise in_use_by_rig(rigs[holder.pid])
+        raise AskRefused("in_use", f"the camera is in use by {holder}: stop that process")
+
+    async def _start(self, url: str) -> _Viewer:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._lifeline.command("robotdata.station.preview", []),
+                env={key: value for key, value in os.environ.items() if key != TOKEN},
+                pass_fds=(self._lifeline.fd,),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
+                limit=_LONGEST_LINE,
+            )
+        except (OSError, ValueError) as error:
+            raise AskRefused("failed", f"{sys.executable} cannot be started: {error}") from error
+        assert process.stdin is not None and process.stderr is not None
+        process.stdin.write(os.fsencode(url))
+        return _Viewer(process, asyncio.create_task(_last_line(process.stderr)))
+
+    async def _next(self, viewer: _Viewer) -> dict[str, Any] | None:
+        """Return a child's next answer; None if it has ended. Raises AskRefused if it takes too long."""
+        process = viewer.process
+        assert process.stdin is not None and process.stdout is not None
+        async with viewer.asking:
+            try:
+                process.stdin.write(b"\n")
+                async with asyncio.timeout(PICTURE_S):
+                    await process.stdin.drain()
+                    line = await process.stdout.readline()
+            except TimeoutError:
+                await self._end(viewer)
+                problem = f"no picture within {PICTURE_S:g} s: check the cable, or the camera's address"
+                raise AskRefused("no_picture", problem) from None
+            except asyncio.CancelledError:  # its answer would be taken for the next one's
+                end_group(process.pid)
+                raise
+            except (OSError, ValueError):
+                line = b""
+            self._end_later(viewer)
+        answer = None
+        with contextlib.suppress(ValueError):
+            answer = read_json(line)
+        return answer if isinstance(answer, dict) else None
+
+    def _end_later(self, viewer: _Viewer) -> None:
+        """End a child that does not end by itself once nobody looks: its camera's driver may hang."""
+        if viewer.ending is not None:
+            viewer.ending.cancel()
+        viewer.ending = asyncio.get_running_loop().call_later(LINGER_S + _GRACE_S, self._end_idle, viewer)
+
+    def _end_idle(self, viewer: _Viewer) -> None:
+        if viewer.runs and not viewer.asking.locked():
+            end_group(viewer.process.pid)
+
+    async def _end(self, viewer: _Viewer) -> None:
+        """End a child and wait until its camera is free; the system closes what it had open."""
+        if viewer.ending is not None:
+            viewer.ending.cancel()
+        if viewer.runs:
+            end_group(viewer.process.pid)
+        with contextlib.suppress(TimeoutError):  # a driver that hangs in the kernel keeps its process
+            async with asyncio.timeout(_ENDED_S):
+                await viewer.process.wait()
+
+
+def camera_key(url: str) -> str:
+    """Return what the urls of one camera have in common: the real path of a device file, else the url itself."""
+    node = url.removeprefix(V4L2)
+    return V4L2 + os.path.realpath(node) if node != url else url
+
+
+def in_use_by_rig(name: str) -> AskRefused:
+    """Return the refusal of a picture of a camera that a rig has."""
+    return AskRefused(
+        "in_use", f"the camera is in use by rig {name}: see its picture on the Record page, or stop that rig"
+    )
+
+
+async def _last_line(stream: asyncio.StreamReader) -> str:
+    """Return the last line of what comes, of which only so much is kept."""
+    kept = b""
+    while data := await stream.read(1 << 12):
+        kept = (kept + data)[-(1 << 12) :]
+    lines = [line.strip() for line in kept.decode("utf-8", "replace").split("\n")]
+    return next((line[:300] for line in reversed(lines) if line), "")
