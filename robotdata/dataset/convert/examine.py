@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from robotdata.dataset.convert.old_files import OldFiles, find_files
 from robotdata.dataset.convert.old_meta import OldEntry, OldMeta, read_meta
-from robotdata.dataset.convert.old_rows import RECORDED_TIME, RowFacts, check_rows, declared
+from robotdata.dataset.convert.old_rows import RECORDED_TIME, RowFacts, check_rows, declared_in_all
 from robotdata.dataset.errors import ConversionError, DamagedFile, DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES, Features, complete, frame_size, is_video, video_keys
 from robotdata.dataset.grid import off_grid
@@ -100,22 +102,31 @@ def _features(meta: OldMeta, files: OldFiles, notes: list[str]) -> Features:
     for key in empty:
         del features[key]
         notes.append(f"camera {key} has no video in any episode: it was left out")
-    path = next(iter(files.data.values()))
-    try:
-        with open_parquet(path) as file:
-            schema = file.schema_arrow
-    except DamagedFile:  # reported with its episode
+    schemas = _schemas(files)
+    if not schemas:  # each is reported with its episode
         return features
-    columns = {*DEFAULT_FEATURES, *schema.names}
+    columns = {*DEFAULT_FEATURES, *(name for schema in schemas for name in schema.names)}
     for key in [key for key, feature in features.items() if key not in columns and not is_video(feature)]:
         del features[key]
-        notes.append(f"{key} is declared in info.json and is no column of {path.name}: it was left out")
-    more, unknown = declared(schema, {**features, **DEFAULT_FEATURES})
+        notes.append(f"{key} is declared in info.json and is no column of any data file: it was left out")
+    more, unknown, differing = declared_in_all(schemas, {**features, **DEFAULT_FEATURES})
     if more:
         notes.append(f"the columns {', '.join(more)} were not declared in info.json: they are now")
     if unknown:
         notes.append(f"the columns {', '.join(unknown)} are no numbers and no text: they were left out")
+    if differing:
+        names = ", ".join(differing)
+        notes.append(f"the columns {names} were not declared and not in all data files the same: they were left out")
     return features | more
+
+
+def _schemas(files: OldFiles) -> list[pa.Schema]:
+    """Return the different schemas of the data files that can be read."""
+    schemas: dict[pa.Schema, None] = {}
+    for path in files.data.values():
+        with suppress(DamagedFile), open_parquet(path) as file:
+            schemas[file.schema_arrow.remove_metadata()] = None
+    return list(schemas)
 
 
 def _tasks(meta: OldMeta, notes: list[str]) -> tuple[list[str], dict[int, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,22 @@ def declared(schema: pa.Schema, known: Features) -> tuple[Features, list[str]]:
         else:
             left_out.append(field.name)
     return features, left_out
+
+
+def declared_in_all(schemas: Sequence[pa.Schema], known: Features) -> tuple[Features, list[str], list[str]]:
+    """Return the same of several data files: features, names without one, and names that not all declare alike."""
+    found = [declared(schema, known) for schema in schemas]
+    features: Features = {}
+    left_out, differing = [], []
+    for name in dict.fromkeys(name for more, rest in found for name in (*more, *rest)):
+        first = found[0][0].get(name)
+        if all(name in rest for _, rest in found):
+            left_out.append(name)
+        elif first is None or any(more.get(name) != first for more, _ in found):
+            differing.append(name)
+        else:
+            features[name] = first
+    return features, left_out, differing
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +115,7 @@ def check_rows(path: Path, features: Features) -> RowFacts:
         raise DamagedFile(path, "it has no rows")
     bad = np.zeros(table.num_rows, bool)
     for key, feature in features.items():
-        if key in DEFAULT_FEATURES or key == RECORDED_TIME or feature["dtype"] == "video":
+        if key in DEFAULT_FEATURES or feature["dtype"] == "video":
             continue
         if key not in table.column_names:
             raise DamagedFile(path, f"it has no column {key}")
