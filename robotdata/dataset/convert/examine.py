@@ -13,10 +13,16 @@ from numpy.typing import NDArray
 
 from robotdata.dataset.convert.old_files import OldFiles, find_files
 from robotdata.dataset.convert.old_meta import OldEntry, OldMeta, read_meta
-from robotdata.dataset.convert.old_rows import RECORDED_TIME, RowFacts, check_rows, declared_in_all
+from robotdata.dataset.convert.old_rows import (
+    RECORDED_TIME,
+    RowFacts,
+    check_rows,
+    declared_in_all,
+    first_frame,
+    is_clocked,
+)
 from robotdata.dataset.errors import ConversionError, DamagedFile, DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES, Features, complete, frame_size, is_video, video_keys
-from robotdata.dataset.grid import off_grid
 from robotdata.dataset.tables import open_parquet
 from robotdata.video.errors import NotAKeyframeError, VideoError
 from robotdata.video.index import PacketIndex
@@ -102,6 +108,9 @@ def _features(meta: OldMeta, files: OldFiles, notes: list[str]) -> Features:
     for key in empty:
         del features[key]
         notes.append(f"camera {key} has no video in any episode: it was left out")
+    if files.undeclared:
+        names = ", ".join(files.undeclared)
+        notes.append(f"the videos in {names} belong to no camera in info.json: they were left out")
     schemas = _schemas(files)
     if not schemas:  # each is reported with its episode
         return features
@@ -157,6 +166,9 @@ class _Look:
         self._longer: list[int] = []
         self._other_tasks: list[int] = []
         self._other_length: list[int] = []
+        self._other_frames: list[int] = []
+        self._other_number: list[int] = []
+        self._first_task: list[int] = []
         self._with_stamps = 0
         self._sized: set[str] = set()
 
@@ -169,8 +181,9 @@ class _Look:
         if path is None:
             raise ConversionError("it has no data file; download it, too")
         facts = check_rows(path, old.features)
+        first = first_frame(path, facts, old.meta.fps)
         tasks = self._tasks(number, facts, old.meta.episodes.get(number))
-        videos = {key: self._video(number, key, facts.length) for key in video_keys(old.features)}
+        videos = {key: self._video(number, key, facts.length, first) for key in video_keys(old.features)}
         self._count(number, facts)
         return OldEpisode(number, facts.length, tasks, path, videos)
 
@@ -188,6 +201,9 @@ class _Look:
             (self._longer, "a video is longer than the rows; the frames after the last row were left out"),
             (self._other_tasks, "the rows name other tasks than meta/episodes.jsonl; those of the rows were used"),
             (self._other_length, "meta/episodes.jsonl has another length than the rows, which were used"),
+            (self._other_frames, "frame numbers were not 0, 1, 2 and so on, and are now"),
+            (self._other_number, "the rows name another episode than the name of their file, which was used"),
+            (self._first_task, "the rows name no task, and meta/episodes.jsonl several: all rows have the first"),
         ):
             if numbers:
                 old.notes.append(f"{_episodes(numbers)}: {text}")
@@ -198,6 +214,8 @@ class _Look:
         if facts.tasks is None:
             if not texts:
                 raise ConversionError("neither its rows nor meta/episodes.jsonl name its task")
+            if len(set(texts)) > 1:
+                self._first_task.append(number)
             return np.full(facts.length, self._place_of[texts[0]], np.int64)
         values, places = np.unique(facts.tasks, return_inverse=True)
         new = []
@@ -212,8 +230,8 @@ class _Look:
             self._other_tasks.append(number)
         return np.array(new, np.int64)[places].reshape(-1)
 
-    def _video(self, number: int, key: str, length: int) -> Path:
-        """Return the video of a camera, whose first `length` frames can be copied."""
+    def _video(self, number: int, key: str, length: int, first: int) -> Path:
+        """Return the video of a camera, whose first `length` frames can be copied; `first`: see `first_frame`."""
         old = self._old
         path = old.files.videos[key].get(number)
         if path is None:
@@ -222,6 +240,8 @@ class _Look:
             index = check_segment(Segment(path, 0), fps=old.meta.fps)
             if len(index) < length:
                 raise ConversionError(f"its video of {key} has {len(index)} frames, and it has {length} rows")
+            if first > 0 and len(index) >= first + length:
+                raise ConversionError(f"its rows begin with frame {first}, and its video of {key} before that")
             if len(index) > length:
                 check_segment(Segment(path, 0, length), fps=old.meta.fps)
                 self._longer.append(number)
@@ -254,12 +274,19 @@ class _Look:
             self._not_finite.append(number)
         if facts.stamps is not None:
             self._with_stamps += 1
-            if bool(off_grid(facts.stamps, np.arange(facts.length) / self._old.meta.fps).any()):
+            if is_clocked(facts, self._old.meta.fps):
                 self._clocked.append(number)
+        if facts.frames is not None and not np.array_equal(facts.frames, np.arange(facts.length)):
+            self._other_frames.append(number)
+        if facts.numbers is not None and bool((facts.numbers != number).any()):
+            self._other_number.append(number)
 
 
 def _note_numbers(old: OldDataset) -> None:
-    """Note episodes that get another number because others are missing."""
+    """Note episodes that are missing, or get another number because others are."""
+    total, there = old.meta.info.get("total_episodes"), len(old.meta.episodes.keys() | old.files.data.keys())
+    if type(total) is int and total > there:
+        old.notes.append(f"info.json states {total} episodes, and there are {there}")
     moved = [(place, each.number) for place, each in enumerate(old.episodes) if place != each.number]
     if moved:
         place, number = moved[0]
