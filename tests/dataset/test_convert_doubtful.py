@@ -144,3 +144,31 @@ def test_videos_of_a_camera_nobody_declared_are_named(old: Path) -> None:
     change_info(old, lambda info: info["features"].pop(TOP))
     made, dataset = convert(old)
     assert dataset.camera_keys == [FRONT] and f"videos in videos/chunk-000/{TOP} belong to no camera" in made.notes[0]
+
+
+def test_tasks_with_one_text_become_one_task(old: Path) -> None:
+    lines = [(0, "push the cube"), (1, " push  the cube"), (2, "lift the cube")]
+    write_lines(old / "meta/tasks.jsonl", [{"task_index": number, "task": text} for number, text in lines])
+    (old / "meta/episodes.jsonl").unlink()
+    path = data_file(old, 2)
+    rows = pq.read_table(path)
+    pq.write_table(replaced("task_index", [2] * LENGTHS[2])(rows), path)
+    made, dataset = convert(old)
+    assert [episode.tasks for episode in dataset.episodes] == [[TASKS[0]], [TASKS[0]], [TASKS[1]]]
+    assert dataset.tasks == TASKS and set(dataset.rows(2)["task_index"]) == {1}
+    assert "3 tasks had only 2 different texts, the first again 'push the cube'" in made.notes[0]
+
+
+def test_names_that_do_not_fit_are_named(old: Path) -> None:
+    change_info(old, lambda info: info["features"]["action"].update(names=["one"]))
+    made, dataset = convert(old)
+    assert dataset.features["action"]["names"] is None
+    assert made.notes == ["the names of action are not one for each of its values: they were left out"]
+
+
+def test_an_episode_that_the_table_does_not_have_is_named(old: Path) -> None:
+    lines = [{"episode_index": n, "tasks": [TASKS[n % 2]], "length": LENGTHS[n]} for n in (0, 2)]
+    write_lines(old / "meta/episodes.jsonl", lines)
+    made, _ = convert(old)
+    assert made.episodes == 3
+    assert made.notes == ["episode 1: not in meta/episodes.jsonl, but its files are there: it was converted"]

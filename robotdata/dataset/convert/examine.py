@@ -22,7 +22,15 @@ from robotdata.dataset.convert.old_rows import (
     is_clocked,
 )
 from robotdata.dataset.errors import ConversionError, DamagedFile, DatasetError
-from robotdata.dataset.features import DEFAULT_FEATURES, Features, complete, frame_size, is_video, video_keys
+from robotdata.dataset.features import (
+    DEFAULT_FEATURES,
+    NUMERIC_DTYPES,
+    Features,
+    complete,
+    frame_size,
+    is_video,
+    video_keys,
+)
 from robotdata.dataset.tables import open_parquet
 from robotdata.video.errors import NotAKeyframeError, VideoError
 from robotdata.video.index import PacketIndex
@@ -90,7 +98,10 @@ def examine(root: Path, progress: Progress | None = None) -> OldDataset:
         if progress is not None:
             progress(done, len(numbers))
     look.finish()
-    old.features = complete(old.features, encoded_here=False)
+    before, old.features = old.features, complete(old.features, encoded_here=False)
+    for key, feature in before.items():
+        if feature["dtype"] in NUMERIC_DTYPES and feature.get("names") and not old.features[key].get("names"):
+            notes.append(f"the names of {key} are not one for each of its values: they were left out")
     if not old.episodes:
         number, why = next(iter(old.problems.items()))
         raise ConversionError(f"{root}: no episode can be converted; the first, {number}: {why}")
@@ -144,9 +155,16 @@ def _tasks(meta: OldMeta, notes: list[str]) -> tuple[list[str], dict[int, int]]:
     Numbers are kept, because columns such as `annotation.human.action.task_description` may hold them, too.
     """
     numbers = sorted(meta.tasks)
-    texts = [meta.tasks[number] for number in numbers]
-    number_of = {number: position for position, number in enumerate(numbers)}
-    if numbers != list(range(len(numbers))):
+    texts = list(dict.fromkeys(meta.tasks[number] for number in numbers))
+    place_of = {text: place for place, text in enumerate(texts)}
+    number_of = {number: place_of[meta.tasks[number]] for number in numbers}
+    if len(texts) < len(numbers):
+        again = next(number for position, number in enumerate(numbers) if number_of[number] < position)
+        notes.append(
+            f"{len(numbers)} tasks had only {len(texts)} different texts, the first again {meta.tasks[again]!r}: those "
+            "with one text are one task now, and tasks behind it have other numbers"
+        )
+    elif numbers != list(range(len(numbers))):
         notes.append(f"task numbers had gaps: {len(numbers)} tasks are now numbered from 0 without gaps")
     known = set(texts)
     more = dict.fromkeys(text for entry in meta.episodes.values() for text in entry.tasks)
@@ -287,6 +305,9 @@ def _note_numbers(old: OldDataset) -> None:
     total, there = old.meta.info.get("total_episodes"), len(old.meta.episodes.keys() | old.files.data.keys())
     if type(total) is int and total > there:
         old.notes.append(f"info.json states {total} episodes, and there are {there}")
+    untold = [each.number for each in old.episodes if each.number not in old.meta.episodes]
+    if untold and old.meta.episodes:
+        old.notes.append(f"{_episodes(untold)}: not in meta/episodes.jsonl, but its files are there: it was converted")
     moved = [(place, each.number) for place, each in enumerate(old.episodes) if place != each.number]
     if moved:
         place, number = moved[0]
