@@ -23,7 +23,7 @@ _WAIT_S = 5.0
 
 
 def reassign_uuids(folder: Path, opened: DatasetFolder) -> DatasetFolder:
-    """Return the dataset with new UUIDs for those episodes that another dataset had first.
+    """Return the dataset with new UUIDs for those episodes that another dataset had first, encoded or as takes.
 
     A new UUID is derived from the old one and the folder's name, so that it is always the same. A renamed folder keeps
     its UUIDs, because no other dataset has them.
@@ -52,18 +52,25 @@ def reassign_uuids(folder: Path, opened: DatasetFolder) -> DatasetFolder:
 
 
 def _shared_uuids(folder: Path, opened: DatasetFolder) -> dict[str, uuid.UUID]:
-    """Map sidecar UUID text to UUID for episodes that another dataset also has, in its rows and in its folder."""
+    """Map sidecar UUID text to UUID for episodes that another dataset also has, in its rows and in its folder.
+
+    A take that is not in its dataset yet has its UUID alone, because nothing else can encode its raw frames.
+    """
     texts: dict[uuid.UUID, str] = {}
     for info in opened.episodes:
         if (pk := parse_uuid(info.uuid)) is not None:  # the generated id of another contains the folder's name
             texts[pk] = str(info.uuid)
     by_dataset: dict[str, set[uuid.UUID]] = {}
-    rows = Episode.objects.filter(state=EpisodeState.ENCODED, purged_at=None).exclude(dataset__slug=folder.name)
+    shared: dict[str, uuid.UUID] = {}
+    rows = Episode.objects.filter(purged_at=None).exclude(dataset__slug=folder.name)
     ids = list(texts)
     for first in range(0, len(ids), _CHUNK_SIZE):
-        for pk, slug in rows.filter(pk__in=ids[first : first + _CHUNK_SIZE]).values_list("pk", "dataset__slug"):
-            by_dataset.setdefault(slug, set()).add(pk)
-    shared: dict[str, uuid.UUID] = {}
+        found = rows.filter(pk__in=ids[first : first + _CHUNK_SIZE])
+        for pk, state, slug in found.values_list("pk", "state", "dataset__slug"):
+            if state == EpisodeState.ENCODED:
+                by_dataset.setdefault(slug, set()).add(pk)
+            else:
+                shared[texts[pk]] = pk
     for slug, pks in by_dataset.items():
         in_sidecar = {str(entry.get("uuid")) for entry in read_sidecar(Path(settings.DATASETS_DIR) / slug, []).episodes}
         shared |= {texts[pk]: pk for pk in pks if str(pk) in in_sidecar}

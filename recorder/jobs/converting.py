@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
+
+from django.db import transaction
 
 from recorder.actor import Actor
 from recorder.models import Dataset, Operation
+from recorder.models.paths import datasets_root
 from recorder.models.permissions import Action, require
 from recorder.models.states import OperationType
 
@@ -17,14 +21,25 @@ def conversions_of(names: Iterable[str]) -> dict[str, Operation]:
 
 
 def prepare_removal(operation: Operation, actor: Actor) -> Callable[[], None]:
-    """Return the function that deletes a cancelled conversion and the new dataset's row, unless it has takes."""
+    """Return the function that deletes a cancelled conversion, and the new dataset's row and settings.
+
+    If somebody has recorded into the new dataset or begun to, both rows stay.
+    """
     require(actor, Action.CREATE_DATASET, operation)
 
     def remove() -> None:
-        if operation.dataset.episodes.exists():
+        dataset = operation.dataset
+        if dataset.episodes.exists() or dataset.sessions.exists():
             return
         Operation.objects.filter(pk=operation.pk).delete()
-        if not Operation.objects.filter(dataset=operation.dataset_id).exists():
-            Dataset.objects.filter(pk=operation.dataset_id).delete()
+        if not dataset.operations.exists():
+            Dataset.objects.filter(pk=dataset.pk).delete()
+            transaction.on_commit(partial(_delete_settings, dataset.slug), robust=True)
 
     return remove
+
+
+def _delete_settings(slug: str) -> None:
+    """Delete the settings saved beside the datasets: `rebuild` would make a dataset of them, and its name is taken."""
+    if not Dataset.objects.filter(slug=slug).exists():  # another may have the name by now
+        (datasets_root() / ".settings" / f"{slug}.json").unlink(missing_ok=True)

@@ -155,6 +155,36 @@ def test_columns_nobody_declared_become_features(old: Path) -> None:
     assert "odd" not in dataset.features and any("odd" in note for note in made.notes)
 
 
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_declared_column_that_one_file_lacks_is_a_problem_of_that_episode(old: Path, number: int) -> None:
+    path = data_file(old, number)
+    pq.write_table(pq.read_table(path).drop_columns(["action"]), path)
+    with pytest.raises(ConversionError, match="it has no column action") as refused:
+        convert(old)
+    assert refused.value.problems.keys() == {number}
+    made, dataset = convert(old, leave_out=True)
+    assert made.episodes == 2 and "action" in dataset.features
+    assert f"episode {number} was left out" in made.notes[0]
+
+
+def test_a_declared_column_that_no_file_has_is_left_out(old: Path) -> None:
+    change_rows(old, without("action"))
+    made, dataset = convert(old)
+    assert "action" not in dataset.features and any("action is declared" in note for note in made.notes)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("others", [None, pa.float32()])
+def test_a_column_nobody_declared_and_not_all_files_have_is_named(old: Path, number: int, others: Any) -> None:
+    for each in range(3):
+        kind, path = pa.float64() if each == number else others, data_file(old, each)
+        rows = pq.read_table(path)
+        if kind is not None:
+            pq.write_table(rows.append_column("force", pa.array(np.ones(rows.num_rows), kind)), path)
+    made, dataset = convert(old)
+    assert "force" not in dataset.features and any("force were not declared and not in all" in n for n in made.notes)
+
+
 def test_features_of_two_dimensions_become_flat_and_texts_stay(old: Path) -> None:
     change_rows(old, lambda rows: rows.append_column("grid", pa.array([[[1.0, 2.0], [3.0, 4.0]]] * rows.num_rows)))
     change_rows(old, lambda rows: rows.append_column("subtask", pa.array(["reach"] * rows.num_rows)))

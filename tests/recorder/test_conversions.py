@@ -10,9 +10,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from recorder.models import Dataset, Operation, Unopened
+from recorder.models import Dataset, Operation, Rig, Session, Unopened
 from recorder.worker import convert
-from recorder.worker.recover import recover
+from recorder.worker.recover import rebuild, recover
 from recorder.worker.run import run_operation
 from tests.support.old_dataset import data_file, write_old
 
@@ -93,6 +93,24 @@ def test_cancelled_while_a_worker_runs_it_nothing_is_left(
     assert list((home / "datasets/.work").glob("*")) == []
     assert "Convert to v3.0" in page(client)
     monkeypatch.undo()
+
+
+def test_cancelled_no_dataset_comes_back_and_its_name_is_free(old: Path, home: Path, client: Client) -> None:
+    _, operation = begin(client)
+    assert client.post(f"/api/operations/{operation['id']}/cancel").status_code == 200
+    assert list((home / "datasets/.settings").iterdir()) == []
+    rebuild()
+    assert not Dataset.objects.exists()
+    assert begin(client)[1]["dataset"] == operation["dataset"]
+
+
+def test_cancelled_while_somebody_records_into_it_the_dataset_stays(old: Path, home: Path, client: Client) -> None:
+    _, operation = begin(client)
+    dataset = Dataset.objects.get()
+    Session.objects.create(rig=Rig.objects.create(name="so101"), dataset=dataset)
+    assert client.post(f"/api/operations/{operation['id']}/cancel").status_code == 200
+    assert Dataset.objects.get() == dataset and Operation.objects.get().state == "cancelled"
+    assert (home / f"datasets/.settings/{dataset.slug}.json").is_file()
 
 
 def test_it_cannot_be_cancelled_once_it_is_being_put_in_place(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import json
 import shutil
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from recorder.models import Dataset, Episode, Operation
 from recorder.review.verdicts import set_verdict
 from recorder.worker.recover import recover
 from robotdata.dataset import verify_dataset
+from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.sidecar import read_sidecar
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -86,3 +89,23 @@ def test_a_copy_that_cannot_be_named_anew_takes_none_away(
     with pytest.raises(Refused, match="cannot get new UUIDs"):
         copied(cubes)
     assert ids(cubes) == before and not Dataset.objects.filter(slug="a-copy").exists()
+
+
+@pytest.mark.parametrize("state", ["recorded", "failed", "recording"])
+def test_a_folder_that_was_brought_here_takes_no_raw_take_away(
+    cubes: Dataset, four: list[Episode], make_episode: Callable[..., Episode], state: str
+) -> None:
+    take = make_episode()
+    Episode.objects.filter(pk=take.pk).update(state=state)
+    brought = cubes.path.parent / "brought"
+    shutil.copytree(cubes.path, brought)
+    sidecar = json.loads((brought / SIDECAR).read_text())
+    sidecar["episodes"][1]["uuid"] = str(take.pk)
+    (brought / SIDECAR).write_text(json.dumps(sidecar))
+    dataset = adopt_folder(slug="brought", actor=WORKER)
+    take.refresh_from_db()
+    assert (take.dataset, take.state, take.episode_index) == (cubes, state, None)
+    mine = ids(dataset)
+    assert len(mine) == 4 and take.pk not in mine and names(dataset) == [str(pk) for pk in mine]
+    refresh_dataset(dataset=dataset)
+    assert ids(dataset) == mine

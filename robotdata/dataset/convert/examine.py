@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from robotdata.dataset.convert.old_files import OldFiles, find_files
 from robotdata.dataset.convert.old_meta import OldEntry, OldMeta, read_meta
-from robotdata.dataset.convert.old_rows import RECORDED_TIME, RowFacts, check_rows, declared
+from robotdata.dataset.convert.old_rows import (
+    RECORDED_TIME,
+    RowFacts,
+    check_rows,
+    declared_in_all,
+    first_frame,
+    is_clocked,
+)
 from robotdata.dataset.errors import ConversionError, DamagedFile, DatasetError
-from robotdata.dataset.features import DEFAULT_FEATURES, Features, complete, frame_size, is_video, video_keys
-from robotdata.dataset.grid import off_grid
+from robotdata.dataset.features import (
+    DEFAULT_FEATURES,
+    NUMERIC_DTYPES,
+    Features,
+    complete,
+    frame_size,
+    is_video,
+    video_keys,
+)
 from robotdata.dataset.tables import open_parquet
 from robotdata.video.errors import NotAKeyframeError, VideoError
 from robotdata.video.index import PacketIndex
@@ -82,7 +98,10 @@ def examine(root: Path, progress: Progress | None = None) -> OldDataset:
         if progress is not None:
             progress(done, len(numbers))
     look.finish()
-    old.features = complete(old.features, encoded_here=False)
+    before, old.features = old.features, complete(old.features, encoded_here=False)
+    for key, feature in before.items():
+        if feature["dtype"] in NUMERIC_DTYPES and feature.get("names") and not old.features[key].get("names"):
+            notes.append(f"the names of {key} are not one for each of its values: they were left out")
     if not old.episodes:
         number, why = next(iter(old.problems.items()))
         raise ConversionError(f"{root}: no episode can be converted; the first, {number}: {why}")
@@ -100,22 +119,34 @@ def _features(meta: OldMeta, files: OldFiles, notes: list[str]) -> Features:
     for key in empty:
         del features[key]
         notes.append(f"camera {key} has no video in any episode: it was left out")
-    path = next(iter(files.data.values()))
-    try:
-        with open_parquet(path) as file:
-            schema = file.schema_arrow
-    except DamagedFile:  # reported with its episode
+    if files.undeclared:
+        names = ", ".join(files.undeclared)
+        notes.append(f"the videos in {names} belong to no camera in info.json: they were left out")
+    schemas = _schemas(files)
+    if not schemas:  # each is reported with its episode
         return features
-    columns = {*DEFAULT_FEATURES, *schema.names}
+    columns = {*DEFAULT_FEATURES, *(name for schema in schemas for name in schema.names)}
     for key in [key for key, feature in features.items() if key not in columns and not is_video(feature)]:
         del features[key]
-        notes.append(f"{key} is declared in info.json and is no column of {path.name}: it was left out")
-    more, unknown = declared(schema, {**features, **DEFAULT_FEATURES})
+        notes.append(f"{key} is declared in info.json and is no column of any data file: it was left out")
+    more, unknown, differing = declared_in_all(schemas, {**features, **DEFAULT_FEATURES})
     if more:
         notes.append(f"the columns {', '.join(more)} were not declared in info.json: they are now")
     if unknown:
         notes.append(f"the columns {', '.join(unknown)} are no numbers and no text: they were left out")
+    if differing:
+        names = ", ".join(differing)
+        notes.append(f"the columns {names} were not declared and not in all data files the same: they were left out")
     return features | more
+
+
+def _schemas(files: OldFiles) -> list[pa.Schema]:
+    """Return the different schemas of the data files that can be read."""
+    schemas: dict[pa.Schema, None] = {}
+    for path in files.data.values():
+        with suppress(DamagedFile), open_parquet(path) as file:
+            schemas[file.schema_arrow.remove_metadata()] = None
+    return list(schemas)
 
 
 def _tasks(meta: OldMeta, notes: list[str]) -> tuple[list[str], dict[int, int]]:
@@ -124,9 +155,16 @@ def _tasks(meta: OldMeta, notes: list[str]) -> tuple[list[str], dict[int, int]]:
     Numbers are kept, because columns such as `annotation.human.action.task_description` may hold them, too.
     """
     numbers = sorted(meta.tasks)
-    texts = [meta.tasks[number] for number in numbers]
-    number_of = {number: position for position, number in enumerate(numbers)}
-    if numbers != list(range(len(numbers))):
+    texts = list(dict.fromkeys(meta.tasks[number] for number in numbers))
+    place_of = {text: place for place, text in enumerate(texts)}
+    number_of = {number: place_of[meta.tasks[number]] for number in numbers}
+    if len(texts) < len(numbers):
+        again = next(number for position, number in enumerate(numbers) if number_of[number] < position)
+        notes.append(
+            f"{len(numbers)} tasks had only {len(texts)} different texts, the first again {meta.tasks[again]!r}: those "
+            "with one text are one task now, and tasks behind it have other numbers"
+        )
+    elif numbers != list(range(len(numbers))):
         notes.append(f"task numbers had gaps: {len(numbers)} tasks are now numbered from 0 without gaps")
     known = set(texts)
     more = dict.fromkeys(text for entry in meta.episodes.values() for text in entry.tasks)
@@ -146,6 +184,9 @@ class _Look:
         self._longer: list[int] = []
         self._other_tasks: list[int] = []
         self._other_length: list[int] = []
+        self._other_frames: list[int] = []
+        self._other_number: list[int] = []
+        self._first_task: list[int] = []
         self._with_stamps = 0
         self._sized: set[str] = set()
 
@@ -158,8 +199,9 @@ class _Look:
         if path is None:
             raise ConversionError("it has no data file; download it, too")
         facts = check_rows(path, old.features)
+        first = first_frame(path, facts, old.meta.fps)
         tasks = self._tasks(number, facts, old.meta.episodes.get(number))
-        videos = {key: self._video(number, key, facts.length) for key in video_keys(old.features)}
+        videos = {key: self._video(number, key, facts.length, first) for key in video_keys(old.features)}
         self._count(number, facts)
         return OldEpisode(number, facts.length, tasks, path, videos)
 
@@ -177,6 +219,9 @@ class _Look:
             (self._longer, "a video is longer than the rows; the frames after the last row were left out"),
             (self._other_tasks, "the rows name other tasks than meta/episodes.jsonl; those of the rows were used"),
             (self._other_length, "meta/episodes.jsonl has another length than the rows, which were used"),
+            (self._other_frames, "frame numbers were not 0, 1, 2 and so on, and are now"),
+            (self._other_number, "the rows name another episode than the name of their file, which was used"),
+            (self._first_task, "the rows name no task, and meta/episodes.jsonl several: all rows have the first"),
         ):
             if numbers:
                 old.notes.append(f"{_episodes(numbers)}: {text}")
@@ -187,6 +232,8 @@ class _Look:
         if facts.tasks is None:
             if not texts:
                 raise ConversionError("neither its rows nor meta/episodes.jsonl name its task")
+            if len(set(texts)) > 1:
+                self._first_task.append(number)
             return np.full(facts.length, self._place_of[texts[0]], np.int64)
         values, places = np.unique(facts.tasks, return_inverse=True)
         new = []
@@ -201,8 +248,8 @@ class _Look:
             self._other_tasks.append(number)
         return np.array(new, np.int64)[places].reshape(-1)
 
-    def _video(self, number: int, key: str, length: int) -> Path:
-        """Return the video of a camera, whose first `length` frames can be copied."""
+    def _video(self, number: int, key: str, length: int, first: int) -> Path:
+        """Return the video of a camera, whose first `length` frames can be copied; `first`: see `first_frame`."""
         old = self._old
         path = old.files.videos[key].get(number)
         if path is None:
@@ -211,6 +258,8 @@ class _Look:
             index = check_segment(Segment(path, 0), fps=old.meta.fps)
             if len(index) < length:
                 raise ConversionError(f"its video of {key} has {len(index)} frames, and it has {length} rows")
+            if first > 0 and len(index) >= first + length:
+                raise ConversionError(f"its rows begin with frame {first}, and its video of {key} before that")
             if len(index) > length:
                 check_segment(Segment(path, 0, length), fps=old.meta.fps)
                 self._longer.append(number)
@@ -243,12 +292,22 @@ class _Look:
             self._not_finite.append(number)
         if facts.stamps is not None:
             self._with_stamps += 1
-            if bool(off_grid(facts.stamps, np.arange(facts.length) / self._old.meta.fps).any()):
+            if is_clocked(facts, self._old.meta.fps):
                 self._clocked.append(number)
+        if facts.frames is not None and not np.array_equal(facts.frames, np.arange(facts.length)):
+            self._other_frames.append(number)
+        if facts.numbers is not None and bool((facts.numbers != number).any()):
+            self._other_number.append(number)
 
 
 def _note_numbers(old: OldDataset) -> None:
-    """Note episodes that get another number because others are missing."""
+    """Note episodes that are missing, or get another number because others are."""
+    total, there = old.meta.info.get("total_episodes"), len(old.meta.episodes.keys() | old.files.data.keys())
+    if type(total) is int and total > there:
+        old.notes.append(f"info.json states {total} episodes, and there are {there}")
+    untold = [each.number for each in old.episodes if each.number not in old.meta.episodes]
+    if untold and old.meta.episodes:
+        old.notes.append(f"{_episodes(untold)}: not in meta/episodes.jsonl, but its files are there: it was converted")
     moved = [(place, each.number) for place, each in enumerate(old.episodes) if place != each.number]
     if moved:
         place, number = moved[0]

@@ -24,7 +24,8 @@ class OldFiles:
     """The files by episode: `data[number]`, and `videos[camera][number]`. Their paths are resolved.
 
     `twice`: relative paths of files of which only one can be meant, by episode. `moved`: how many files are not where
-    `info.json` says. `rest`: relative paths of all other files.
+    `info.json` says. `rest`: relative paths of all other files. `undeclared`: the folders among these with videos of
+    episodes, which belong to no camera.
     """
 
     data: dict[int, Path] = field(default_factory=dict)
@@ -32,6 +33,7 @@ class OldFiles:
     twice: dict[int, list[str]] = field(default_factory=dict)
     moved: int = 0
     rest: list[str] = field(default_factory=list)
+    undeclared: list[str] = field(default_factory=list)
 
 
 def find_files(root: Path, info: Mapping[str, Any], cameras: Iterable[str]) -> OldFiles:
@@ -50,6 +52,8 @@ def find_files(root: Path, info: Mapping[str, Any], cameras: Iterable[str]) -> O
         key = "" if match is None or match[2] == "parquet" else next((k for k in keys if k in parts[:-1]), None)
         if match is None or key is None:
             files.rest.append(relative)
+            if match is not None and (name := "/".join(parts[:-1])) not in files.undeclared:
+                files.undeclared.append(name)
         else:
             found.setdefault((key, int(match[1])), []).append(relative)
     for (key, number), candidates in sorted(found.items()):

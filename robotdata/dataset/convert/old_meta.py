@@ -88,7 +88,7 @@ def read_meta(root: Path) -> OldMeta:
         raise ConversionError(f"{root} has version {version!r:.40}; only v2.0 and v2.1 can be converted to v3.0")
     notes: list[str] = []
     features = {key: _feature(key, each, notes) for key, each in features_of(root, info).items()}
-    meta = OldMeta(root, info, fps_of(root, info), features, _tasks(root), _episodes(root, notes), notes=notes)
+    meta = OldMeta(root, info, fps_of(root, info), features, _tasks(root, notes), _episodes(root, notes), notes=notes)
     cameras = [key for key, feature in features.items() if is_camera(feature)]
     for line, value in _lines(root, EPISODES_STATS):
         stats = value.get("stats")
@@ -118,14 +118,17 @@ def _feature(key: str, feature: Feature, notes: list[str]) -> Feature:
     return {**feature, "shape": [height, width, channels]}
 
 
-def _tasks(root: Path) -> dict[int, str]:
-    """Return the task texts by number."""
-    tasks = {}
+def _tasks(root: Path, notes: list[str]) -> dict[int, str]:
+    """Return the task texts by number; of two for one number the later one."""
+    tasks: dict[int, str] = {}
     for line, value in _lines(root, OLD_TASKS):
         text = value.get("task")
         if not isinstance(text, str):
             raise DamagedFile(root / OLD_TASKS, f"line {line} has no text `task`")
-        tasks[_number(root, OLD_TASKS, line, value.get("task_index"))] = tidy_task(text)
+        number, tidy = _number(root, OLD_TASKS, line, value.get("task_index")), tidy_task(text)
+        if tasks.get(number, tidy) != tidy:
+            notes.append(f"task {number} had two texts in {OLD_TASKS}: {tidy!r} was used, not {tasks[number]!r}")
+        tasks[number] = tidy
     return tasks
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from robotdata.dataset.errors import DamagedFile
 from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES, Features, is_image, size_of
+from robotdata.dataset.grid import off_grid
 from robotdata.dataset.tables import is_numbers, open_parquet, read_columns, read_table, to_list, to_numpy
 
 RECORDED_TIME = "recorded_timestamp"
@@ -39,6 +40,22 @@ def declared(schema: pa.Schema, known: Features) -> tuple[Features, list[str]]:
         else:
             left_out.append(field.name)
     return features, left_out
+
+
+def declared_in_all(schemas: Sequence[pa.Schema], known: Features) -> tuple[Features, list[str], list[str]]:
+    """Return the same of several data files: features, names without one, and names that not all declare alike."""
+    found = [declared(schema, known) for schema in schemas]
+    features: Features = {}
+    left_out, differing = [], []
+    for name in dict.fromkeys(name for more, rest in found for name in (*more, *rest)):
+        first = found[0][0].get(name)
+        if all(name in rest for _, rest in found):
+            left_out.append(name)
+        elif first is None or any(more.get(name) != first for more, _ in found):
+            differing.append(name)
+        else:
+            features[name] = first
+    return features, left_out, differing
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,28 +95,56 @@ class OldRows(Mapping[str, Any]):
 
 @dataclass(frozen=True, slots=True)
 class RowFacts:
-    """What the rows of an episode are. `tasks`: the task_index of each, (rows,) int64; None if there is none.
+    """What the rows of an episode are. `not_finite`: how many have NaN or infinity.
 
-    `clocked`: the timestamps are not frame number / fps, and finite. `not_finite`: rows with NaN or infinity.
+    `tasks`, `frames` and `numbers`: their task_index, frame_index and episode_index, (rows,) int64. `stamps`: their
+    timestamps in seconds, (rows,). Each is None for a column that is missing or not usable.
     """
 
     length: int
     tasks: NDArray[np.int64] | None
+    frames: NDArray[np.int64] | None
+    numbers: NDArray[np.int64] | None
     stamps: NDArray[np.float64] | None
     not_finite: int
+
+
+def is_clocked(facts: RowFacts, fps: float) -> bool:
+    """Return whether there are timestamps that are not frame number / fps."""
+    return facts.stamps is not None and bool(off_grid(facts.stamps, np.arange(facts.length) / fps).any())
+
+
+def first_frame(path: Path, facts: RowFacts, fps: float) -> int:
+    """Return which frame the first row belongs to: 0 unless rows before it were removed.
+
+    Exact timestamps decide, because LeRobot finds frames by them, then frame_index. Raises DamagedFile if rows are not
+    one after the other: they would get the pictures of others.
+    """
+    if facts.stamps is not None and not is_clocked(facts, fps):
+        return 0
+    frames = facts.frames
+    if frames is None or (frames == frames[0]).all():  # then it counts nothing
+        if facts.stamps is not None and bool((facts.stamps[1:] < facts.stamps[:-1]).any()):
+            raise DamagedFile(path, "its rows are not in the order of their timestamps")
+        return 0
+    if (odd := np.flatnonzero(np.diff(frames) != 1)).size:
+        before, after = frames[odd[0] : odd[0] + 2]
+        raise DamagedFile(path, f"its rows are not one after the other: frame {after} comes after frame {before}")
+    return int(frames[0])
 
 
 def check_rows(path: Path, features: Features) -> RowFacts:
     """Read all rows of an episode and check them against `features`.
 
-    Raises DamagedFile if a column is missing, or has another type, size, or empty rows.
+    Raises DamagedFile if a column is missing, or has another type, size, empty rows, or values that its declared type
+    cannot hold.
     """
     table = read_table(path)
     if not table.num_rows:
         raise DamagedFile(path, "it has no rows")
     bad = np.zeros(table.num_rows, bool)
     for key, feature in features.items():
-        if key in DEFAULT_FEATURES or key == RECORDED_TIME or feature["dtype"] == "video":
+        if key in DEFAULT_FEATURES or feature["dtype"] == "video":
             continue
         if key not in table.column_names:
             raise DamagedFile(path, f"it has no column {key}")
@@ -110,23 +155,24 @@ def check_rows(path: Path, features: Features) -> RowFacts:
             bad |= _not_finite(path, key, feature, to_numpy(column))
         elif is_image(feature):
             _check_images(path, key, column)
-        else:
-            to_list(column, path)
-    tasks = _whole(table, "task_index")
+        elif not all(isinstance(value, str) for value in to_list(column, path)) and feature["dtype"] == "string":
+            raise DamagedFile(path, f"its column {key} has rows without text, and info.json declares it as string")
+    tasks, frames, numbers = (_whole(table, name) for name in ("task_index", "frame_index", "episode_index"))
     stamps = to_numpy(table.column("timestamp")) if "timestamp" in table.column_names else None
     usable = stamps is not None and is_numbers(stamps) and bool(np.isfinite(stamps).all())
-    return RowFacts(table.num_rows, tasks, stamps if usable else None, int(bad.sum()))
+    return RowFacts(table.num_rows, tasks, frames, numbers, stamps if usable else None, int(bad.sum()))
 
 
 def _not_finite(path: Path, key: str, feature: Mapping[str, Any], values: NDArray[Any]) -> NDArray[np.bool_]:
     """Return which rows are NaN or infinite. Raises DamagedFile for values that are not what the feature says."""
     if values.dtype.kind not in "iufb" or values.size != len(values) * size_of(feature):
         raise DamagedFile(path, f"its column {key} does not have {size_of(feature)} numbers in each row")
-    flat = values.reshape(len(values), -1)
-    if values.dtype.kind != "f":
-        return np.zeros(len(values), bool)
-    if not feature["dtype"].startswith("float") and not bool((flat == np.floor(flat)).all()):
-        raise DamagedFile(path, f"its column {key} has fractions, and info.json declares it as {feature['dtype']}")
+    flat, dtype = values.reshape(len(values), -1), np.dtype(feature["dtype"])
+    with np.errstate(invalid="ignore", over="ignore"):
+        cast = flat.astype(dtype)
+    unfit = np.isfinite(flat) & ~np.isfinite(cast) if dtype.kind == "f" else cast != flat
+    if bool(unfit.any()):
+        raise DamagedFile(path, f"its column {key} has {flat[unfit][0]}, and info.json declares it as {dtype}")
     return np.asarray(~np.isfinite(flat).all(axis=1))
 
 
