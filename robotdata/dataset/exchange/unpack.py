@@ -8,9 +8,11 @@ import zipfile
 import zlib
 from pathlib import Path
 
+from robotdata.dataset.errors import UnsafePath
 from robotdata.dataset.exchange.errors import BadZip, TransferError
 from robotdata.dataset.exchange.watcher import PIECE_BYTES, Watcher
 from robotdata.dataset.exchange.zip_directory import ZipLimits, check_end, read_directory
+from robotdata.dataset.layout import contained
 
 RESERVE_BYTES = 1 << 30
 """Space that stays free on the disk: a rig may record meanwhile."""
@@ -34,7 +36,7 @@ def unpack(path: Path, target: Path, watcher: Watcher, limits: ZipLimits | None 
             watcher.begin(total)
             target.mkdir()
             for info in files:
-                _unpack_file(archive, info, target / info.filename, watcher)
+                _unpack_file(archive, info, _path_in(target, info.filename), watcher)
     except _BROKEN as error:
         raise BadZip(f"it is damaged ({error}): copy or download it again") from error
 
@@ -47,6 +49,14 @@ def check_space(folder: Path, needed: int) -> None:
             f"{needed:,} bytes are needed on the disk, and {free:,} are free, of which {RESERVE_BYTES:,} stay free for "
             "recording. Free some space, or choose a smaller part"
         )
+
+
+def _path_in(target: Path, name: str) -> Path:
+    """Return the real path of an entry. The names were checked before; this looks at what is on the disk, too."""
+    try:
+        return contained(target, name)
+    except UnsafePath as error:
+        raise BadZip(f"its entry {name[:100]!r} leads out of the folder. Pack the dataset again") from error
 
 
 def _unpack_file(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, watcher: Watcher) -> None:
