@@ -24,7 +24,9 @@ from recorder.worker.sweep import sweep
 from robotdata.dataset import DatasetFolder, verify_dataset
 from robotdata.dataset.exchange.addition import INTERRUPTED, RUNNING, Addition, Landed, Tree
 from robotdata.dataset.exchange.land import land
+from robotdata.dataset.lock import lock_path
 from robotdata.dataset.write.new_episode import NewEpisode
+from robotdata.files.lock import lock_file
 from tests.dataset.conftest import _recorded, staged
 from tests.support.whole import until
 
@@ -301,6 +303,44 @@ def test_only_a_dataset_inside_is_moved_up(name: str, here: Path, sample: Path) 
         additions.open_inner(outer="ann", inner=name, actor=OLGA)
     with pytest.raises(Refused):
         additions.open_inner(outer="../datasets/ann", inner="cubes", actor=OLGA)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_no_part_of_a_dataset_is_moved_out_of_it(lost: bool, here: Path, sample: Path) -> None:
+    shutil.copytree(sample, here / "one")
+    shutil.copytree(sample, here / "one/videos/other")  # a dataset of its own, but in the folder of another one
+    additions.add_paths(paths=[str(here / "one")], actor=OLGA)
+    if lost:
+        (here / "one/meta/info.json").unlink()
+    shutil.copytree(sample, here / "ann/cubes")
+    before = sorted(here.rglob("[!.]*"))
+    for paths in (["one/videos"], ["one/meta"], ["one/videos/other"], ["ann/cubes", "one/data"]):
+        with pytest.raises(Refused) as refused:
+            additions.add_paths(paths=[str(here / path) for path in paths], actor=OLGA)
+        assert refused.value.status == 422
+    with pytest.raises(Refused):
+        additions.open_inner(outer="one", inner="videos", actor=OLGA)
+    assert sorted(here.rglob("[!.]*")) == before
+
+
+def test_a_dataset_of_the_home_that_is_deeper_is_moved_up_when_nobody_writes_it(here: Path, sample: Path) -> None:
+    shutil.copytree(sample, here / "ann/cubes")
+    holder = lock_file(lock_path(here / "ann/cubes"))
+    with pytest.raises(Refused, match="being changed"):
+        additions.add_paths(paths=[str(here / "ann/cubes")], actor=OLGA)
+    assert (here / "ann/cubes").exists()
+    os.close(holder)
+    additions.add_paths(paths=[str(here / "ann/cubes")] * 2, actor=OLGA)
+    assert Dataset.objects.get().slug == "cubes"
+    assert list((here / "ann").iterdir()) == []
+
+
+def test_a_zip_file_that_lies_among_the_datasets_is_unpacked(here: Path, sample: Path) -> None:
+    (here / "ann").mkdir(parents=True)
+    path = zip_of(sample, into=here / "ann/cubes.zip")
+    assert additions.add_paths(paths=[str(path)], actor=OLGA, wait=True).state == "done"
+    assert path.exists()
+    assert Dataset.objects.get().slug == "cubes"
 
 
 def test_the_command_adds_a_folder_and_a_zip(
