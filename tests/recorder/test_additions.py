@@ -6,17 +6,13 @@ import json
 import os
 import shutil
 import time
-import zipfile
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from recorder.actor import Actor
 from recorder.catalog import additions, unknown_folders
 from recorder.errors import Refused
 from recorder.models import Dataset, Unopened
@@ -25,39 +21,12 @@ from robotdata.dataset import DatasetFolder, verify_dataset
 from robotdata.dataset.exchange.addition import INTERRUPTED, RUNNING, Addition, Landed, Tree
 from robotdata.dataset.exchange.land import land
 from robotdata.dataset.lock import lock_path
-from robotdata.dataset.write.new_episode import NewEpisode
 from robotdata.files.lock import lock_file
-from tests.dataset.conftest import _recorded, staged
+from tests.support.coming_in import OLGA, _recorded, here, left_over, sample, staged, zip_of
 from tests.support.whole import until
 
-__all__ = ["_recorded", "staged"]
-OLGA = Actor("olga")
+__all__ = ["_recorded", "here", "sample", "staged"]
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def sample(tmp_path: Path, _recorded: Path, staged: Sequence[NewEpisode]) -> Path:
-    """A dataset that lies outside the home."""
-    (tmp_path / "outside").mkdir()
-    return Path(shutil.copytree(_recorded / "datasets/cubes", tmp_path / "outside/cubes"))
-
-
-@pytest.fixture
-def here(tmp_path: Path, settings: Any, bells: Any, db: None) -> Path:
-    """A home without datasets, beside the folder `outside`."""
-    for name in ("spool", "datasets", "staging", "state"):
-        if name != "datasets":  # the first dataset makes it
-            (tmp_path / "home" / name).mkdir(parents=True)
-        setattr(settings, f"{name.upper()}_DIR", tmp_path / "home" / name)
-    return tmp_path / "home/datasets"
-
-
-def zip_of(folder: Path, inside: str = "cubes", *, into: Path) -> Path:
-    with zipfile.ZipFile(into, "w") as archive:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                archive.write(path, "/".join(filter(None, [inside, path.relative_to(folder).as_posix()])))
-    return into
 
 
 def uploaded(path: Path, *, piece: int = 50_000) -> Addition:
@@ -71,12 +40,6 @@ def uploaded(path: Path, *, piece: int = 50_000) -> Addition:
 def older(folder: Path, version: str = "v2.1") -> None:
     info = folder / "meta/info.json"
     info.write_text(json.dumps(json.loads(info.read_text()) | {"codebase_version": version}))
-
-
-def left_over(here: Path) -> list[str]:
-    """What additions left beside the datasets, apart from their states."""
-    kept = {"status.json", "lock", "cancel"}
-    return [path.name for path in (here / ".incoming").glob("*/*") if path.name not in kept]
 
 
 @pytest.mark.parametrize("inside", ["cubes", "", "user/cubes"])
