@@ -102,6 +102,14 @@ def test_a_choice_that_is_empty_or_wrong_is_named(query: str, status: int, clien
     assert client.get(f"{ADDRESS}?{query}").status_code == status
 
 
+@pytest.mark.parametrize("numbers", ["4", "0-999999", "0-999999," * 300 + "1"])
+def test_numbers_that_no_episode_has_are_named_before_they_are_counted(
+    numbers: str, client: Client, four: list[Episode]
+) -> None:
+    answer = client.get(ADDRESS, {"episodes": numbers})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "no_episode")
+
+
 def test_nobody_without_an_account_downloads(db: None, cubes: Dataset) -> None:
     assert Client().get(ADDRESS).status_code == 401
 
