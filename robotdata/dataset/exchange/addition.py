@@ -37,6 +37,7 @@ UPLOADING, RUNNING, DONE, FAILED, CANCELLED, INTERRUPTED = (
     "interrupted",
 )
 _STATUS, _UPLOAD, _TREE, _CANCEL, _LOCK = "status.json", "upload.zip", "tree", "cancel", "lock"
+_BEGIN_LOCK = ".begin.lock"
 _REPORT_EVERY_S = 0.3
 _KEPT_S = 24 * 3600.0
 """An upload that nobody continues is removed after this, as is the result of one that has ended."""
@@ -99,9 +100,12 @@ class Incoming:
     def begin(
         self, source: str, *, by: str = "", total: int = 0, paths: Iterable[Path] = (), landed: Iterable[Landed] = ()
     ) -> Addition:
-        """Create an addition; without `paths` it is an upload of `total` bytes. Raises TransferError, OSError."""
+        """Create an addition; without `paths` it is an upload of `total` bytes.
+
+        The disk needs room for it beside the rest of those that are on their way. Raises TransferError if it has none,
+        FileLocked, and OSError.
+        """
         self.root.mkdir(parents=True, exist_ok=True)
-        check_space(self.root, total)
         addition = Addition(
             str(uuid.uuid4()),
             source[:300],
@@ -110,8 +114,11 @@ class Incoming:
             paths=tuple(map(str, paths)),
             landed=tuple(landed),
         )
-        self._folder(addition.id).mkdir()
-        return self._save(addition)
+        with contextlib.closing(os.fdopen(lock_file(self.root / _BEGIN_LOCK, wait_s=1.0), "rb")):
+            coming = (each for each in self.list() if each.state in {UPLOADING, RUNNING}) if total else ()
+            check_space(self.root, total, promised=sum(max(0, each.total - each.done) for each in coming))
+            self._folder(addition.id).mkdir()
+            return self._save(addition)
 
     def get(self, addition_id: str) -> Addition | None:
         """Return the addition as it is now; None if there is none."""

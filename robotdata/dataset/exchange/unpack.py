@@ -41,13 +41,14 @@ def unpack(path: Path, target: Path, watcher: Watcher, limits: ZipLimits | None 
         raise BadZip(f"it is damaged ({error}): copy or download it again") from error
 
 
-def check_space(folder: Path, needed: int) -> None:
-    """Raise TransferError if the disk of `folder` has no room for `needed` bytes."""
+def check_space(folder: Path, needed: int, *, promised: int = 0) -> None:
+    """Raise TransferError if the disk of `folder` has no room for `needed` bytes beside the `promised` ones."""
     free = shutil.disk_usage(folder).free
-    if needed + RESERVE_BYTES > free:
+    if needed + promised + RESERVE_BYTES > free:
+        others = f"{promised:,} are for other datasets on their way, and " if promised else ""
         raise TransferError(
-            f"{needed:,} bytes are needed on the disk, and {free:,} are free, of which {RESERVE_BYTES:,} stay free for "
-            "recording. Free some space, or choose a smaller part"
+            f"{needed:,} bytes are needed on the disk, and {free:,} are free, of which {others}{RESERVE_BYTES:,} stay "
+            f"free for recording. Free some space, or choose a smaller part{', or cancel another' if promised else ''}"
         )
 
 
