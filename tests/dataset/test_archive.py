@@ -60,6 +60,18 @@ def test_every_range_is_a_part_of_the_same_bytes(tmp_path: Path) -> None:
             assert b"".join(plan.pieces(first, end)) == data[first:end]
 
 
+def test_the_end_is_made_file_by_file_so_that_it_can_be_given_up(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / name).write_bytes(name.encode() * 100)
+    plan = ZipPlan([SentFile.of(tmp_path / name, name) for name in ("a", "b", "c")])
+    end = plan.pieces(plan.size - 22, plan.size)
+    assert next(end) == b""
+    (tmp_path / "c").unlink()  # not read yet
+    assert next(end) == b""
+    with pytest.raises(ChangedMeanwhile):
+        next(end)
+
+
 def test_a_real_file_beyond_4_gib_is_in_its_zip_file(tmp_path: Path) -> None:
     size = (4 << 30) + 5
     with (tmp_path / "big").open("wb") as file:
