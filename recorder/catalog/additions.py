@@ -208,15 +208,17 @@ def _open_here(source: Path, actor: Actor) -> Landed:
 
 def _move_up(source: Path, actor: Actor) -> Landed:
     _check_place(source)
+    is_link, lock = source.is_symlink(), lock_path(source)
     with _refused(), dataset_lock(source):
         path = land(source, datasets_root(), source.name, _is_taken)
-        lock_path(source).unlink()  # no dataset is there any more, and its folder may become empty
+        if not is_link:  # no dataset is beside this lock any more, and its folder may become empty
+            lock.unlink()
     return _opened(path, str(source), actor, name=source.name)
 
 
 def _check_place(source: Path) -> None:
     """Raise Refused if a folder of the home is deeper than the datasets and no dataset, or belongs to one."""
-    outer = source.resolve().relative_to(datasets_root().resolve()).parts[:-1]
+    outer = source.parent.resolve().relative_to(datasets_root().resolve()).parts  # the folder itself may be a link
     if not outer:
         return
     if not has_info(source):

@@ -268,6 +268,15 @@ def test_only_a_dataset_inside_is_moved_up(name: str, here: Path, sample: Path) 
         additions.open_inner(outer="../datasets/ann", inner="cubes", actor=OLGA)
 
 
+def test_an_inner_link_to_another_disk_is_moved_up_as_a_link(here: Path, sample: Path) -> None:
+    (here / "ann").mkdir(parents=True)
+    (here / "ann/cubes").symlink_to(sample)
+    landed = additions.open_inner(outer="ann", inner="cubes", actor=OLGA)
+    assert (landed.name, landed.problem) == ("cubes", "")
+    assert (here / "cubes").readlink() == sample
+    assert not (here / "ann").exists()
+
+
 @pytest.mark.parametrize("lost", [False, True])
 def test_no_part_of_a_dataset_is_moved_out_of_it(lost: bool, here: Path, sample: Path) -> None:
     shutil.copytree(sample, here / "one")
