@@ -19,10 +19,13 @@ from recorder.models import Dataset, Unopened
 from recorder.models.paths import datasets_root, revisions_of
 from recorder.models.permissions import Action, require
 from recorder.models.unopened import UnopenedKind
+from robotdata.dataset.errors import DatasetBusy
 from robotdata.dataset.exchange.addition import INCOMING, Addition, Incoming, Landed, Tree
 from robotdata.dataset.exchange.errors import TransferError
-from robotdata.dataset.exchange.find import FoundDataset, find_datasets
+from robotdata.dataset.exchange.find import FoundDataset, find_datasets, has_info
 from robotdata.dataset.exchange.land import land, safe_name
+from robotdata.dataset.lock import dataset_lock, lock_path
+from robotdata.files.errors import FileLocked
 
 log = logging.getLogger(__name__)
 
@@ -70,11 +73,14 @@ def add_paths(*, paths: Sequence[str], actor: Actor, wait: bool = False) -> Addi
     """
     require(actor, Action.ADD_DATASET)
     require(actor, Action.READ_COMPUTER)
-    sources = [_source(path) for path in paths]
+    sources = list(dict.fromkeys(_source(path) for path in paths))
     if not sources or (len(sources) > 1 and any(source.is_file() for source in sources)):
         raise Refused("invalid", "Name one zip file, or one or more folders.", 422)
-    landed = [_open_here(source, actor) for source in sources if _is_here(source)]
-    outside = [source for source in sources if not _is_here(source)]
+    inside = [source for source in sources if source.is_dir() and _is_here(source)]
+    for source in inside:
+        _check_place(source)  # before the first one is moved
+    landed = [_open_here(source, actor) for source in inside]
+    outside = [source for source in sources if source not in inside]
     shown = sources[0].name if sources[0].is_file() else ", ".join(map(str, sources))
     with _refused():
         addition = incoming().begin(shown, by=actor.name, paths=outside or sources, landed=landed)
@@ -201,9 +207,26 @@ def _open_here(source: Path, actor: Actor) -> Landed:
 
 
 def _move_up(source: Path, actor: Actor) -> Landed:
-    with _refused():
+    _check_place(source)
+    is_link, lock = source.is_symlink(), lock_path(source)
+    with _refused(), dataset_lock(source):
         path = land(source, datasets_root(), source.name, _is_taken)
+        if not is_link:  # no dataset is beside this lock any more, and its folder may become empty
+            lock.unlink()
     return _opened(path, str(source), actor, name=source.name)
+
+
+def _check_place(source: Path) -> None:
+    """Raise Refused if a folder of the home is deeper than the datasets and no dataset, or belongs to one."""
+    outer = source.parent.resolve().relative_to(datasets_root().resolve()).parts  # the folder itself may be a link
+    if not outer:
+        return
+    if not has_info(source):
+        raise Refused("no_dataset", f"{source} has no meta/info.json: name the folder of a dataset.", 422)
+    around = [datasets_root().joinpath(*outer[:depth]) for depth in range(1, len(outer) + 1)]
+    known = Dataset.objects.filter(slug=outer[0]).exists()
+    if known or any(has_info(folder) for folder in around):
+        raise Refused("elsewhere", f"{source} is in the folder of another dataset, so it stays there.", 422)
 
 
 def _is_here(path: Path) -> bool:
@@ -240,7 +263,9 @@ def _refused() -> Iterator[None]:
     """Raise errors of the transfer, and of the disk, as Refused."""
     try:
         yield
-    except TransferError as error:
+    except FileLocked as error:
+        raise Refused("busy", f"The folder is in use ({error}): try again in a moment.", 503) from error
+    except (TransferError, DatasetBusy) as error:
         text = str(error).rstrip(".")
         raise Refused("not_added", f"{text[:1].upper()}{text[1:]}.") from error
     except OSError as error:

@@ -46,10 +46,11 @@ def archive_size(dataset: Dataset) -> int | None:
 def chosen_episodes(dataset: Dataset, *, numbers: str, filters: Filter) -> list[int] | None:
     """Return the numbers of the episodes in `numbers` (`0,3,5-9`), or that match the filter; None for all of them.
 
-    Raise Refused (422) for text that is no list of numbers, (404) if no episode matches.
+    Raise Refused (422) for text that is no list of numbers, (409) for a number that no episode has, (404) if no episode
+    matches.
     """
     if numbers:
-        return _parse_numbers(numbers)
+        return _parse_numbers(numbers, dataset)
     if not filters.conditions:
         return None
     rows = rows_in(dataset, "committed", filters).order_by("episode_index")
@@ -69,7 +70,7 @@ def _check_committed(dataset: Dataset) -> None:
         raise Refused("empty", f"{dataset.title} has no episode yet: encode takes first.", 404)
 
 
-def _parse_numbers(text: str) -> list[int]:
+def _parse_numbers(text: str, dataset: Dataset) -> list[int]:
     numbers: set[int] = set()
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
@@ -77,5 +78,9 @@ def _parse_numbers(text: str) -> list[int]:
         bounds = [each for each in texts if each.isascii() and each.isdigit() and len(each) < 7]
         if len(bounds) != 2:
             raise Refused("invalid", f"episodes={text[:60]!r}: write numbers as 0,3,5-9.", 422)
-        numbers.update(range(int(bounds[0]), int(bounds[1]) + 1))
+        begin, end = int(bounds[0]), int(bounds[1]) + 1
+        if end > dataset.total_episodes:  # a long range is not expanded before this is known
+            message = f"{dataset.title} has {dataset.total_episodes} episodes, counted from 0: it has no {end - 1}."
+            raise Refused("no_episode", message)
+        numbers.update(range(begin, end))
     return sorted(numbers)

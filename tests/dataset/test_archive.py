@@ -10,7 +10,8 @@ import pytest
 
 from robotdata.dataset import DatasetFolder, delete_episodes, verify_dataset
 from robotdata.dataset.errors import NoSuchEpisode
-from robotdata.dataset.exchange import zip_plan
+from robotdata.dataset.exchange import snapshot, zip_plan
+from robotdata.dataset.exchange import unpack as unpacking
 from robotdata.dataset.exchange.errors import TransferError
 from robotdata.dataset.exchange.snapshot import OtherVersion, archive_of, plan_of, tidy_sent
 from robotdata.dataset.exchange.unpack import unpack
@@ -57,6 +58,18 @@ def test_every_range_is_a_part_of_the_same_bytes(tmp_path: Path) -> None:
         for end in (first + 1, first + 40, plan.size):
             end = min(end, plan.size)
             assert b"".join(plan.pieces(first, end)) == data[first:end]
+
+
+def test_the_end_is_made_file_by_file_so_that_it_can_be_given_up(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / name).write_bytes(name.encode() * 100)
+    plan = ZipPlan([SentFile.of(tmp_path / name, name) for name in ("a", "b", "c")])
+    end = plan.pieces(plan.size - 22, plan.size)
+    assert next(end) == b""
+    (tmp_path / "c").unlink()  # not read yet
+    assert next(end) == b""
+    with pytest.raises(ChangedMeanwhile):
+        next(end)
 
 
 def test_a_real_file_beyond_4_gib_is_in_its_zip_file(tmp_path: Path) -> None:
@@ -131,6 +144,40 @@ def test_chosen_episodes_are_a_dataset_of_their_own(six: Bench, tmp_path: Path) 
     assert six.fingerprint() == before
     again = archive_of(six.root, work(six), "cubes", episodes=[1, 4], version=archive.version)
     assert whole(again.plan) == whole(archive.plan)
+
+
+def test_only_the_last_few_choices_are_kept(six: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshot, "_MAX_PARTS", 2)
+    whole_one = archive_of(six.root, work(six), "cubes")
+    made = []
+    for n, episodes in enumerate(([0], [1], [0], [2])):
+        made.append(archive_of(six.root, work(six), "cubes", episodes=episodes))
+        (kept,) = work(six).glob(f"sent-*+{made[-1].version}")
+        os.utime(kept, (n, n))
+    versions = {made[2].version, made[3].version}
+    assert {path.name.rpartition("+")[2] for path in work(six).glob("sent-*+*")} == versions
+    assert archive_of(six.root, work(six), "cubes", version=whole_one.version).plan.etag == whole_one.plan.etag
+    with pytest.raises(OtherVersion):
+        archive_of(six.root, work(six), "cubes", episodes=[0, 1], version=made[1].version)
+    with pytest.raises(NoSuchEpisode):
+        archive_of(six.root, work(six), "cubes", episodes=[99])
+    assert len(list(work(six).glob("sent-*+*"))) == 2
+
+
+def test_a_choice_that_the_disk_has_no_room_for_is_refused(six: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpacking, "RESERVE_BYTES", 1 << 62)
+    archive_of(six.root, work(six), "cubes")  # the whole takes no space
+    with pytest.raises(TransferError, match="are free"):
+        archive_of(six.root, work(six), "cubes", episodes=[1])
+    assert not list(work(six).glob("sent-*+*"))
+
+
+def test_tidying_leaves_the_unfinished_edit_of_a_dataset_with_such_a_name(six: Bench) -> None:
+    unfinished = work(six) / "sent-cubes@0123456789ab"
+    unfinished.mkdir(parents=True)
+    os.utime(unfinished, (0, 0))
+    assert tidy_sent(work(six)) == 0
+    assert unfinished.exists()
 
 
 def test_an_episode_that_is_not_there_is_named(six: Bench) -> None:

@@ -6,7 +6,9 @@ import shutil
 import stat
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,12 @@ def named(name: str) -> Callable[[zipfile.ZipFile], None]:
     return lambda archive: archive.writestr(zipfile.ZipInfo(name), b"x")
 
 
+def nameless(archive: zipfile.ZipFile) -> None:
+    info = zipfile.ZipInfo("x")
+    info.filename = "\0"  # a reader ends a name there
+    archive.writestr(info, b"x")
+
+
 HOSTILE = {
     "slip": named("../outside"),
     "slip inside": named("cubes/../../outside"),
@@ -53,6 +61,7 @@ HOSTILE = {
     "backslash": named("..\\outside"),
     "control character": named("cubes/a\nb"),
     "long name": named("x" * 300),
+    "no name": nameless,
     "link": link_entry,
     "two of a name": duplicate,
     "file and folder": file_and_folder,
@@ -70,6 +79,35 @@ def test_an_entry_that_leads_astray_refuses_the_whole_file(case: str, tmp_path: 
         unpack(path, tmp_path / "room/tree", Watcher())
     assert not any((tmp_path / "room").iterdir())
     assert not (tmp_path / "outside").exists()
+
+
+def second_name(name: str, other: str) -> zipfile.ZipInfo:
+    """An entry `name` with the extra field of Info-ZIP (0x7075), which says that it is really called `other`."""
+    info = zipfile.ZipInfo(name)
+    data = struct.pack("<BL", 1, zlib.crc32(name.encode())) + other.encode()
+    info.extra = struct.pack("<HH", 0x7075, len(data)) + data
+    return info
+
+
+@pytest.mark.parametrize("other", ["../../outside", "{folder}/outside", "cubes/../../../outside", "a\\b"])
+def test_a_second_name_of_an_entry_leads_nowhere_else(other: str, tmp_path: Path) -> None:
+    path = tmp_path / "bad.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("cubes/good", b"good")
+        archive.writestr(second_name("cubes/notes.txt", other.format(folder=tmp_path)), b"bad")
+    (tmp_path / "room").mkdir()
+    with suppress(BadZip):  # Python 3.11 does not read the second name
+        unpack(path, tmp_path / "room/tree", Watcher())
+    written = {each.relative_to(tmp_path).as_posix() for each in tmp_path.rglob("*") if each.is_file()}
+    assert written in ({"bad.zip"}, {"bad.zip", "room/tree/cubes/good", "room/tree/cubes/notes.txt"})
+
+
+def test_a_harmless_second_name_stays_inside(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr(second_name("cubes/w_rfel", "cubes/würfel"), b"1")
+    unpack(tmp_path / "x.zip", tmp_path / "tree", Watcher())
+    (written,) = (each for each in (tmp_path / "tree").rglob("*") if each.is_file())
+    assert written.parent == tmp_path / "tree/cubes"
 
 
 def test_an_entry_with_a_password_is_named(tmp_path: Path) -> None:

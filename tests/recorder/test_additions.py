@@ -6,17 +6,13 @@ import json
 import os
 import shutil
 import time
-import zipfile
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from recorder.actor import Actor
 from recorder.catalog import additions, unknown_folders
 from recorder.errors import Refused
 from recorder.models import Dataset, Unopened
@@ -24,38 +20,13 @@ from recorder.worker.sweep import sweep
 from robotdata.dataset import DatasetFolder, verify_dataset
 from robotdata.dataset.exchange.addition import INTERRUPTED, RUNNING, Addition, Landed, Tree
 from robotdata.dataset.exchange.land import land
-from robotdata.dataset.write.new_episode import NewEpisode
-from tests.dataset.conftest import _recorded, staged
+from robotdata.dataset.lock import lock_path
+from robotdata.files.lock import lock_file
+from tests.support.coming_in import OLGA, _recorded, here, left_over, sample, staged, zip_of
 from tests.support.whole import until
 
-__all__ = ["_recorded", "staged"]
-OLGA = Actor("olga")
+__all__ = ["_recorded", "here", "sample", "staged"]
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def sample(tmp_path: Path, _recorded: Path, staged: Sequence[NewEpisode]) -> Path:
-    """A dataset that lies outside the home."""
-    (tmp_path / "outside").mkdir()
-    return Path(shutil.copytree(_recorded / "datasets/cubes", tmp_path / "outside/cubes"))
-
-
-@pytest.fixture
-def here(tmp_path: Path, settings: Any, bells: Any, db: None) -> Path:
-    """A home without datasets, beside the folder `outside`."""
-    for name in ("spool", "datasets", "staging", "state"):
-        if name != "datasets":  # the first dataset makes it
-            (tmp_path / "home" / name).mkdir(parents=True)
-        setattr(settings, f"{name.upper()}_DIR", tmp_path / "home" / name)
-    return tmp_path / "home/datasets"
-
-
-def zip_of(folder: Path, inside: str = "cubes", *, into: Path) -> Path:
-    with zipfile.ZipFile(into, "w") as archive:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                archive.write(path, "/".join(filter(None, [inside, path.relative_to(folder).as_posix()])))
-    return into
 
 
 def uploaded(path: Path, *, piece: int = 50_000) -> Addition:
@@ -69,12 +40,6 @@ def uploaded(path: Path, *, piece: int = 50_000) -> Addition:
 def older(folder: Path, version: str = "v2.1") -> None:
     info = folder / "meta/info.json"
     info.write_text(json.dumps(json.loads(info.read_text()) | {"codebase_version": version}))
-
-
-def left_over(here: Path) -> list[str]:
-    """What additions left beside the datasets, apart from their states."""
-    kept = {"status.json", "lock", "cancel"}
-    return [path.name for path in (here / ".incoming").glob("*/*") if path.name not in kept]
 
 
 @pytest.mark.parametrize("inside", ["cubes", "", "user/cubes"])
@@ -301,6 +266,53 @@ def test_only_a_dataset_inside_is_moved_up(name: str, here: Path, sample: Path) 
         additions.open_inner(outer="ann", inner=name, actor=OLGA)
     with pytest.raises(Refused):
         additions.open_inner(outer="../datasets/ann", inner="cubes", actor=OLGA)
+
+
+def test_an_inner_link_to_another_disk_is_moved_up_as_a_link(here: Path, sample: Path) -> None:
+    (here / "ann").mkdir(parents=True)
+    (here / "ann/cubes").symlink_to(sample)
+    landed = additions.open_inner(outer="ann", inner="cubes", actor=OLGA)
+    assert (landed.name, landed.problem) == ("cubes", "")
+    assert (here / "cubes").readlink() == sample
+    assert not (here / "ann").exists()
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_no_part_of_a_dataset_is_moved_out_of_it(lost: bool, here: Path, sample: Path) -> None:
+    shutil.copytree(sample, here / "one")
+    shutil.copytree(sample, here / "one/videos/other")  # a dataset of its own, but in the folder of another one
+    additions.add_paths(paths=[str(here / "one")], actor=OLGA)
+    if lost:
+        (here / "one/meta/info.json").unlink()
+    shutil.copytree(sample, here / "ann/cubes")
+    before = sorted(here.rglob("[!.]*"))
+    for paths in (["one/videos"], ["one/meta"], ["one/videos/other"], ["ann/cubes", "one/data"]):
+        with pytest.raises(Refused) as refused:
+            additions.add_paths(paths=[str(here / path) for path in paths], actor=OLGA)
+        assert refused.value.status == 422
+    with pytest.raises(Refused):
+        additions.open_inner(outer="one", inner="videos", actor=OLGA)
+    assert sorted(here.rglob("[!.]*")) == before
+
+
+def test_a_dataset_of_the_home_that_is_deeper_is_moved_up_when_nobody_writes_it(here: Path, sample: Path) -> None:
+    shutil.copytree(sample, here / "ann/cubes")
+    holder = lock_file(lock_path(here / "ann/cubes"))
+    with pytest.raises(Refused, match="being changed"):
+        additions.add_paths(paths=[str(here / "ann/cubes")], actor=OLGA)
+    assert (here / "ann/cubes").exists()
+    os.close(holder)
+    additions.add_paths(paths=[str(here / "ann/cubes")] * 2, actor=OLGA)
+    assert Dataset.objects.get().slug == "cubes"
+    assert list((here / "ann").iterdir()) == []
+
+
+def test_a_zip_file_that_lies_among_the_datasets_is_unpacked(here: Path, sample: Path) -> None:
+    (here / "ann").mkdir(parents=True)
+    path = zip_of(sample, into=here / "ann/cubes.zip")
+    assert additions.add_paths(paths=[str(path)], actor=OLGA, wait=True).state == "done"
+    assert path.exists()
+    assert Dataset.objects.get().slug == "cubes"
 
 
 def test_the_command_adds_a_folder_and_a_zip(

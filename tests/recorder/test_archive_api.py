@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,13 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from recorder.actor import Actor
+from recorder.api.archives import ZipPieces
 from recorder.jobs.revising import apply_changes
 from recorder.models import Dataset, Episode
 from recorder.review.verdicts import set_verdict
+from robotdata.byte_ranges import ByteRange
 from robotdata.dataset import DatasetFolder
+from robotdata.dataset.exchange.zip_plan import SentFile, ZipPlan
 from tests.recorder.conftest import FOUR, work
 
 ADDRESS = "/api/datasets/cubes/archive.zip"
@@ -83,6 +88,19 @@ def test_a_download_is_resumed_also_after_the_dataset_has_changed(client: Client
     assert (gone.status_code, gone.json()["error"]["code"]) == (412, "changed")
 
 
+def test_a_download_takes_no_thread_from_the_pages(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"frames")
+    plan = ZipPlan([SentFile.of(tmp_path / "a", "a")])
+
+    async def end_of_it() -> bytes:
+        ended = ThreadPoolExecutor(1)
+        ended.shutdown()
+        asyncio.get_running_loop().set_default_executor(ended)  # the threads of the pages: all in use
+        return b"".join([piece async for piece in ZipPieces(plan, ByteRange(plan.size - 22, plan.size))])
+
+    assert asyncio.run(end_of_it()).startswith(b"PK\x05\x06")
+
+
 def test_a_range_outside_is_refused(client: Client, four: list[Episode]) -> None:
     assert client.get(ADDRESS, headers={"Range": "bytes=999999999-"}).status_code == 416
 
@@ -100,6 +118,14 @@ def test_a_choice_of_episodes_is_a_dataset(
 )
 def test_a_choice_that_is_empty_or_wrong_is_named(query: str, status: int, client: Client, four: list[Episode]) -> None:
     assert client.get(f"{ADDRESS}?{query}").status_code == status
+
+
+@pytest.mark.parametrize("numbers", ["4", "0-999999", "0-999999," * 300 + "1"])
+def test_numbers_that_no_episode_has_are_named_before_they_are_counted(
+    numbers: str, client: Client, four: list[Episode]
+) -> None:
+    answer = client.get(ADDRESS, {"episodes": numbers})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "no_episode")
 
 
 def test_nobody_without_an_account_downloads(db: None, cubes: Dataset) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -36,6 +37,7 @@ UPLOADING, RUNNING, DONE, FAILED, CANCELLED, INTERRUPTED = (
     "interrupted",
 )
 _STATUS, _UPLOAD, _TREE, _CANCEL, _LOCK = "status.json", "upload.zip", "tree", "cancel", "lock"
+_BEGIN_LOCK = ".begin.lock"
 _REPORT_EVERY_S = 0.3
 _KEPT_S = 24 * 3600.0
 """An upload that nobody continues is removed after this, as is the result of one that has ended."""
@@ -98,9 +100,12 @@ class Incoming:
     def begin(
         self, source: str, *, by: str = "", total: int = 0, paths: Iterable[Path] = (), landed: Iterable[Landed] = ()
     ) -> Addition:
-        """Create an addition; without `paths` it is an upload of `total` bytes. Raises TransferError, OSError."""
+        """Create an addition; without `paths` it is an upload of `total` bytes.
+
+        The disk needs room for it beside the rest of those that are on their way. Raises TransferError if it has none,
+        FileLocked, and OSError.
+        """
         self.root.mkdir(parents=True, exist_ok=True)
-        check_space(self.root, total)
         addition = Addition(
             str(uuid.uuid4()),
             source[:300],
@@ -109,8 +114,11 @@ class Incoming:
             paths=tuple(map(str, paths)),
             landed=tuple(landed),
         )
-        self._folder(addition.id).mkdir()
-        return self._save(addition)
+        with contextlib.closing(os.fdopen(lock_file(self.root / _BEGIN_LOCK, wait_s=1.0), "rb")):
+            coming = (each for each in self.list() if each.state in {UPLOADING, RUNNING}) if total else ()
+            check_space(self.root, total, promised=sum(max(0, each.total - each.done) for each in coming))
+            self._folder(addition.id).mkdir()
+            return self._save(addition)
 
     def get(self, addition_id: str) -> Addition | None:
         """Return the addition as it is now; None if there is none."""
@@ -135,10 +143,9 @@ class Incoming:
 
         Raises TransferError for a piece that leaves a gap, exceeds the size, or belongs to no open upload.
         """
-        addition = self._read(addition_id)
-        if addition is None or addition.state != UPLOADING or addition.paths:
-            raise TransferError("this upload has ended or does not exist: begin a new one")
+        self._check_open(addition_id)
         with self._lock(addition_id):
+            addition = self._check_open(addition_id)  # it may have ended while this waited for the lock
             path = self._folder(addition_id) / _UPLOAD
             size = path.stat().st_size if path.exists() else 0
             if offset > size or offset + len(data) > addition.total:
@@ -162,12 +169,16 @@ class Incoming:
     def run(self, addition: Addition, place: Place, started: Callable[[], None] = lambda: None) -> Addition:
         """Unpack or copy, and place each dataset; return the end state. `started` is called once it is *running*.
 
-        Never raises for what a person can cause: `error` says it. What was complete by then stays.
+        Never raises for what a person can cause: `error` says it. What was complete by then stays. If another call has
+        ended it meanwhile, nothing more is done.
         """
         folder = self._folder(addition.id)
         try:
             with self._lock(addition.id):
-                addition = self._save(replace(self._with_moved(addition), state=RUNNING, error="", done=0))
+                current = self._read(addition.id)
+                if current is None or current.has_ended:
+                    return current or addition
+                addition = self._save(replace(self._with_moved(current), state=RUNNING, error="", done=0))
                 started()
                 remove_tree(folder / _TREE)
                 addition = self._work(addition, folder, place)
@@ -201,9 +212,12 @@ class Incoming:
         removed = 0
         for addition in self.list():
             with contextlib.suppress(FileLocked), self._lock(addition.id):
-                if addition.state == INTERRUPTED:
+                current = self._read(addition.id) or addition
+                if current.state == RUNNING:  # interrupted, because its lock was free
+                    if current.moving is not None:  # before the tree goes: another folder may get its inode then
+                        current = self._save(self._with_moved(current))
                     remove_tree(self._folder(addition.id) / _TREE)
-                if addition.changed_at < time.time() - _KEPT_S:
+                if current.changed_at < time.time() - _KEPT_S:
                     remove_tree(self._folder(addition.id))
                     removed += 1
         return removed
@@ -232,8 +246,9 @@ class Incoming:
         if addition.moving is None:
             return addition
         before, inode = addition.moving
-        moved = [path.name for path in self.root.parent.iterdir() if path.is_dir() and path.stat().st_ino == inode]
-        landed = [Landed(name, before) for name in moved if not name.startswith(".")]
+        device = self.root.stat().st_dev
+        states = {path.name: path.lstat() for path in self.root.parent.iterdir() if not path.name.startswith(".")}
+        landed = [Landed(name, before) for name, state in states.items() if _is_folder(state, device, inode)]
         return replace(addition, landed=(*addition.landed, *landed), moving=None)
 
     def _trees(self, addition: Addition, folder: Path, watcher: Watcher) -> Iterator[Tree]:
@@ -258,6 +273,13 @@ class Incoming:
             name = addition.source.removesuffix(".zip") if found.path == target else found.name
             if before not in landed:
                 yield Tree(found.path, before, name)
+
+    def _check_open(self, addition_id: str) -> Addition:
+        """Return the upload. Raises TransferError if it takes no more pieces."""
+        addition = self._read(addition_id)
+        if addition is None or addition.state != UPLOADING or addition.paths:
+            raise TransferError("this upload has ended or does not exist: begin a new one")
+        return addition
 
     def _folder(self, addition_id: str) -> Path:
         return self.root / str(uuid.UUID(addition_id))
@@ -303,6 +325,10 @@ class _Reporter:
         if time.monotonic() - self._saved_at > _REPORT_EVERY_S:
             self._saved_at = time.monotonic()
             self.addition = self._incoming._save(self.addition)
+
+
+def _is_folder(state: os.stat_result, device: int, inode: int) -> bool:
+    return stat.S_ISDIR(state.st_mode) and (state.st_dev, state.st_ino) == (device, inode)
 
 
 def _sentence(addition: Addition, error: TransferError) -> str:

@@ -47,7 +47,7 @@ def find_datasets(folder: Path) -> list[FoundDataset]:
 
 def _roots(folder: Path) -> list[tuple[Path, str]]:
     """Return the path and the name of each dataset in `folder`."""
-    if _has_info(folder):
+    if has_info(folder):
         return [(folder, _name_of(folder))]
     if _CACHED.fullmatch(folder.name):
         return _cached(folder)
@@ -55,7 +55,7 @@ def _roots(folder: Path) -> list[tuple[Path, str]]:
     looked = 0
     for child in _subfolders(folder):
         looked += 1
-        if _has_info(child):
+        if has_info(child):
             roots.append((child, child.name))
         elif _CACHED.fullmatch(child.name):
             roots += _cached(child)
@@ -63,14 +63,15 @@ def _roots(folder: Path) -> list[tuple[Path, str]]:
             with contextlib.suppress(PermissionError):  # somebody else's folder, which only lies beside the datasets
                 for grandchild in _subfolders(child):
                     looked += 1
-                    if _has_info(grandchild):
+                    if has_info(grandchild):
                         roots.append((grandchild, grandchild.name))
         if looked > MAX_FOLDERS:
             raise BadSource(f"{folder} holds more than {MAX_FOLDERS} folders: choose the one with the datasets")
     return roots
 
 
-def _has_info(folder: Path) -> bool:
+def has_info(folder: Path) -> bool:
+    """Return whether the folder has a `meta/info.json`, also one that is a link: it is a dataset, or was one."""
     return (folder / INFO).is_file() or (folder / INFO).is_symlink()
 
 
@@ -87,7 +88,7 @@ def _cached(repository: Path) -> list[tuple[Path, str]]:
     snapshots = repository / "snapshots"
     if not snapshots.is_dir():
         return []
-    complete = [path for path in _subfolders(snapshots) if _has_info(path)]
+    complete = [path for path in _subfolders(snapshots) if has_info(path)]
     main = repository / "refs/main"
     current = main.read_text("utf-8", "replace").strip() if main.is_file() else ""
     newest = max(complete, key=lambda path: (path.name == current, path.stat().st_mtime_ns), default=None)

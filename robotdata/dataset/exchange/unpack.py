@@ -8,9 +8,11 @@ import zipfile
 import zlib
 from pathlib import Path
 
+from robotdata.dataset.errors import UnsafePath
 from robotdata.dataset.exchange.errors import BadZip, TransferError
 from robotdata.dataset.exchange.watcher import PIECE_BYTES, Watcher
 from robotdata.dataset.exchange.zip_directory import ZipLimits, check_end, read_directory
+from robotdata.dataset.layout import contained
 
 RESERVE_BYTES = 1 << 30
 """Space that stays free on the disk: a rig may record meanwhile."""
@@ -34,19 +36,28 @@ def unpack(path: Path, target: Path, watcher: Watcher, limits: ZipLimits | None 
             watcher.begin(total)
             target.mkdir()
             for info in files:
-                _unpack_file(archive, info, target / info.filename, watcher)
+                _unpack_file(archive, info, _path_in(target, info.filename), watcher)
     except _BROKEN as error:
         raise BadZip(f"it is damaged ({error}): copy or download it again") from error
 
 
-def check_space(folder: Path, needed: int) -> None:
-    """Raise TransferError if the disk of `folder` has no room for `needed` bytes."""
+def check_space(folder: Path, needed: int, *, promised: int = 0) -> None:
+    """Raise TransferError if the disk of `folder` has no room for `needed` bytes beside the `promised` ones."""
     free = shutil.disk_usage(folder).free
-    if needed + RESERVE_BYTES > free:
+    if needed + promised + RESERVE_BYTES > free:
+        others = f"{promised:,} are for other datasets on their way, and " if promised else ""
         raise TransferError(
-            f"{needed:,} bytes are needed on the disk, and {free:,} are free, of which {RESERVE_BYTES:,} stay free for "
-            "recording. Free some space, or choose a smaller part"
+            f"{needed:,} bytes are needed on the disk, and {free:,} are free, of which {others}{RESERVE_BYTES:,} stay "
+            f"free for recording. Free some space, or choose a smaller part{', or cancel another' if promised else ''}"
         )
+
+
+def _path_in(target: Path, name: str) -> Path:
+    """Return the real path of an entry. The names were checked before; this looks at what is on the disk, too."""
+    try:
+        return contained(target, name)
+    except UnsafePath as error:
+        raise BadZip(f"its entry {name[:100]!r} leads out of the folder. Pack the dataset again") from error
 
 
 def _unpack_file(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, watcher: Watcher) -> None:

@@ -2,6 +2,9 @@
 
 A name may not lead out of the folder, two entries may not have the same name or the same bytes, and the sizes that the
 entries state are bounded. While an entry is unpacked, `zipfile` reads at most the size that it states.
+
+An entry may have two names: `orig_filename`, and `filename`, which zipfile takes from an extra field (0x7075) since
+Python 3.12. Both are checked; `filename` is the one that is unpacked.
 """
 
 from __future__ import annotations
@@ -43,9 +46,9 @@ def read_directory(file: zipfile.ZipFile, size: int, limits: ZipLimits) -> list[
     infos = file.infolist()
     if len(infos) > limits.entries:
         raise BadZip(f"it has {len(infos):,} entries; at most {limits.entries:,} are unpacked. Send a smaller part")
-    files = [info for info in infos if not info.is_dir() and _IGNORED.isdisjoint(info.filename.split("/"))]
     for info in infos:
         _check_entry(info)
+    files = [info for info in infos if not info.is_dir() and _IGNORED.isdisjoint(info.filename.split("/"))]
     _check_names(files)
     _check_overlaps(infos)
     total = sum(info.file_size for info in files)
@@ -76,7 +79,19 @@ def check_end(path: Path, limits: ZipLimits) -> None:
 
 
 def _check_entry(info: zipfile.ZipInfo) -> None:
-    name, mode = info.orig_filename, info.external_attr >> 16
+    for name in (info.orig_filename, info.filename):
+        _check_name(name)
+    shown, mode = repr(info.filename[:100]), info.external_attr >> 16
+    if stat.S_IFMT(mode) not in {0, stat.S_IFREG, stat.S_IFDIR}:
+        what = "a symbolic link" if stat.S_ISLNK(mode) else "no regular file"
+        raise BadZip(f"its entry {shown} is {what}. Pack the files themselves (zip without -y)")
+    if info.flag_bits & _ENCRYPTED:
+        raise BadZip(f"its entry {shown} is encrypted. Pack it without a password")
+    if info.compress_type not in _METHODS:
+        raise BadZip(f"its entry {shown} is compressed by method {info.compress_type}. Pack it with stored or deflate")
+
+
+def _check_name(name: str) -> None:
     shown = repr(name[:100])
     parts = name.removesuffix("/").split("/")
     if name.startswith("/") or "\\" in name or ":" in parts[0] or any(part in {"", ".", ".."} for part in parts):
@@ -85,13 +100,6 @@ def _check_entry(info: zipfile.ZipInfo) -> None:
         raise BadZip(f"its entry {shown} has a name that no file can have. Pack the dataset again")
     if any(len(part.encode("utf-8", "replace")) > _NAME_BYTES for part in parts):
         raise BadZip(f"its entry {shown} has a name that is too long for a file. Pack the dataset again")
-    if stat.S_IFMT(mode) not in {0, stat.S_IFREG, stat.S_IFDIR}:
-        what = "a symbolic link" if stat.S_ISLNK(mode) else "no regular file"
-        raise BadZip(f"its entry {shown} is {what}. Pack the files themselves (zip without -y)")
-    if info.flag_bits & _ENCRYPTED:
-        raise BadZip(f"its entry {shown} is encrypted. Pack it without a password")
-    if info.compress_type not in _METHODS:
-        raise BadZip(f"its entry {shown} is compressed by method {info.compress_type}. Pack it with stored or deflate")
 
 
 def _check_names(files: Iterable[zipfile.ZipInfo]) -> None:

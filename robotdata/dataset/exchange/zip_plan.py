@@ -86,6 +86,9 @@ class ZipPlan:
     def pieces(self, first: int, end: int) -> Iterator[bytes]:
         """Yield bytes [first, end) of the zip file, at most PIECE_BYTES at a time.
 
+        The end of the zip file has the CRC of every file. After each file that is read for it, an empty piece is
+        yielded, so that a reader who leaves meanwhile need not wait for all of them.
+
         Raises ChangedMeanwhile if a file is not the one that was planned, and OSError.
         """
         for number, offset in enumerate(self._offsets):
@@ -97,6 +100,10 @@ class ZipPlan:
             if begins < end and first < ends:
                 yield from _content(self.files[number], max(0, first - begins), min(ends, end) - begins)
         if end > self._directory_at:
+            for file in self.files:
+                if file.identity not in _crcs:
+                    crc_of(file)
+                    yield b""
             tail = self._directory() + self._end()
             at = self._directory_at
             yield tail[max(0, first - at) : end - at]
