@@ -77,7 +77,9 @@ def _check_untouched(dataset: Dataset, operation: Operation) -> None:
     others = Operation.objects.filter(dataset=dataset).exists() or dataset.sessions.exists()
     takes = dataset.episodes.exclude(pk__in=dataset.episodes.committed().values("pk")).exists()
     reviewed = Change.objects.filter(episode__dataset=dataset, undone_at=None, superseded=False).exists()
-    if operation_of(dataset.path) != str(operation.pk) or others or takes or reviewed:
+    sidecar = read_sidecar(dataset.path, [])
+    is_first = sidecar.revision == 1 and operation_of(dataset.path) == str(operation.pk)
+    if not is_first or others or takes or reviewed:
         message = (
             f"{dataset.title} was worked on since, so it is kept: remove its folder by hand if you do not want it."
         )

@@ -30,7 +30,7 @@ from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.sidecar import read_sidecar
 from robotdata.dataset.write.edit import apply_edit
 from robotdata.dataset.write.fit import Names
-from robotdata.dataset.write.swap import recover_dataset
+from robotdata.dataset.write.swap import is_fresh, recover_dataset
 from robotdata.dataset.write.transfer import How, Where, copy_episodes, merge, split
 
 
@@ -52,6 +52,7 @@ def run_transfer(operation: Operation, heartbeat: Heartbeat) -> list[Episode]:
             if not is_written_at(dest, operation)
         }
         if todo:
+            _check_free(todo)
             _write(operation, todo, others, how)
         if operation.type == OperationType.MOVE and not is_written_at(dataset.path, operation):
             _delete(operation, how)
@@ -76,6 +77,16 @@ def _write(operation: Operation, todo: dict[Path, dict[str, Any]], others: list[
             for dest, part in todo.items()
         }
         split(dataset.path, lists, {dest: _where(dest) for dest in todo}, how=how)
+
+
+def _check_free(todo: dict[Path, dict[str, Any]]) -> None:
+    """Raise EditError if somebody else has taken the name of a new dataset since the request."""
+    for dest, part in todo.items():
+        if part["new"] and (not is_fresh(dest) or Dataset.objects.filter(slug__iexact=part["slug"]).exists()):
+            raise EditError(
+                f"{part['title']} cannot be made: another dataset has taken the folder {part['slug']} meanwhile. "
+                "Nothing was changed; cancel this, and choose another title"
+            )
 
 
 def _delete(operation: Operation, how: How) -> None:

@@ -1,0 +1,75 @@
+"""Copies, moves and their undo beside other people's work: nothing of theirs is overwritten, removed or mixed up."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import pytest
+
+from recorder.actor import WORKER, Actor
+from recorder.catalog.additions import add_paths
+from recorder.catalog.datasets import adopt_folder, create_dataset
+from recorder.catalog.transfer_undo import undo_transfer
+from recorder.catalog.transfers import Destination
+from recorder.errors import Refused
+from recorder.models import Dataset, Episode, Operation
+from recorder.worker import run
+from tests.recorder.conftest import frames
+from tests.recorder.test_transfers import copy, dataset, done, ids
+
+pytestmark = pytest.mark.django_db(transaction=True)
+OLGA = Actor("olga")
+
+
+def failed(operation: Operation) -> str:
+    """Run the operation, which fails for good; return what a person reads."""
+    run.run_operation(operation.pk)
+    operation.refresh_from_db()
+    assert operation.state == "failed"
+    return operation.error
+
+
+def another(cubes: Dataset, slug: str) -> Dataset:
+    """Return a copy of the dataset's folder under another name, as somebody brings it."""
+    shutil.copytree(cubes.path, cubes.path.with_name(slug))
+    return adopt_folder(actor=WORKER, slug=slug)
+
+
+def test_the_name_of_a_pending_dataset_is_taken(four: list[Episode], cubes: Dataset, tmp_path_factory: Any) -> None:
+    two = another(cubes, "two")
+    move = copy(cubes, four[:2], Destination(title="Fresh"), move=True)
+    with pytest.raises(Refused, match="being made already"):
+        copy(two, list(two.episodes.committed()[:1]), Destination(title="fresh"))
+    with pytest.raises(Refused, match="being made already"):
+        create_dataset(title="FRESH", actor=OLGA)
+    assert create_dataset(title="Fresh!", actor=OLGA).slug == "fresh-2"
+    brought = tmp_path_factory.mktemp("elsewhere") / "fresh"
+    shutil.copytree(cubes.path, brought)
+    added = add_paths(paths=[str(brought)], actor=OLGA, wait=True)
+    assert [landed.name for landed in added.landed] == ["fresh-3"]
+    done(move)
+    assert ids(dataset("fresh")) == [four[0].pk, four[1].pk] and dataset("fresh-3").total_episodes == 4
+
+
+@pytest.mark.parametrize("how", ["folder", "row"])
+def test_a_name_that_was_taken_meanwhile_is_left_to_its_owner(four: list[Episode], cubes: Dataset, how: str) -> None:
+    operation = copy(cubes, four[:1], Destination(title="Demo"))
+    if how == "folder":
+        demo = another(cubes, "demo")
+    else:
+        demo = Dataset.objects.create(slug="demo", title="Demo", encoding={"codec": "h264", "g": 7})
+    assert "another dataset has taken the folder demo" in failed(operation)
+    again = Dataset.objects.get(pk=demo.pk)
+    assert (again.encoding, again.total_episodes) == (demo.encoding, 4 if how == "folder" else 0)
+
+
+def test_the_undo_of_a_copy_leaves_what_came_before_it(four: list[Episode], cubes: Dataset) -> None:
+    """An operation of an older version may have appended to a dataset that it took for its own."""
+    done(copy(cubes, four[:1], Destination(title="Best")))
+    operation = done(copy(cubes, four[1:2], Destination(dataset("best"))))
+    operation.arguments["into"][0]["new"] = True
+    operation.save(update_fields=["arguments"])
+    with pytest.raises(Refused, match="worked on since"):
+        undo_transfer(operation=operation, actor=OLGA)
+    assert len(frames(dataset("best"))) == 2
