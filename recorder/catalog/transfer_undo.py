@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recorder.actor import Actor
 from recorder.errors import Refused
-from recorder.jobs.operation_rows import begin_revising, operation_of
+from recorder.jobs.operation_rows import begin_revising, is_written_at, operation_of
 from recorder.models import Change, Dataset, Operation
 from recorder.models.permissions import Action, require
 from recorder.models.states import TRANSFERS, OperationState, OperationType
@@ -62,7 +62,7 @@ def made_datasets(operation: Operation) -> list[Dataset]:
 def _revision_before(dataset: Dataset, operation: Operation) -> int:
     """Return the revision that the operation replaced. Raise Refused if it is not the newest change."""
     if operation_of(dataset.path) != str(operation.pk):
-        raise Refused("changed", f"{dataset.title} was changed since: revert it on its page, to the revision you want.")
+        raise _changed(dataset)
     now = read_sidecar(dataset.path, []).revision
     earlier = [number for number in list_revisions(dataset.revisions_path) if number < now]
     if not earlier:
@@ -72,15 +72,46 @@ def _revision_before(dataset: Dataset, operation: Operation) -> int:
     return earlier[-1]
 
 
-def _check_untouched(dataset: Dataset, operation: Operation) -> None:
-    """Raise Refused if somebody has worked in the new dataset: removing it would lose that."""
+def check_again(undo: Operation) -> None:
+    """Raise Refused if somebody has worked since the request in what `undo` will revert or remove.
+
+    Call it while holding the locks of all its datasets. What an earlier run of `undo` reverted is not checked again.
+    """
+    operation = Operation.objects.filter(pk=undo.arguments["undoes"]).first()
+    if operation is None:
+        raise Refused("changed", "The operation to undo is no longer known: revert its datasets on their pages.")
+    for part in undo.arguments["into"]:
+        row = Dataset.objects.get(slug=part["slug"])
+        if not is_written_at(row.path, undo) and _revision_before(row, operation) != part["revision"]:
+            raise _changed(row)
+    for row in Dataset.objects.filter(slug__in=[part["slug"] for part in undo.arguments["remove"]]):
+        if row.path.exists():
+            _check_untouched(row, operation)
+        check_unused(row)
+
+
+def check_unused(dataset: Dataset) -> None:
+    """Raise Refused if somebody has worked in the new dataset, as far as the rows say."""
     others = Operation.objects.filter(dataset=dataset).exists() or dataset.sessions.exists()
     takes = dataset.episodes.exclude(pk__in=dataset.episodes.committed().values("pk")).exists()
     reviewed = Change.objects.filter(episode__dataset=dataset, undone_at=None, superseded=False).exists()
+    if others or takes or reviewed:
+        raise _kept(dataset)
+
+
+def _check_untouched(dataset: Dataset, operation: Operation) -> None:
+    """Raise Refused if somebody has worked in the new dataset: removing it would lose that."""
     sidecar = read_sidecar(dataset.path, [])
-    is_first = sidecar.revision == 1 and operation_of(dataset.path) == str(operation.pk)
-    if not is_first or others or takes or reviewed:
-        message = (
-            f"{dataset.title} was worked on since, so it is kept: remove its folder by hand if you do not want it."
-        )
-        raise Refused("changed", message)
+    if sidecar.revision != 1 or operation_of(dataset.path) != str(operation.pk):
+        raise _kept(dataset)
+    check_unused(dataset)
+
+
+def _kept(dataset: Dataset) -> Refused:
+    message = f"{dataset.title} was worked on since, so it is kept: remove its folder by hand if you do not want it."
+    return Refused("changed", message)
+
+
+def _changed(dataset: Dataset) -> Refused:
+    message = f"{dataset.title} was changed since: revert it on its page, to the revision you want."
+    return Refused("changed", message)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +13,13 @@ from recorder.actor import WORKER, Actor
 from recorder.catalog.additions import add_paths
 from recorder.catalog.datasets import adopt_folder, create_dataset
 from recorder.catalog.transfer_undo import undo_transfer
-from recorder.catalog.transfers import Destination
+from recorder.catalog.transfers import Destination, start_duplicate
 from recorder.errors import Refused
 from recorder.models import Dataset, Episode, Operation
+from recorder.review.verdicts import set_verdict
 from recorder.worker import run
+from recorder.worker import undo_transfer as undo_transfer_module
+from recorder.worker.sweep import sweep
 from tests.recorder.conftest import frames
 from tests.recorder.test_transfers import copy, dataset, done, ids
 
@@ -73,3 +78,75 @@ def test_the_undo_of_a_copy_leaves_what_came_before_it(four: list[Episode], cube
     with pytest.raises(Refused, match="worked on since"):
         undo_transfer(operation=operation, actor=OLGA)
     assert len(frames(dataset("best"))) == 2
+
+
+def take_in(made: Dataset) -> None:
+    Episode.objects.create(dataset=made, state="recorded", fps=30, ticks=10, task="push")
+
+
+def duplicate_of(made: Dataset) -> None:
+    start_duplicate(dataset=made, title="Again", actor=OLGA)
+
+
+def reject_in(made: Dataset) -> None:
+    set_verdict(episodes=[made.episodes.committed()[0]], verdict="reject", actor=OLGA)
+
+
+@pytest.mark.parametrize("move", [False, True])
+@pytest.mark.parametrize("work_in", [take_in, duplicate_of, reject_in])
+def test_what_begins_after_the_request_of_an_undo_is_kept(
+    four: list[Episode], cubes: Dataset, move: bool, work_in: Callable[[Dataset], None]
+) -> None:
+    operation = done(copy(cubes, four[:2], Destination(title="Made"), move=move))
+    undo = undo_transfer(operation=operation, actor=OLGA)
+    work_in(dataset("made"))
+    rest, moved = ids(cubes), ids(dataset("made"))
+    takes = Episode.objects.filter(state="recorded").count()
+    assert "Made was worked on since" in failed(undo)
+    assert (ids(cubes), ids(dataset("made"))) == (rest, moved)
+    assert len(frames(cubes)) == len(rest) and len(frames(dataset("made"))) == 2
+    assert Episode.objects.filter(state="recorded").count() == takes
+
+
+def test_a_take_that_comes_while_an_undo_runs_is_kept(
+    four: list[Episode], cubes: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operation = done(copy(cubes, four[:2], Destination(title="Made"), move=True))
+    undo = undo_transfer(operation=operation, actor=OLGA)
+    real = undo_transfer_module.revert
+
+    def slow_revert(*args: Any, **more: Any) -> Any:
+        take_in(dataset("made"))
+        return real(*args, **more)
+
+    monkeypatch.setattr(undo_transfer_module, "revert", slow_revert)
+    assert "Made was worked on since" in failed(undo)
+    made = dataset("made")
+    assert made.episodes.filter(state="recorded").count() == 1 and len(frames(made)) == 2
+
+
+@pytest.mark.parametrize("crash_at", ["_remove", "rename"])
+def test_an_undo_is_made_once_whenever_its_worker_dies(
+    four: list[Episode], cubes: Dataset, monkeypatch: pytest.MonkeyPatch, crash_at: str
+) -> None:
+    whole, before = frames(cubes), ids(cubes)
+    operation = done(copy(cubes, four[:2], Destination(title="Made"), move=True))
+    undo = undo_transfer(operation=operation, actor=OLGA)
+    owner, name = (Path, "rename") if crash_at == "rename" else (undo_transfer_module, crash_at)
+    real = getattr(owner, name)
+
+    def die(*args: Any, **more: Any) -> None:
+        real(*args, **more)
+        if crash_at != "rename" or str(args[1]).endswith("@undone"):
+            raise SystemExit
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(owner, name, die)
+        run.run_operation(undo.pk)
+    Operation.objects.filter(pk=undo.pk, state="running").update(lease_until=undo.created_at)
+    sweep()
+    run.run_waiting()
+    undo.refresh_from_db()
+    assert (undo.state, undo.error) == ("done", "")
+    assert ids(cubes) == before and frames(cubes) == whole
+    assert not Dataset.objects.filter(slug="made").exists()
