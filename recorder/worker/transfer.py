@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +55,11 @@ def run_transfer(operation: Operation, heartbeat: Heartbeat) -> list[Episode]:
         }
         if todo:
             _check_free(todo)
-            _write(operation, todo, others, how)
+        write = partial(_write, operation, todo, others, how) if todo else None
         if operation.type == OperationType.MOVE and not is_written_at(dataset.path, operation):
-            _delete(operation, how)
+            _delete(operation, how, write)
+        elif write is not None:
+            write()
         _write_rows(operation)
     return []
 
@@ -89,8 +93,11 @@ def _check_free(todo: dict[Path, dict[str, Any]]) -> None:
             )
 
 
-def _delete(operation: Operation, how: How) -> None:
-    """Delete the moved episodes in the dataset that they come from."""
+def _delete(operation: Operation, how: How, write: Callable[[], None] | None) -> None:
+    """Delete the moved episodes in the dataset that they come from.
+
+    `write` copies them when that is prepared: nothing is copied if they cannot be deleted.
+    """
     dataset = operation.dataset
     ids = set(operation.arguments["into"][0]["episodes"])
 
@@ -106,6 +113,7 @@ def _delete(operation: Operation, how: How) -> None:
         keep_revisions=where.keep_revisions,
         made_by=how.made_by,
         ids=how.ids,
+        before_swap=write,
     )
 
 

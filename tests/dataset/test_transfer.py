@@ -138,6 +138,22 @@ def test_a_move_that_was_killed_between_its_two_halves_is_completed(six: Bench, 
     assert [len(b.open().episodes) for b in (six, other)] == [4, 3]
 
 
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_move_copies_nothing_if_the_source_cannot_be_changed(six: Bench, new: Any, exists: bool) -> None:
+    other = Bench(six.home / "other")
+    if exists:
+        other.commit([new(9, 5)])
+    before = other.fingerprint() if exists else None
+    first, last = six.open().episodes[0].data_file, six.open().episodes[5].data_file
+    assert last is not None and first != last
+    last.unlink()
+    with pytest.raises(EditError):
+        move_episodes(six.root, [0], other.root, Where(**six.places), Where(**other.places))
+    assert (other.fingerprint() if exists else None) == before
+    assert other.root.exists() == exists
+    assert len(six.open().episodes) == 6
+
+
 def test_parts_of_a_split_hold_each_episode_once(six: Bench) -> None:
     lists = shares(6, {"train": 0.67, "val": 0.33})
     assert lists == {"train": [0, 1, 2, 3], "val": [4, 5]}

@@ -15,11 +15,14 @@ from recorder.catalog.datasets import adopt_folder, create_dataset
 from recorder.catalog.transfer_undo import undo_transfer
 from recorder.catalog.transfers import Destination, start_duplicate
 from recorder.errors import Refused
+from recorder.jobs.operations import cancel_operation, retry_operation
 from recorder.models import Dataset, Episode, Operation
 from recorder.review.verdicts import set_verdict
 from recorder.worker import run
 from recorder.worker import undo_transfer as undo_transfer_module
 from recorder.worker.sweep import sweep
+from robotdata.dataset.errors import EditError
+from robotdata.dataset.write import edit
 from tests.recorder.conftest import frames
 from tests.recorder.test_transfers import copy, dataset, done, ids
 
@@ -150,3 +153,31 @@ def test_an_undo_is_made_once_whenever_its_worker_dies(
     assert (undo.state, undo.error) == ("done", "")
     assert ids(cubes) == before and frames(cubes) == whole
     assert not Dataset.objects.filter(slug="made").exists()
+
+
+def test_a_move_whose_deletion_is_impossible_makes_nothing(four: list[Episode], cubes: Dataset) -> None:
+    path = next(cubes.path.glob("data/*/*.parquet"))
+    operation = copy(cubes, four[:1], Destination(title="Gone"), move=True)
+    path.rename(path.with_suffix(".away"))
+    failed(operation)
+    assert not (cubes.path.parent / "gone").exists() and not Dataset.objects.filter(slug="gone").exists()
+    cancel_operation(operation=operation, actor=OLGA)
+    path.with_suffix(".away").rename(path)
+    assert len(frames(cubes)) == 4 and len(ids(cubes)) == 4
+
+
+def test_a_failed_move_is_made_when_it_is_tried_again(
+    four: list[Episode], cubes: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = frames(cubes)
+    operation = copy(cubes, four[:1], Destination(title="Others"), move=True)
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise EditError("the disk has had enough")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(edit, "compose", fail)
+        assert "had enough" in failed(operation)
+    assert not (cubes.path.parent / "others").exists()
+    done(retry_operation(operation=operation, actor=OLGA))
+    assert (frames(cubes), frames(dataset("others"))) == (whole[1:], whole[:1])

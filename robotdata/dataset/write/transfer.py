@@ -119,8 +119,9 @@ def move_episodes(
 ) -> Transferred:
     """Copy episodes to `dest` with their UUIDs, and delete them in `source` once the copy is durable: two revisions.
 
-    If it is killed between the two, the episodes are in both; doing it again completes it. Raises as `copy_episodes`,
-    and EditError if all episodes would be moved.
+    The state of `source` without them is built before the copy, so that nothing is copied if they cannot be deleted. If
+    it is killed between the two revisions, the episodes are in both; doing it again completes it. Raises as
+    `copy_episodes`, and EditError if all episodes would be moved, or if they cannot be deleted as `edit_episodes` says.
     """
     numbers = list(indices)
     how: How = options.get("how") or How()
@@ -128,8 +129,11 @@ def move_episodes(
         recover_dataset(source.resolve(), source_where.work, source_where.revisions)
         if len(set(numbers)) >= len(DatasetFolder.open(source).episodes):
             raise EditError(f"all episodes of {source.name} would be moved: copy them, or rename the dataset")
-        result = copy_episodes(source, numbers, dest, dest_where, keep_uuids=True, **options)
-        doomed = frozenset(numbers)
+        doomed, results = frozenset(numbers), []
+
+        def write_copy() -> None:
+            results.append(copy_episodes(source, numbers, dest, dest_where, keep_uuids=True, **options))
+
         apply_edit(
             source,
             lambda _: Edit(delete=doomed),
@@ -138,8 +142,9 @@ def move_episodes(
             keep_revisions=source_where.keep_revisions,
             made_by=how.made_by,
             ids=how.ids,
+            before_swap=write_copy,
         )
-    return result
+    return results[0]
 
 
 def duplicate(source: Path, dest: Path, where: Where, *, how: How | None = None) -> Transferred:
