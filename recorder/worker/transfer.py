@@ -17,7 +17,7 @@ from recorder.catalog.datasets_on_disk import (
     refresh_dataset,
     save_settings,
 )
-from recorder.catalog.sidecars import adopt_sidecar, committed_id, ids_for
+from recorder.catalog.sidecars import adopt_sidecar, committed_id, ids_for, sidecar_fields
 from recorder.jobs.leases import Heartbeat
 from recorder.jobs.operation_rows import is_written_at
 from recorder.models import Dataset, Episode, Operation
@@ -25,7 +25,7 @@ from recorder.models.lifecycle import end_operation
 from recorder.models.paths import datasets_root, revisions_of, work_of
 from recorder.models.states import OperationState, OperationType
 from recorder.worker.run_steps import made_by, step_recorder
-from robotdata.dataset.annotations import Edit
+from robotdata.dataset.annotations import Edit, write_annotations
 from robotdata.dataset.errors import EditError
 from robotdata.dataset.lock import dataset_locks
 from robotdata.dataset.reader import DatasetFolder
@@ -57,6 +57,8 @@ def run_transfer(operation: Operation, heartbeat: Heartbeat) -> list[Episode]:
             _check_free(todo)
         write = partial(_write, operation, todo, others, how) if todo else None
         if operation.type == OperationType.MOVE and not is_written_at(dataset.path, operation):
+            if write is None:
+                _carry_annotations(operation, dests[0])
             _delete(operation, how, write)
         elif write is not None:
             write()
@@ -115,6 +117,23 @@ def _delete(operation: Operation, how: How, write: Callable[[], None] | None) ->
         ids=how.ids,
         before_swap=write,
     )
+
+
+def _carry_annotations(operation: Operation, dest: Path) -> None:
+    """Write into the copy what people said of the episodes after a run that was killed between copy and deletion.
+
+    Raise EditError if the copy lacks one of them by now, or it was changed there: the original is then kept.
+    """
+    dataset, pks = operation.dataset, operation.arguments["into"][0]["episodes"]
+    there = {str(info.uuid) for info in DatasetFolder.open(dest).episodes}
+    if missing := [each for each in pks if each not in there]:
+        raise EditError(
+            f"{len(missing)} of the moved episodes are no longer in {dest.name}, so they are kept in {dataset.title}: "
+            "copy them again"
+        )
+    rows = list(dataset.episodes.committed().filter(pk__in=pks))
+    fields, lengths = {str(row.pk): sidecar_fields(row) for row in rows}, {str(row.pk): row.ticks for row in rows}
+    write_annotations(dest, fields, lengths, ids_for(dataset))
 
 
 def _numbers(dataset: Dataset, opened: DatasetFolder, ids: list[str]) -> list[int]:

@@ -10,21 +10,23 @@ from typing import Any
 import pytest
 
 from recorder.actor import WORKER, Actor
+from recorder.catalog import unknown_folders
 from recorder.catalog.additions import add_paths
 from recorder.catalog.datasets import adopt_folder, create_dataset
 from recorder.catalog.transfer_undo import undo_transfer
 from recorder.catalog.transfers import Destination, start_duplicate
 from recorder.errors import Refused
 from recorder.jobs.operations import cancel_operation, retry_operation
+from recorder.jobs.revising import apply_changes, start_revert
 from recorder.models import Dataset, Episode, Operation
-from recorder.review.verdicts import set_verdict
-from recorder.worker import run
+from recorder.review.verdicts import edit_episodes, set_verdict
+from recorder.worker import run, transfer
 from recorder.worker import undo_transfer as undo_transfer_module
 from recorder.worker.sweep import sweep
 from robotdata.dataset.errors import EditError
 from robotdata.dataset.write import edit
-from tests.recorder.conftest import frames
-from tests.recorder.test_transfers import copy, dataset, done, ids
+from tests.recorder.conftest import entry, frames
+from tests.support.transfers import copy, dataset, done, ids
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OLGA = Actor("olga")
@@ -128,7 +130,7 @@ def test_a_take_that_comes_while_an_undo_runs_is_kept(
     assert made.episodes.filter(state="recorded").count() == 1 and len(frames(made)) == 2
 
 
-@pytest.mark.parametrize("crash_at", ["_remove", "rename"])
+@pytest.mark.parametrize("crash_at", ["revert", "_remove", "rename"])
 def test_an_undo_is_made_once_whenever_its_worker_dies(
     four: list[Episode], cubes: Dataset, monkeypatch: pytest.MonkeyPatch, crash_at: str
 ) -> None:
@@ -181,3 +183,52 @@ def test_a_failed_move_is_made_when_it_is_tried_again(
     assert not (cubes.path.parent / "others").exists()
     done(retry_operation(operation=operation, actor=OLGA))
     assert (frames(cubes), frames(dataset("others"))) == (whole[1:], whole[:1])
+
+
+class Killed(BaseException):
+    """Ends a worker as a power cut does."""
+
+
+def killed_after_the_copy(operation: Operation) -> None:
+    def die(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        real = transfer.copy_episodes
+        patch.setattr(transfer, "copy_episodes", lambda *args, **more: die(real(*args, **more)))
+        run.run_operation(operation.pk)
+    Operation.objects.filter(pk=operation.pk).update(lease_until=operation.created_at)
+
+
+@pytest.mark.parametrize("new", [False, True])
+def test_a_killed_move_keeps_ids_and_words_through_a_sweep(
+    four: list[Episode], cubes: Dataset, new: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unknown_folders, "SETTLED_S", -1.0)
+    two = another(cubes, "two")
+    whole, before, theirs = frames(cubes), ids(cubes), ids(two)
+    edit_episodes(episodes=[four[0]], actor=OLGA, note="precious")
+    to = Destination(title="Others") if new else Destination(two)
+    operation = copy(cubes, four[:1], to, move=True)
+    killed_after_the_copy(operation)
+    sweep()
+    assert ids(cubes) == before and ids(two) == theirs
+    edit_episodes(episodes=[Episode.objects.get(pk=before[0])], actor=OLGA, rating=5)
+    done(operation)
+    dest = dataset("others") if new else two
+    assert ids(cubes) == before[1:] and ids(dest) == [*([] if new else theirs), before[0]]
+    assert frames(dest)[-1] == whole[0] and frames(cubes) == whole[1:]
+    moved = Episode.objects.get(pk=before[0])
+    assert (moved.note, moved.rating, entry(moved)["rating"]) == ("precious", 5, 5)
+
+
+def test_a_killed_move_whose_copy_was_reverted_keeps_the_original(four: list[Episode], cubes: Dataset) -> None:
+    two = another(cubes, "two")
+    set_verdict(episodes=list(two.episodes.committed()[:1]), verdict="reject", actor=OLGA)
+    done(apply_changes(dataset=two, actor=OLGA))
+    two.refresh_from_db()
+    operation = copy(cubes, four[:1], Destination(two), move=True)
+    killed_after_the_copy(operation)
+    done(start_revert(dataset=two, revision=two.revision, actor=OLGA))
+    assert "no longer in two, so they are kept in Cubes" in failed(operation)
+    assert len(frames(cubes)) == 4 and len(ids(cubes)) == 4
