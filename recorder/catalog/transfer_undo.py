@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from recorder.actor import Actor
 from recorder.errors import Refused
 from recorder.jobs.operation_rows import begin_revising, is_written_at, operation_of
 from recorder.models import Change, Dataset, Operation
 from recorder.models.permissions import Action, require
 from recorder.models.states import TRANSFERS, OperationState, OperationType
+from recorder.text import parse_uuid
+from robotdata.dataset.errors import DatasetError
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.sidecar import read_sidecar
 from robotdata.dataset.write.swap import list_revisions
 
@@ -64,12 +69,34 @@ def _revision_before(dataset: Dataset, operation: Operation) -> int:
     if operation_of(dataset.path) != str(operation.pk):
         raise _changed(dataset)
     now = read_sidecar(dataset.path, []).revision
-    earlier = [number for number in list_revisions(dataset.revisions_path) if number < now]
-    if not earlier:
-        raise Refused(
-            "changed", f"{dataset.title} has no earlier revision any more; delete the episodes there instead."
+    if now - 1 not in list_revisions(dataset.revisions_path):
+        message = (
+            f"{dataset.title} has revision {now - 1} no more, which was before: delete the episodes there instead."
         )
-    return earlier[-1]
+        raise Refused("changed", message)
+    if dataset.pk != operation.dataset_id:  # annotations of episodes that stay are carried by the revert
+        _refuse_annotated(dataset, first=_count_in(dataset.revisions_path / str(now - 1)))
+    return now - 1
+
+
+def _count_in(root: Path) -> int:
+    """Return how many episodes the folder has. Raise Refused if it cannot be read."""
+    try:
+        return len(DatasetFolder.open(root).episodes)
+    except (DatasetError, OSError) as error:
+        raise Refused("no_dataset", f"{root} cannot be read, so nothing is undone: {error}.") from error
+
+
+def _refuse_annotated(dataset: Dataset, first: int) -> None:
+    """Raise Refused if somebody has said something of the episodes from number `first` on since they came."""
+    pks = [parse_uuid(entry.get("uuid")) for entry in read_sidecar(dataset.path, []).episodes[first:]]
+    changes = Change.objects.filter(undone_at=None, superseded=False, episode__in=[pk for pk in pks if pk is not None])
+    if count := changes.values("episode").distinct().count():
+        raise Refused(
+            "changed",
+            f"{count} of the episodes that came into {dataset.title} got verdicts or notes since, which would be lost: "
+            "undo these with Z, or move the episodes back.",
+        )
 
 
 def check_again(undo: Operation) -> None:

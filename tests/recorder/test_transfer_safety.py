@@ -19,7 +19,7 @@ from recorder.errors import Refused
 from recorder.jobs.operations import cancel_operation, retry_operation
 from recorder.jobs.revising import apply_changes, start_revert
 from recorder.models import Dataset, Episode, Operation
-from recorder.review.verdicts import edit_episodes, set_verdict
+from recorder.review.verdicts import edit_episodes, set_verdict, undo
 from recorder.worker import run, transfer
 from recorder.worker import undo_transfer as undo_transfer_module
 from recorder.worker.sweep import sweep
@@ -103,11 +103,11 @@ def test_what_begins_after_the_request_of_an_undo_is_kept(
     four: list[Episode], cubes: Dataset, move: bool, work_in: Callable[[Dataset], None]
 ) -> None:
     operation = done(copy(cubes, four[:2], Destination(title="Made"), move=move))
-    undo = undo_transfer(operation=operation, actor=OLGA)
+    way_back = undo_transfer(operation=operation, actor=OLGA)
     work_in(dataset("made"))
     rest, moved = ids(cubes), ids(dataset("made"))
     takes = Episode.objects.filter(state="recorded").count()
-    assert "Made was worked on since" in failed(undo)
+    assert "Made was worked on since" in failed(way_back)
     assert (ids(cubes), ids(dataset("made"))) == (rest, moved)
     assert len(frames(cubes)) == len(rest) and len(frames(dataset("made"))) == 2
     assert Episode.objects.filter(state="recorded").count() == takes
@@ -117,7 +117,7 @@ def test_a_take_that_comes_while_an_undo_runs_is_kept(
     four: list[Episode], cubes: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     operation = done(copy(cubes, four[:2], Destination(title="Made"), move=True))
-    undo = undo_transfer(operation=operation, actor=OLGA)
+    way_back = undo_transfer(operation=operation, actor=OLGA)
     real = undo_transfer_module.revert
 
     def slow_revert(*args: Any, **more: Any) -> Any:
@@ -125,7 +125,7 @@ def test_a_take_that_comes_while_an_undo_runs_is_kept(
         return real(*args, **more)
 
     monkeypatch.setattr(undo_transfer_module, "revert", slow_revert)
-    assert "Made was worked on since" in failed(undo)
+    assert "Made was worked on since" in failed(way_back)
     made = dataset("made")
     assert made.episodes.filter(state="recorded").count() == 1 and len(frames(made)) == 2
 
@@ -136,7 +136,7 @@ def test_an_undo_is_made_once_whenever_its_worker_dies(
 ) -> None:
     whole, before = frames(cubes), ids(cubes)
     operation = done(copy(cubes, four[:2], Destination(title="Made"), move=True))
-    undo = undo_transfer(operation=operation, actor=OLGA)
+    way_back = undo_transfer(operation=operation, actor=OLGA)
     owner, name = (Path, "rename") if crash_at == "rename" else (undo_transfer_module, crash_at)
     real = getattr(owner, name)
 
@@ -147,12 +147,12 @@ def test_an_undo_is_made_once_whenever_its_worker_dies(
 
     with monkeypatch.context() as patch, pytest.raises(SystemExit):
         patch.setattr(owner, name, die)
-        run.run_operation(undo.pk)
-    Operation.objects.filter(pk=undo.pk, state="running").update(lease_until=undo.created_at)
+        run.run_operation(way_back.pk)
+    Operation.objects.filter(pk=way_back.pk, state="running").update(lease_until=way_back.created_at)
     sweep()
     run.run_waiting()
-    undo.refresh_from_db()
-    assert (undo.state, undo.error) == ("done", "")
+    way_back.refresh_from_db()
+    assert (way_back.state, way_back.error) == ("done", "")
     assert ids(cubes) == before and frames(cubes) == whole
     assert not Dataset.objects.filter(slug="made").exists()
 
@@ -232,3 +232,43 @@ def test_a_killed_move_whose_copy_was_reverted_keeps_the_original(four: list[Epi
     done(start_revert(dataset=two, revision=two.revision, actor=OLGA))
     assert "no longer in two, so they are kept in Cubes" in failed(operation)
     assert len(frames(cubes)) == 4 and len(ids(cubes)) == 4
+
+
+@pytest.mark.parametrize("move", [False, True])
+def test_words_about_episodes_that_came_are_not_undone_with_them(
+    four: list[Episode], cubes: Dataset, move: bool
+) -> None:
+    two = another(cubes, "two")
+    operation = done(copy(cubes, four[:1], Destination(two), move=move))
+    came = Episode.objects.get(pk=ids(two)[-1])
+    edit_episodes(episodes=[came], actor=OLGA, note="precious")
+    with pytest.raises(Refused, match="1 of the episodes that came into two got verdicts or notes since"):
+        undo_transfer(operation=operation, actor=OLGA)
+    undo(actor=OLGA)
+    requested = undo_transfer(operation=operation, actor=OLGA)
+    edit_episodes(episodes=[came], actor=OLGA, note="precious again")
+    assert "got verdicts or notes since" in failed(requested)
+    came.refresh_from_db()
+    assert (came.note, came.dataset, len(frames(two))) == ("precious again", two, 5)
+    assert len(frames(cubes)) == (3 if move else 4)
+
+
+def test_words_about_other_episodes_are_kept_by_an_undo(four: list[Episode], cubes: Dataset) -> None:
+    two = another(cubes, "two")
+    operation = done(copy(cubes, four[:1], Destination(two), move=True))
+    other = Episode.objects.get(pk=ids(two)[0])
+    edit_episodes(episodes=[other], actor=OLGA, note="kept")
+    done(undo_transfer(operation=operation, actor=OLGA))
+    other.refresh_from_db()
+    assert (other.note, entry(other)["note"], len(frames(two)), len(frames(cubes))) == ("kept", "kept", 4, 4)
+
+
+def test_an_undo_goes_back_one_revision_and_no_further(four: list[Episode], cubes: Dataset) -> None:
+    two = another(cubes, "two")
+    for each in four[:2]:
+        operation = done(copy(cubes, [each], Destination(two)))
+    two.refresh_from_db()
+    shutil.rmtree(two.revisions_path / str(two.revision - 1))
+    with pytest.raises(Refused, match="which was before: delete the episodes there instead"):
+        undo_transfer(operation=operation, actor=OLGA)
+    assert len(frames(two)) == 6
