@@ -14,13 +14,15 @@ from recorder.text import parse_uuid
 from robotdata.dataset.errors import DatasetError
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.sidecar import read_sidecar
+from robotdata.dataset.write.origins import ORIGIN
 from robotdata.dataset.write.swap import list_revisions
 
 
 def undo_transfer(*, operation: Operation, actor: Actor) -> Operation:
     """Start an operation that removes the datasets which `operation` made, and reverts those which it changed.
 
-    Raise Refused if one of them was changed since; nothing is then undone.
+    A dataset that had takes only keeps them, and loses the folder that `operation` made. Raise Refused if one of them
+    was changed since; nothing is then undone.
     """
     require(actor, Action.REVISE, operation.dataset)
     if operation.type not in TRANSFERS or operation.state != OperationState.DONE:
@@ -32,17 +34,23 @@ def undo_transfer(*, operation: Operation, actor: Actor) -> Operation:
     if not present:
         raise Refused("nothing_to_undo", f"{operation} was undone already.")
     new = [row for row, is_new in present if is_new]
-    changed = [row for row, is_new in present if not is_new]
+    filled = [row for row, is_new in present if not is_new and _holds_only_copies(row, operation)]
+    changed = [row for row, is_new in present if not is_new and row not in filled]
     if operation.type == OperationType.MOVE:
         changed.append(operation.dataset)
     for row in new:
         _check_untouched(row, operation)
+    for row in filled:
+        check_unused(row, keeps_row=True)
     back = [{"slug": row.slug, "title": row.title, "revision": _revision_before(row, operation)} for row in changed]
     arguments = {
         "undoes": str(operation.pk),
         "what": OperationType(operation.type).label,
         "into": back,
-        "remove": [{"slug": row.slug, "title": row.title} for row in new],
+        "remove": [
+            *({"slug": row.slug, "title": row.title} for row in new),
+            *({"slug": row.slug, "title": row.title, "keeps_row": True} for row in filled),
+        ],
     }
     return begin_revising(type=OperationType.UNDO, dataset=operation.dataset, actor=actor, arguments=arguments)
 
@@ -111,32 +119,56 @@ def check_again(undo: Operation) -> None:
         row = Dataset.objects.get(slug=part["slug"])
         if not is_written_at(row.path, undo) and _revision_before(row, operation) != part["revision"]:
             raise _changed(row)
-    for row in Dataset.objects.filter(slug__in=[part["slug"] for part in undo.arguments["remove"]]):
-        if row.path.exists():
-            _check_untouched(row, operation)
-        check_unused(row)
+    for part in undo.arguments["remove"]:
+        row = Dataset.objects.filter(slug=part["slug"]).first()
+        if row is None:
+            continue
+        keeps_row = bool(part.get("keeps_row"))
+        if row.path.exists() and not _holds_only_copies(row, operation):
+            raise _kept(row, keeps_row=keeps_row)
+        check_unused(row, keeps_row=keeps_row)
 
 
-def check_unused(dataset: Dataset) -> None:
-    """Raise Refused if somebody has worked in the new dataset, as far as the rows say."""
+def check_unused(dataset: Dataset, *, keeps_row: bool = False) -> None:
+    """Raise Refused if somebody has worked in the new dataset, as far as the rows say.
+
+    With `keeps_row` its takes stay, and only the committed episodes are to be removed.
+    """
+    committed = dataset.episodes.committed().values("pk")
+    episodes = committed if keeps_row else dataset.episodes.values("pk")
+    if Change.objects.filter(episode__in=episodes, undone_at=None, superseded=False).exists():
+        raise _kept(dataset, keeps_row=keeps_row)
+    if keeps_row:
+        running = Operation.objects.open().filter(dataset=dataset).exclude(type=OperationType.ENCODE)
+        if running.exists():
+            raise _kept(dataset, keeps_row=True)
+        return
     others = Operation.objects.filter(dataset=dataset).exists() or dataset.sessions.exists()
-    takes = dataset.episodes.exclude(pk__in=dataset.episodes.committed().values("pk")).exists()
-    reviewed = Change.objects.filter(episode__dataset=dataset, undone_at=None, superseded=False).exists()
-    if others or takes or reviewed:
+    if others or dataset.episodes.exclude(pk__in=committed).exists():
         raise _kept(dataset)
 
 
 def _check_untouched(dataset: Dataset, operation: Operation) -> None:
     """Raise Refused if somebody has worked in the new dataset: removing it would lose that."""
-    sidecar = read_sidecar(dataset.path, [])
-    if sidecar.revision != 1 or operation_of(dataset.path) != str(operation.pk):
+    if not _holds_only_copies(dataset, operation):
         raise _kept(dataset)
     check_unused(dataset)
 
 
-def _kept(dataset: Dataset) -> Refused:
-    message = f"{dataset.title} was worked on since, so it is kept: remove its folder by hand if you do not want it."
-    return Refused("changed", message)
+def _holds_only_copies(dataset: Dataset, operation: Operation) -> bool:
+    """Return whether the folder is the first that `operation` made, and has its episodes and no others."""
+    sidecar = read_sidecar(dataset.path, [])
+    is_first = sidecar.revision == 1 and 0 not in list_revisions(dataset.revisions_path)
+    if not is_first or operation_of(dataset.path) != str(operation.pk):
+        return False
+    ids = next(part["episodes"] for part in operation.arguments["into"] if part["slug"] == dataset.slug)
+    counted = ids is None or len(sidecar.episodes) == len(ids)
+    return counted and all(ORIGIN in entry for entry in sidecar.episodes)
+
+
+def _kept(dataset: Dataset, *, keeps_row: bool = False) -> Refused:
+    cure = "delete the episodes there instead" if keeps_row else "remove its folder by hand if you do not want it"
+    return Refused("changed", f"{dataset.title} was worked on since, so it is kept: {cure}.")
 
 
 def _changed(dataset: Dataset) -> Refused:

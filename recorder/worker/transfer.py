@@ -18,6 +18,7 @@ from recorder.catalog.datasets_on_disk import (
     save_settings,
 )
 from recorder.catalog.sidecars import adopt_sidecar, committed_id, ids_for, sidecar_fields
+from recorder.catalog.uncommitted import differing_from_takes
 from recorder.jobs.leases import Heartbeat
 from recorder.jobs.operation_rows import is_written_at
 from recorder.models import Dataset, Episode, Operation
@@ -72,6 +73,7 @@ def _write(operation: Operation, todo: dict[Path, dict[str, Any]], others: list[
     opened = DatasetFolder.open(dataset.path)
     if operation.type in {OperationType.COPY, OperationType.MOVE}:
         (dest, part), moving = next(iter(todo.items())), operation.type == OperationType.MOVE
+        _check_takes(opened, dest, part)
         numbers = _numbers(dataset, opened, part["episodes"])
         copy_episodes(dataset.path, numbers, dest, _where(dest), names=names, keep_uuids=moving, how=how)
     elif operation.type == OperationType.MERGE:
@@ -93,6 +95,18 @@ def _check_free(todo: dict[Path, dict[str, Any]]) -> None:
                 f"{part['title']} cannot be made: another dataset has taken the folder {part['slug']} meanwhile. "
                 "Nothing was changed; cancel this, and choose another title"
             )
+
+
+def _check_takes(theirs: DatasetFolder, dest: Path, part: dict[str, Any]) -> None:
+    """Raise EditError if an existing dataset has no commit yet, but takes that the episodes do not fit."""
+    row = Dataset.objects.filter(slug=part["slug"]).first()
+    if part["new"] or row is None or not is_fresh(dest):
+        return
+    if differing := differing_from_takes(theirs, row):
+        listed = "; ".join(f"{each.what}: {each.rig} there, {each.dataset} here" for each in differing)
+        raise EditError(
+            f"episodes of {theirs.root.name} do not fit the takes of {row.title}: {listed}. Choose another dataset"
+        )
 
 
 def _delete(operation: Operation, how: How, write: Callable[[], None] | None) -> None:

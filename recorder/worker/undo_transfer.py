@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -52,7 +53,7 @@ def run_undo(operation: Operation, heartbeat: Heartbeat) -> list[Episode]:
                 )
         for done, part in enumerate(remove, len(back)):
             progress(done, steps)
-            _remove(operation, roots[part["slug"]], part["slug"])
+            _remove(operation, roots[part["slug"]], part)
         for part in back:  # the dataset that moved episodes come from is the last
             row = Dataset.objects.get(slug=part["slug"])
             refresh_dataset(dataset=row)
@@ -63,27 +64,48 @@ def run_undo(operation: Operation, heartbeat: Heartbeat) -> list[Episode]:
     return []
 
 
-def _remove(operation: Operation, root: Path, slug: str) -> None:
-    """Remove a new dataset: its rows, then its folder. Rows of moved episodes go to the dataset that they came from."""
+def _remove(operation: Operation, root: Path, part: dict[str, Any]) -> None:
+    """Remove a new dataset: its rows, then its folder. Rows of moved episodes go to the dataset that they came from.
+
+    With `keeps_row` the dataset was there before, with takes only, and these stay.
+    """
+    slug, keeps_row = part["slug"], bool(part.get("keeps_row"))
     doomed = work_of(root) / f"{slug}@undone"
     remove_tree(doomed)
     with transaction.atomic():
         row = Dataset.objects.select_for_update().filter(slug=slug).first()
         if row is not None:
-            check_unused(row)  # its takes come without the folder's lock
-            if operation.arguments["into"]:
-                row.episodes.committed().update(
-                    dataset=operation.dataset,
-                    state=EpisodeState.FAILED,  # bypasses `move`: the folder, which is read next, decides
-                    episode_index=None,
-                    purged_at=timezone.now(),
-                    updated_at=next_version(),
-                )
-            row.episodes.committed().delete()
-            row.delete()
+            check_unused(row, keeps_row=keeps_row)  # its takes come without the folder's lock
+            _remove_rows(operation, row)
+            if keeps_row:
+                _empty(row)
+            else:
+                row.delete()
         if root.exists():
             doomed.parent.mkdir(parents=True, exist_ok=True)
             root.rename(doomed)
     remove_tree(doomed)
-    remove_tree(revisions_of(root))
-    (datasets_root() / ".settings" / f"{slug}.json").unlink(missing_ok=True)
+    if not keeps_row:
+        remove_tree(revisions_of(root))
+        (datasets_root() / ".settings" / f"{slug}.json").unlink(missing_ok=True)
+
+
+def _remove_rows(operation: Operation, row: Dataset) -> None:
+    """Remove the rows of the committed episodes, or give them back."""
+    if operation.arguments["into"]:
+        row.episodes.committed().update(
+            dataset=operation.dataset,
+            state=EpisodeState.FAILED,  # bypasses `move`: the folder, which is read next, decides
+            episode_index=None,
+            purged_at=timezone.now(),
+            updated_at=next_version(),
+        )
+    row.episodes.committed().delete()
+
+
+def _empty(row: Dataset) -> None:
+    """Make the row that of a dataset without a folder. What its takes have chosen stays, if it has any."""
+    facts: dict[str, Any] = {"total_episodes": 0, "total_frames": 0, "revision": 0, "problem": ""}
+    if not row.episodes.exists():
+        facts |= {"fps": None, "features": {}, "robot_type": "", "recorded_action": ""}
+    Dataset.objects.filter(pk=row.pk).update(**facts, updated_at=timezone.now())

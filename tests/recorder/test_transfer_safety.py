@@ -13,9 +13,10 @@ from recorder.actor import WORKER, Actor
 from recorder.catalog import unknown_folders
 from recorder.catalog.additions import add_paths
 from recorder.catalog.datasets import adopt_folder, create_dataset
-from recorder.catalog.transfer_undo import undo_transfer
+from recorder.catalog.transfer_undo import can_undo, undo_transfer
 from recorder.catalog.transfers import Destination, start_duplicate
 from recorder.errors import Refused
+from recorder.jobs.operation_types import spec_of
 from recorder.jobs.operations import cancel_operation, retry_operation
 from recorder.jobs.revising import apply_changes, start_revert
 from recorder.models import Dataset, Episode, Operation
@@ -272,3 +273,49 @@ def test_an_undo_goes_back_one_revision_and_no_further(four: list[Episode], cube
     with pytest.raises(Refused, match="which was before: delete the episodes there instead"):
         undo_transfer(operation=operation, actor=OLGA)
     assert len(frames(two)) == 6
+
+
+def with_a_take(cubes: Dataset, fps: float = 30.0) -> Dataset:
+    """Return a dataset of cubes' features with one take, and nothing committed."""
+    mine = create_dataset(title="Mine", actor=OLGA)
+    facts = {"fps": fps, "features": cubes.features, "robot_type": "arm", "recorded_action": cubes.recorded_action}
+    Dataset.objects.filter(pk=mine.pk).update(**facts)
+    take_in(mine)
+    return dataset("mine")
+
+
+def test_takes_that_are_not_committed_yet_are_compared(four: list[Episode], cubes: Dataset) -> None:
+    cubes.refresh_from_db()
+    mine = with_a_take(cubes, fps=50.0)
+    with pytest.raises(Refused, match="The episodes do not fit: fps: 30 in cubes, 50 there"):
+        copy(cubes, four[:1], Destination(mine))
+    Dataset.objects.filter(pk=mine.pk).update(fps=30.0)
+    operation = copy(cubes, four[:1], Destination(dataset("mine")))
+    Dataset.objects.filter(pk=mine.pk).update(fps=50.0)
+    assert "do not fit the takes of Mine: fps: 30 there, 50 here" in failed(operation)
+    assert not mine.path.exists() and dataset("mine").fps == 50.0
+
+
+@pytest.mark.parametrize("move", [False, True])
+def test_the_undo_of_a_first_copy_leaves_the_takes(four: list[Episode], cubes: Dataset, move: bool) -> None:
+    cubes.refresh_from_db()
+    whole, before, mine = frames(cubes), ids(cubes), with_a_take(cubes)
+    operation = done(copy(cubes, four[:1], Destination(mine), move=move))
+    assert len(frames(mine)) == 1 and can_undo(operation)
+    way_back = done(undo_transfer(operation=operation, actor=OLGA))
+    assert "remove all committed episodes of Mine" in spec_of(way_back).summary(way_back)
+    mine = dataset("mine")
+    assert not mine.path.exists() and (mine.total_episodes, mine.revision, mine.fps) == (0, 0, 30.0)
+    assert [each.state for each in mine.episodes.all()] == ["recorded"]
+    assert ids(cubes) == before and frames(cubes) == whole and not can_undo(operation)
+    done(copy(cubes, four[:1], Destination(mine)))
+
+
+def test_the_undo_of_a_first_copy_keeps_words_about_it(four: list[Episode], cubes: Dataset) -> None:
+    cubes.refresh_from_db()
+    mine = with_a_take(cubes)
+    operation = done(copy(cubes, four[:1], Destination(mine)))
+    edit_episodes(episodes=list(mine.episodes.committed()), actor=OLGA, note="precious")
+    with pytest.raises(Refused, match="Mine was worked on since"):
+        undo_transfer(operation=operation, actor=OLGA)
+    assert len(frames(mine)) == 1
