@@ -119,11 +119,9 @@ def check_again(undo: Operation) -> None:
         row = Dataset.objects.get(slug=part["slug"])
         if not is_written_at(row.path, undo) and _revision_before(row, operation) != part["revision"]:
             raise _changed(row)
-    for part in undo.arguments["remove"]:
-        row = Dataset.objects.filter(slug=part["slug"]).first()
-        if row is None:
-            continue
-        keeps_row = bool(part.get("keeps_row"))
+    kept = {part["slug"]: bool(part.get("keeps_row")) for part in undo.arguments["remove"]}
+    for row in Dataset.objects.filter(slug__in=kept):
+        keeps_row = kept[row.slug]
         if row.path.exists() and not _holds_only_copies(row, operation):
             raise _kept(row, keeps_row=keeps_row)
         check_unused(row, keeps_row=keeps_row)
