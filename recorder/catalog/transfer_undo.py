@@ -78,10 +78,8 @@ def _revision_before(dataset: Dataset, operation: Operation) -> int:
         raise _changed(dataset)
     now = read_sidecar(dataset.path, []).revision
     if now - 1 not in list_revisions(dataset.revisions_path):
-        message = (
-            f"{dataset.title} has revision {now - 1} no more, which was before: delete the episodes there instead."
-        )
-        raise Refused("changed", message)
+        kept = f"{dataset.title} does not have revision {now - 1} any more, which was before"
+        raise Refused("changed", f"{kept}: delete the episodes there instead.")
     if dataset.pk != operation.dataset_id:  # annotations of episodes that stay are carried by the revert
         _refuse_annotated(dataset, first=_count_in(dataset.revisions_path / str(now - 1)))
     return now - 1

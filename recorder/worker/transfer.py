@@ -121,7 +121,7 @@ def _delete(operation: Operation, how: How, write: Callable[[], None] | None) ->
         return Edit(delete=frozenset(e.index for e in base.episodes if str(committed_id(dataset, e)) in ids))
 
     where = _where(dataset.path)
-    apply_edit(
+    edited = apply_edit(
         dataset.path,
         moved,
         work=where.work,
@@ -131,6 +131,8 @@ def _delete(operation: Operation, how: How, write: Callable[[], None] | None) ->
         ids=how.ids,
         before_swap=write,
     )
+    if edited is None and write is not None:
+        write()  # none of them is there any more: it says so
 
 
 def _carry_annotations(operation: Operation, dest: Path) -> None:

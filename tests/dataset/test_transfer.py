@@ -163,6 +163,14 @@ def test_a_killed_move_is_not_completed_if_the_copy_was_trimmed(six: Bench, new:
     assert_sound(six.root, [0, 1, 2, 3, 4, 5])
 
 
+@pytest.mark.parametrize("numbers", [[], [1, 1]])
+def test_a_move_names_each_episode_once(six: Bench, numbers: list[int]) -> None:
+    dest = six.root.with_name("dest")
+    with pytest.raises(EditError, match="list each episode once, and at least one"):
+        move_episodes(six.root, numbers, dest, Where(**six.places), where(dest))
+    assert not dest.exists() and len(six.open().episodes) == 6
+
+
 @pytest.mark.parametrize("exists", [False, True])
 def test_a_move_copies_nothing_if_the_source_cannot_be_changed(six: Bench, new: Any, exists: bool) -> None:
     other = Bench(six.home / "other")

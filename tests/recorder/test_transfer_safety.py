@@ -169,6 +169,14 @@ def test_a_move_whose_deletion_is_impossible_makes_nothing(four: list[Episode], 
     assert len(frames(cubes)) == 4 and len(ids(cubes)) == 4
 
 
+def test_a_move_of_episodes_that_are_gone_says_so(four: list[Episode], cubes: Dataset) -> None:
+    two = another(cubes, "two")
+    operation = copy(cubes, four[:1], Destination(two), move=True)
+    edit.delete_episodes(cubes.path, [0], work=cubes.work_path, revisions=cubes.revisions_path)
+    assert "1 of the episodes are no longer in Cubes" in failed(operation)
+    assert len(frames(two)) == 4 and len(frames(cubes)) == 3
+
+
 def test_a_failed_move_is_made_when_it_is_tried_again(
     four: list[Episode], cubes: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:

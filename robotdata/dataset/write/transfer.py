@@ -123,7 +123,9 @@ def move_episodes(
     how: How = options.get("how") or How()
     with dataset_locks([source, dest], wait_s=how.wait_s):
         recover_dataset(source.resolve(), source_where.work, source_where.revisions)
-        if len(set(numbers)) >= len(DatasetFolder.open(source).episodes):
+        theirs = DatasetFolder.open(source)
+        _chosen(theirs, numbers)
+        if len(numbers) >= len(theirs.episodes):
             raise EditError(f"all episodes of {source.name} would be moved: copy them, or rename the dataset")
         doomed, results = frozenset(numbers), []
 
