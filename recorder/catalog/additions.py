@@ -12,6 +12,7 @@ from pathlib import Path
 from django.db import connections
 
 from recorder.actor import Actor
+from recorder.catalog.reserved_names import is_reserved
 from recorder.catalog.unknown_folders import FOLDER_OF_DATASETS, inner_datasets, open_or_note
 from recorder.catalog.unopened import forget_unopened
 from recorder.errors import Refused
@@ -193,10 +194,10 @@ def _opened(path: Path, before: str, actor: Actor, *, name: str) -> Landed:
 
 
 def _is_taken(name: str) -> bool:
-    """Return whether a dataset without a folder has this name, or left revisions or settings under it."""
+    """Return whether a dataset without a folder has or will have this name, or left revisions or settings under it."""
     folder = datasets_root() / name
     left = revisions_of(folder).exists() or (folder.parent / ".settings" / f"{name}.json").exists()
-    return left or Dataset.objects.filter(slug__iexact=name).exists()
+    return left or is_reserved(name) or Dataset.objects.filter(slug__iexact=name).exists()
 
 
 def _open_here(source: Path, actor: Actor) -> Landed:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from django.conf import settings
 
-from recorder.models import Episode
-from recorder.models.states import EpisodeState
+from recorder.models import Episode, Operation
+from recorder.models.states import EpisodeState, OperationState, OperationType
 from recorder.text import parse_uuid
 from robotdata.dataset.errors import EditError
 from robotdata.dataset.layout import SIDECAR
@@ -26,17 +27,24 @@ def reassign_uuids(folder: Path, opened: DatasetFolder) -> DatasetFolder:
     """Return the dataset with new UUIDs for those episodes that another dataset had first, encoded or as takes.
 
     A new UUID is derived from the old one and the folder's name, so that it is always the same. A renamed folder keeps
-    its UUIDs, because no other dataset has them.
+    its UUIDs, because no other dataset has them. An episode that an unfinished move has put here, and not yet taken
+    from the other dataset, keeps its UUID and is left out: it belongs to the other until the move has finished.
 
     Raise DatasetBusy, and EditError if the sidecar cannot be written.
     """
-    if not _shared_uuids(folder, opened):
+    shared = _shared_uuids(folder, opened)
+    if not shared:
         return opened
+    moving = _moving_uuids(folder.name)
+    if all(str(pk) in moving for pk in shared.values()):
+        return _without(opened, shared)
     with dataset_lock(folder, wait_s=_WAIT_S):
         opened = DatasetFolder.open(folder)
-        shared = _shared_uuids(folder, opened)
+        shared, moving = _shared_uuids(folder, opened), _moving_uuids(folder.name)
+        held = {text: pk for text, pk in shared.items() if str(pk) in moving}
+        shared = {text: pk for text, pk in shared.items() if text not in held}
         if not shared:
-            return opened
+            return _without(opened, held)
         entries = [
             {**entry, "uuid": _new_uuid(folder, shared[name])} if (name := str(entry.get("uuid"))) in shared else entry
             for entry in opened.sidecar.episodes
@@ -48,7 +56,30 @@ def reassign_uuids(folder: Path, opened: DatasetFolder) -> DatasetFolder:
                 f"{folder} is a copy: its episodes are also in another dataset, and they cannot get new UUIDs: "
                 f"{error}; make it writable, or move it elsewhere"
             ) from error
-        return DatasetFolder.open(folder)
+        return _without(DatasetFolder.open(folder), held)
+
+
+def _moving_uuids(slug: str) -> set[str]:
+    """Return the UUIDs of episodes that an unfinished move, or the undo of one, brings to or from this dataset."""
+    unfinished = Operation.objects.filter(
+        type__in=[OperationType.MOVE, OperationType.UNDO], state__in=[OperationState.RUNNING, OperationState.FAILED]
+    )
+    moving: set[str] = set()
+    for own_slug, arguments in unfinished.values_list("dataset__slug", "arguments"):
+        if slug not in {own_slug, *(part["slug"] for part in [*arguments["into"], *arguments.get("remove", [])])}:
+            continue
+        if undone := arguments.get("undoes"):
+            arguments = Operation.objects.filter(pk=undone).values_list("arguments", flat=True).first() or {"into": []}
+        for part in arguments["into"]:
+            moving |= set(part.get("episodes") or [])
+    return moving
+
+
+def _without(opened: DatasetFolder, held: Mapping[str, uuid.UUID]) -> DatasetFolder:
+    """Return the dataset without these episodes; the others keep their numbers."""
+    return (
+        replace(opened, episodes=[info for info in opened.episodes if str(info.uuid) not in held]) if held else opened
+    )
 
 
 def _shared_uuids(folder: Path, opened: DatasetFolder) -> dict[str, uuid.UUID]:

@@ -17,6 +17,7 @@ from recorder.actor import Actor
 from recorder.catalog.datasets_on_disk import adopt_folder as adopt_folder
 from recorder.catalog.datasets_on_disk import refresh_dataset as refresh_dataset
 from recorder.catalog.datasets_on_disk import save_settings
+from recorder.catalog.reserved_names import is_reserved, refuse_reserved
 from recorder.errors import Refused
 from recorder.jobs.encode_settings import encode_settings
 from recorder.jobs.encoding import apply_policy
@@ -38,6 +39,7 @@ def create_dataset(*, title: str, actor: Actor, **settings: Any) -> Dataset:
     require(actor, Action.CREATE_DATASET)
     dataset = Dataset(title=_clean_title(title))
     _set_fields(dataset, settings)
+    refuse_reserved(dataset.title)
     for number in range(1, 1000):
         if existing := _find_by_title(dataset.title):
             raise Refused(
@@ -67,6 +69,7 @@ def free_slug(title: str, taken: Collection[str] = ()) -> tuple[str, str]:
     clean = _clean_title(title)
     if existing := _find_by_title(clean):
         raise Refused("exists", f"Dataset {existing.title!r} exists already: choose another title.", 409)
+    refuse_reserved(clean)
     for number in range(1, 1000):
         slug = _slug(clean, number)
         if slug not in taken and not _in_use(slug):
@@ -84,6 +87,7 @@ def change_dataset(*, dataset: Dataset, actor: Actor, **settings: Any) -> None:
         settings["title"] = _clean_title(settings["title"])
         if _find_by_title(settings["title"], excluded=dataset):
             raise Refused("exists", f"Another dataset is already called {settings['title']!r}: choose another title.")
+        refuse_reserved(settings["title"])
     thresholds_before = dataset.thresholds
     _set_fields(dataset, settings)
     dataset.updated_at = timezone.now()
@@ -136,6 +140,7 @@ def _slug(title: str, number: int) -> str:
 
 
 def _in_use(slug: str) -> bool:
-    """Return whether a row has the slug, in any case as on some disks, or an unknown folder has it."""
+    """Return whether a row has the slug, in any case as on some disks, an unknown folder, or a pending dataset."""
     folder = Path(django_settings.DATASETS_DIR) / slug
-    return Dataset.objects.filter(slug__iexact=slug).exists() or (folder.exists() and any(folder.iterdir()))
+    has_row = Dataset.objects.filter(slug__iexact=slug).exists()
+    return has_row or is_reserved(slug) or (folder.exists() and any(folder.iterdir()))

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from recorder.actor import Actor
 from recorder.catalog.datasets import free_slug
 from recorder.catalog.sidecars import committed_id
+from recorder.catalog.uncommitted import compared_with_takes
 from recorder.errors import Refused
 from recorder.jobs.operation_rows import begin_revising
 from recorder.models import Dataset, Episode, Operation
@@ -106,7 +107,10 @@ def preview_of_copy(*, dataset: Dataset, episodes: Sequence[Episode], to: Destin
         raise Refused("same", f"The episodes are in {dataset.title} already: choose another dataset.", 422)
     opened = _opened(dataset)
     numbers = numbers_of(dataset, opened, [str(episode.pk) for episode in episodes])
-    dest = None if to.dataset is None or is_fresh(to.dataset.path) else _opened(to.dataset)
+    if to.dataset is not None and is_fresh(to.dataset.path):
+        preview = _checked(lambda: preview_copy(opened, numbers, None, maps.names()))
+        return compared_with_takes(preview, opened, to.dataset)
+    dest = None if to.dataset is None else _opened(to.dataset)
     return _checked(lambda: preview_copy(opened, numbers, dest, maps.names()))
 
 

@@ -55,7 +55,10 @@ def _transfer_summary(operation: Operation) -> str:
 
 
 def _undo_summary(operation: Operation) -> str:
-    parts = [f"remove {part.get('title')}" for part in operation.arguments.get("remove", [])]
+    parts = [
+        f"remove {'all committed episodes of ' if part.get('keeps_row') else ''}{part.get('title')}"
+        for part in operation.arguments.get("remove", [])
+    ]
     parts += [f"revert {part.get('title')}" for part in operation.arguments.get("into", [])]
     return f"undo the {operation.arguments.get('what')}: {', '.join(parts)}"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ from recorder.catalog.datasets_on_disk import (
     refresh_dataset,
     save_settings,
 )
-from recorder.catalog.sidecars import adopt_sidecar, committed_id, ids_for
+from recorder.catalog.sidecars import adopt_sidecar, committed_id, ids_for, sidecar_fields
+from recorder.catalog.uncommitted import differing_from_takes
 from recorder.jobs.leases import Heartbeat
 from recorder.jobs.operation_rows import is_written_at
 from recorder.models import Dataset, Episode, Operation
@@ -23,14 +26,14 @@ from recorder.models.lifecycle import end_operation
 from recorder.models.paths import datasets_root, revisions_of, work_of
 from recorder.models.states import OperationState, OperationType
 from recorder.worker.run_steps import made_by, step_recorder
-from robotdata.dataset.annotations import Edit
+from robotdata.dataset.annotations import Edit, write_annotations
 from robotdata.dataset.errors import EditError
 from robotdata.dataset.lock import dataset_locks
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.sidecar import read_sidecar
 from robotdata.dataset.write.edit import apply_edit
 from robotdata.dataset.write.fit import Names
-from robotdata.dataset.write.swap import recover_dataset
+from robotdata.dataset.write.swap import is_fresh, recover_dataset
 from robotdata.dataset.write.transfer import How, Where, copy_episodes, merge, split
 
 
@@ -52,9 +55,14 @@ def run_transfer(operation: Operation, heartbeat: Heartbeat) -> list[Episode]:
             if not is_written_at(dest, operation)
         }
         if todo:
-            _write(operation, todo, others, how)
+            _check_free(todo)
+        write = partial(_write, operation, todo, others, how) if todo else None
         if operation.type == OperationType.MOVE and not is_written_at(dataset.path, operation):
-            _delete(operation, how)
+            if write is None:
+                _carry_annotations(operation, dests[0])
+            _delete(operation, how, write)
+        elif write is not None:
+            write()
         _write_rows(operation)
     return []
 
@@ -65,6 +73,7 @@ def _write(operation: Operation, todo: dict[Path, dict[str, Any]], others: list[
     opened = DatasetFolder.open(dataset.path)
     if operation.type in {OperationType.COPY, OperationType.MOVE}:
         (dest, part), moving = next(iter(todo.items())), operation.type == OperationType.MOVE
+        _check_takes(opened, dest, part)
         numbers = _numbers(dataset, opened, part["episodes"])
         copy_episodes(dataset.path, numbers, dest, _where(dest), names=names, keep_uuids=moving, how=how)
     elif operation.type == OperationType.MERGE:
@@ -78,8 +87,33 @@ def _write(operation: Operation, todo: dict[Path, dict[str, Any]], others: list[
         split(dataset.path, lists, {dest: _where(dest) for dest in todo}, how=how)
 
 
-def _delete(operation: Operation, how: How) -> None:
-    """Delete the moved episodes in the dataset that they come from."""
+def _check_free(todo: dict[Path, dict[str, Any]]) -> None:
+    """Raise EditError if somebody else has taken the name of a new dataset since the request."""
+    for dest, part in todo.items():
+        if part["new"] and (not is_fresh(dest) or Dataset.objects.filter(slug__iexact=part["slug"]).exists()):
+            raise EditError(
+                f"{part['title']} cannot be made: another dataset has taken the folder {part['slug']} meanwhile. "
+                "Nothing was changed; cancel this, and choose another title"
+            )
+
+
+def _check_takes(theirs: DatasetFolder, dest: Path, part: dict[str, Any]) -> None:
+    """Raise EditError if an existing dataset has no commit yet, but takes that the episodes do not fit."""
+    row = Dataset.objects.filter(slug=part["slug"]).first()
+    if part["new"] or row is None or not is_fresh(dest):
+        return
+    if differing := differing_from_takes(theirs, row):
+        listed = "; ".join(f"{each.what}: {each.rig} there, {each.dataset} here" for each in differing)
+        raise EditError(
+            f"episodes of {theirs.root.name} do not fit the takes of {row.title}: {listed}. Choose another dataset"
+        )
+
+
+def _delete(operation: Operation, how: How, write: Callable[[], None] | None) -> None:
+    """Delete the moved episodes in the dataset that they come from.
+
+    `write` copies them when that is prepared: nothing is copied if they cannot be deleted.
+    """
     dataset = operation.dataset
     ids = set(operation.arguments["into"][0]["episodes"])
 
@@ -87,7 +121,7 @@ def _delete(operation: Operation, how: How) -> None:
         return Edit(delete=frozenset(e.index for e in base.episodes if str(committed_id(dataset, e)) in ids))
 
     where = _where(dataset.path)
-    apply_edit(
+    edited = apply_edit(
         dataset.path,
         moved,
         work=where.work,
@@ -95,7 +129,27 @@ def _delete(operation: Operation, how: How) -> None:
         keep_revisions=where.keep_revisions,
         made_by=how.made_by,
         ids=how.ids,
+        before_swap=write,
     )
+    if edited is None and write is not None:
+        write()  # none of them is there any more: it says so
+
+
+def _carry_annotations(operation: Operation, dest: Path) -> None:
+    """Write into the copy what people said of the episodes after a run that was killed between copy and deletion.
+
+    Raise EditError if the copy lacks one of them by now, or it was changed there: the original is then kept.
+    """
+    dataset, pks = operation.dataset, operation.arguments["into"][0]["episodes"]
+    there = {str(info.uuid) for info in DatasetFolder.open(dest).episodes}
+    if missing := [each for each in pks if each not in there]:
+        raise EditError(
+            f"{len(missing)} of the moved episodes are no longer in {dest.name}, so they are kept in {dataset.title}: "
+            "copy them again"
+        )
+    rows = list(dataset.episodes.committed().filter(pk__in=pks))
+    fields, lengths = {str(row.pk): sidecar_fields(row) for row in rows}, {str(row.pk): row.ticks for row in rows}
+    write_annotations(dest, fields, lengths, ids_for(dataset))
 
 
 def _numbers(dataset: Dataset, opened: DatasetFolder, ids: list[str]) -> list[int]:

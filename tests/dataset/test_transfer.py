@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from robotdata.dataset import DatasetFolder, EditError, NoSuchEpisode, verify_dataset
+from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.write.edit import edit_episodes
 from robotdata.dataset.write.fit import CannotJoin, Names
 from robotdata.dataset.write.transfer import (
@@ -136,6 +137,54 @@ def test_a_move_that_was_killed_between_its_two_halves_is_completed(six: Bench, 
     copy_episodes(six.root, [1, 3], other.root, Where(**other.places), keep_uuids=True)
     move_episodes(six.root, [1, 3], other.root, Where(**six.places), Where(**other.places))
     assert [len(b.open().episodes) for b in (six, other)] == [4, 3]
+
+
+def test_a_killed_move_is_completed_though_the_copies_got_new_uuids(six: Bench, new: Any) -> None:
+    other = Bench(six.home / "other")
+    other.commit([new(9, 5)])
+    copy_episodes(six.root, [1, 3], other.root, Where(**other.places), keep_uuids=True)
+    path = other.root / SIDECAR
+    sidecar = json.loads(path.read_text())
+    for number in (1, 2):
+        sidecar["episodes"][number]["uuid"] = f"11111111-0000-0000-0000-00000000000{number}"
+    path.write_text(json.dumps(sidecar))
+    move_episodes(six.root, [1, 3], other.root, Where(**six.places), Where(**other.places))
+    assert_sound(six.root, [0, 2, 4, 5])
+    assert other.shown()[1:] == [expected(n, LENGTHS[n]) for n in (1, 3)]
+
+
+def test_a_killed_move_is_not_completed_if_the_copy_was_trimmed(six: Bench, new: Any) -> None:
+    other = Bench(six.home / "other")
+    other.commit([new(9, 5)])
+    copy_episodes(six.root, [1], other.root, Where(**other.places), keep_uuids=True)
+    edit_episodes(other.root, trims={1: (0, 4)}, **other.places)
+    with pytest.raises(EditError, match="already, but of another length"):
+        move_episodes(six.root, [1], other.root, Where(**six.places), Where(**other.places))
+    assert_sound(six.root, [0, 1, 2, 3, 4, 5])
+
+
+@pytest.mark.parametrize("numbers", [[], [1, 1]])
+def test_a_move_names_each_episode_once(six: Bench, numbers: list[int]) -> None:
+    dest = six.root.with_name("dest")
+    with pytest.raises(EditError, match="list each episode once, and at least one"):
+        move_episodes(six.root, numbers, dest, Where(**six.places), where(dest))
+    assert not dest.exists() and len(six.open().episodes) == 6
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_move_copies_nothing_if_the_source_cannot_be_changed(six: Bench, new: Any, exists: bool) -> None:
+    other = Bench(six.home / "other")
+    if exists:
+        other.commit([new(9, 5)])
+    before = other.fingerprint() if exists else None
+    first, last = six.open().episodes[0].data_file, six.open().episodes[5].data_file
+    assert last is not None and first != last
+    last.unlink()
+    with pytest.raises(EditError):
+        move_episodes(six.root, [0], other.root, Where(**six.places), Where(**other.places))
+    assert (other.fingerprint() if exists else None) == before
+    assert other.root.exists() == exists
+    assert len(six.open().episodes) == 6
 
 
 def test_parts_of_a_split_hold_each_episode_once(six: Bench) -> None:

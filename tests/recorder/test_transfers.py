@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +16,6 @@ from recorder.catalog.transfers import (
     parts_by_task,
     preview_of_copy,
     preview_of_merge,
-    start_copy,
     start_duplicate,
     start_merge,
     start_split,
@@ -30,30 +28,10 @@ from recorder.worker import run, transfer
 from recorder.worker.recover import rebuild
 from recorder.worker.sweep import sweep
 from tests.recorder.conftest import frames
+from tests.support.transfers import copy, dataset, done, ids
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OLGA = Actor("olga")
-
-
-def done(operation: Operation) -> Operation:
-    run.run_operation(operation.pk)
-    operation.refresh_from_db()
-    assert (operation.state, operation.error) == ("done", "")
-    return operation
-
-
-def dataset(slug: str) -> Dataset:
-    return Dataset.objects.get(slug=slug)
-
-
-def ids(row: Dataset) -> list[uuid.UUID]:
-    found = row.episodes.committed().order_by("episode_index")
-    assert [each.episode_index for each in found] == list(range(len(found)))
-    return [each.pk for each in found]
-
-
-def copy(cubes: Dataset, episodes: list[Episode], to: Destination, *, move: bool = False) -> Operation:
-    return start_copy(dataset=cubes, episodes=episodes, to=to, move=move, maps=Maps(), actor=OLGA)
 
 
 def test_episodes_are_copied_to_a_new_dataset_and_back_out(four: list[Episode], cubes: Dataset) -> None:

@@ -89,10 +89,12 @@ def apply_edit(
     lock_wait_s: float = LOCK_WAIT_S,
     made_by: Mapping[str, Any] | None = None,
     ids: Ids | None = None,
+    before_swap: Callable[[], None] | None = None,
 ) -> EditResult | None:
     """Apply the edit that `plan` returns for the locked dataset, as `edit_episodes` does; return None if it is empty.
 
-    `made_by` is stored in the new revision's sidecar. With `ids`, episodes without a UUID get one.
+    `made_by` is stored in the new revision's sidecar. With `ids`, episodes without a UUID get one. `before_swap` is
+    called when the next state is complete and not yet in place: if it raises, the dataset is unchanged.
     """
     trimmed: dict[int, Range] = {}
     root = root.resolve()
@@ -109,6 +111,8 @@ def apply_edit(
         steps = CommitProgress(video_keys(base.features), progress)
         with steps.named(), _next_state(root, work, revisions, keep_revisions) as folder:
             trimmed = _compose(base, folder, edit, {**edit_counts(edit), **(made_by or {})}, steps)
+            if before_swap is not None:
+                before_swap()
         steps.step()
     return _result(root, trimmed)
 

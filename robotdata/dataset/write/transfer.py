@@ -5,7 +5,6 @@ A new dataset is built beside its place and renamed into it; an existing one get
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -29,12 +28,10 @@ from robotdata.dataset.write.edit import LOCK_WAIT_S, Progress, apply_edit
 from robotdata.dataset.write.episode_refs import EpisodeRef, StoredRef, plan_parts
 from robotdata.dataset.write.fit import CannotJoin, Names, compare
 from robotdata.dataset.write.misfits import MISFITS, explain_misfit
+from robotdata.dataset.write.origins import Label, entry_kept, entry_of_copy, not_there
 from robotdata.dataset.write.swap import NEXT, is_fresh, recover_dataset, swap_in, work_folder
 from robotdata.files.trees import own_copy, remove_tree
 from robotdata.video.errors import VideoError
-
-ORIGIN = "origin"
-"""Key in an episode's entry of the sidecar: the dataset, the number and the UUID that it was copied from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +101,7 @@ def copy_episodes(
                 raise EditError(f"{dest.name} has no episodes, so names cannot be mapped to its own: leave the map out")
             _build(_Part(dest, where, theirs, chosen, label), [], about, how)
             return _result(dest, 0, len(chosen))
-        known = {episode.uuid for episode in base.episodes if episode.uuid}
-        added = [episode for episode in chosen if not (keep_uuids and episode.uuid in known)]
+        added = not_there(base, chosen) if keep_uuids else chosen
         about = {"what": "copied", "copied": len(added), "from": source.name, **how.made_by}
         if added:
             refs = _brought(theirs, added, base, names or Names(), label)
@@ -119,17 +115,23 @@ def move_episodes(
 ) -> Transferred:
     """Copy episodes to `dest` with their UUIDs, and delete them in `source` once the copy is durable: two revisions.
 
-    If it is killed between the two, the episodes are in both; doing it again completes it. Raises as `copy_episodes`,
-    and EditError if all episodes would be moved.
+    The state of `source` without them is built before the copy, so that nothing is copied if they cannot be deleted. If
+    it is killed between the two revisions, the episodes are in both; doing it again completes it. Raises as
+    `copy_episodes`, and EditError if all episodes would be moved, or if they cannot be deleted as `edit_episodes` says.
     """
     numbers = list(indices)
     how: How = options.get("how") or How()
     with dataset_locks([source, dest], wait_s=how.wait_s):
         recover_dataset(source.resolve(), source_where.work, source_where.revisions)
-        if len(set(numbers)) >= len(DatasetFolder.open(source).episodes):
+        theirs = DatasetFolder.open(source)
+        _chosen(theirs, numbers)
+        if len(numbers) >= len(theirs.episodes):
             raise EditError(f"all episodes of {source.name} would be moved: copy them, or rename the dataset")
-        result = copy_episodes(source, numbers, dest, dest_where, keep_uuids=True, **options)
-        doomed = frozenset(numbers)
+        doomed, results = frozenset(numbers), []
+
+        def write_copy() -> None:
+            results.append(copy_episodes(source, numbers, dest, dest_where, keep_uuids=True, **options))
+
         apply_edit(
             source,
             lambda _: Edit(delete=doomed),
@@ -138,8 +140,9 @@ def move_episodes(
             keep_revisions=source_where.keep_revisions,
             made_by=how.made_by,
             ids=how.ids,
+            before_swap=write_copy,
         )
-    return result
+    return results[0]
 
 
 def duplicate(source: Path, dest: Path, where: Where, *, how: How | None = None) -> Transferred:
@@ -218,21 +221,6 @@ def shares(total: int, fractions: Mapping[str, float]) -> dict[str, list[int]]:
         result[name] = list(range(first, end))
         first = end
     return result
-
-
-Label = Callable[[DatasetFolder, EpisodeInfo], dict[str, Any]]
-
-
-def entry_of_copy(dataset: DatasetFolder, episode: EpisodeInfo) -> dict[str, Any]:
-    """Return the sidecar entry of a copied episode: its annotations, a new UUID, and its origin."""
-    origin = {"dataset": dataset.root.name, "episode": episode.index, "uuid": episode.uuid}
-    return {**episode.extra, "uuid": str(uuid.uuid4()), "length": episode.length, ORIGIN: origin}
-
-
-def entry_kept(ids: Ids | None, dataset: DatasetFolder, episode: EpisodeInfo) -> dict[str, Any]:
-    """Return the sidecar entry of a moved episode, which keeps its UUID; `ids` gives one if it has none."""
-    entry = entry_of_copy(dataset, episode)
-    return {**entry, "uuid": episode.uuid or (ids(episode) if ids else entry["uuid"])}
 
 
 @dataclass(frozen=True, slots=True)
