@@ -12,15 +12,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-import dynamixel_sdk
+try:
+    import dynamixel_sdk
+except ImportError:  # an environment for Feetech arms alone, as the benchmark of the loops uses
+    dynamixel_sdk = None
 from lerobot.motors.feetech import feetech
 
 PATIENCE_MS = 1500.0
 PAUSE_S = 0.0005
 IMPATIENT_AT = Path(os.environ["IMPATIENT_AT"])
 feetech_timeout = feetech.patch_setPacketTimeout
-dynamixel_timeout = dynamixel_sdk.PortHandler.setPacketTimeout
-dynamixel_read = dynamixel_sdk.PortHandler.readPort
 
 
 def wait_longer(port: Any) -> None:
@@ -33,18 +34,20 @@ def patient_feetech(self: Any, packet_length: int) -> None:
     wait_longer(self)
 
 
-def patient_dynamixel(self: Any, packet_length: int) -> None:
-    dynamixel_timeout(self, packet_length)
-    wait_longer(self)
-
-
-def pausing_read(self: Any, length: int) -> bytes:
-    found: bytes = dynamixel_read(self, length)
-    if length and not found:
-        time.sleep(PAUSE_S)
-    return found
-
-
 feetech.patch_setPacketTimeout = patient_feetech
-dynamixel_sdk.PortHandler.setPacketTimeout = patient_dynamixel
-dynamixel_sdk.PortHandler.readPort = pausing_read
+if dynamixel_sdk is not None:
+    dynamixel_timeout = dynamixel_sdk.PortHandler.setPacketTimeout
+    dynamixel_read = dynamixel_sdk.PortHandler.readPort
+
+    def patient_dynamixel(self: Any, packet_length: int) -> None:
+        dynamixel_timeout(self, packet_length)
+        wait_longer(self)
+
+    def pausing_read(self: Any, length: int) -> bytes:
+        found: bytes = dynamixel_read(self, length)
+        if length and not found:
+            time.sleep(PAUSE_S)
+        return found
+
+    dynamixel_sdk.PortHandler.setPacketTimeout = patient_dynamixel
+    dynamixel_sdk.PortHandler.readPort = pausing_read
