@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from robotdata.files.plain_json import read_json
 from robotdata.station.devices import in_thread
 from robotdata.station.errors import AskRefused
 from robotdata.station.preview import LINGER_S
-from robotdata.station.programs import TOKEN
+from robotdata.station.programs import ProgramFailed, start_child
 from robotdata.station.protocol import Preview
 from robotdata.supervisor import Lifeline, end_group, ending_of
 
@@ -127,18 +126,9 @@ class Previews:
 
     async def _start(self, url: str) -> _Viewer:
         try:
-            process = await asyncio.create_subprocess_exec(
-                *self._lifeline.command("robotdata.station.preview", []),
-                env={key: value for key, value in os.environ.items() if key != TOKEN},
-                pass_fds=(self._lifeline.fd,),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                start_new_session=True,
-                limit=_LONGEST_LINE,
-            )
-        except (OSError, ValueError) as error:
-            raise AskRefused("failed", f"{sys.executable} cannot be started: {error}") from error
+            process = await start_child(self._lifeline, "robotdata.station.preview", [], longest_line=_LONGEST_LINE)
+        except ProgramFailed as error:
+            raise AskRefused("failed", str(error)) from error
         assert process.stdin is not None and process.stderr is not None
         process.stdin.write(os.fsencode(url))
         return _Viewer(process, asyncio.create_task(_last_line(process.stderr)))

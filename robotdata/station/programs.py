@@ -36,6 +36,28 @@ class Result:
     timed_out: bool = False
 
 
+async def start_child(
+    lifeline: Lifeline, module: str, args: Sequence[str], *, python: str = sys.executable, longest_line: int = 65_536
+) -> asyncio.subprocess.Process:
+    """Start `python -m module` in a session of its own, with pipes and without the rigs' token.
+
+    `longest_line` bounds what `readline` of its output takes, in bytes. Raises ProgramFailed.
+    """
+    try:
+        return await asyncio.create_subprocess_exec(
+            *lifeline.command(module, args, python=python),
+            env={key: value for key, value in os.environ.items() if key != TOKEN},
+            pass_fds=(lifeline.fd,),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+            limit=longest_line,
+        )
+    except (OSError, ValueError) as error:
+        raise ProgramFailed(f"{python} cannot be started: {error}") from error
+
+
 class Programs:
     """Runs modules of robotdata as children that end with this process."""
 
@@ -49,18 +71,7 @@ class Programs:
 
         Raises ProgramFailed if it cannot be started.
         """
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *self._lifeline.command(module, args, python=python or sys.executable),
-                env={key: value for key, value in os.environ.items() if key != TOKEN},
-                pass_fds=(self._lifeline.fd,),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                start_new_session=True,
-            )
-        except (OSError, ValueError) as error:
-            raise ProgramFailed(f"{python or sys.executable} cannot be started: {error}") from error
+        process = await start_child(self._lifeline, module, args, python=python or sys.executable)
         assert process.stdin is not None and process.stdout is not None and process.stderr is not None
         reading = [asyncio.create_task(_read(stream)) for stream in (process.stdout, process.stderr)]
         timed_out = False
