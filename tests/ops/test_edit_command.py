@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,20 +11,11 @@ from recorder.management.edit_words import episode_numbers, frame_range, names_o
 from robotdata.dataset import DatasetFolder, EditError, verify_dataset
 from robotdata.dataset.write.fit import Names
 from tests.dataset.conftest import LENGTHS, Bench, _recorded, six, staged  # noqa: F401 - fixtures
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.command_line import run_command
 
 
 def edit(home: Path, *words: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "robotdata", "edit", *words],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        env={**os.environ, "ROBOTDATA_HOME": str(home)},
-    )
-    return done.returncode, done.stdout + done.stderr
+    return run_command(home, "edit", *words)
 
 
 @pytest.mark.parametrize(("text", "numbers"), [("0", [0]), ("0,3,7-9", [0, 3, 7, 8, 9]), (" 1 , 2", [1, 2])])

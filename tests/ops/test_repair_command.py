@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 from robotdata.dataset import verify_dataset
 from tests.dataset.conftest import Bench, _recorded, six, staged  # noqa: F401 - fixtures
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.command_line import run_command
 
 
 def run(home: Path, *words: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "robotdata", "repair", *words],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        env={**os.environ, "ROBOTDATA_HOME": str(home)},
-    )
-    return done.returncode, done.stdout + done.stderr
+    return run_command(home, "repair", *words)
 
 
 def test_it_says_what_it_repairs_and_repairs_it(six: Bench) -> None:  # noqa: F811
