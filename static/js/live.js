@@ -15,7 +15,7 @@ const near = new IntersectionObserver((entries) => {
     if (target.isConnected) window.htmx?.trigger(target, "moved");
   }
 }, { rootMargin: NEAR });
-const due = new WeakMap();
+const due = new Map(); // by place, whether it moved once more since its burst began
 const rigs = new Map(); // by name, how it looks
 const arriving = new Set();
 let wasLost = false;
@@ -34,23 +34,29 @@ export function ringIfMissed(element, since) {
   if (missed(element, since)) bell(element);
 }
 
-/** Fetch an element now, and once more at the end of a burst. */
+/** The path that an element fetches itself from: an answer that takes its place has the same one. */
+const placeOf = (element) => element.getAttribute("hx-get").split("?")[0];
+
+/** Fetch an element now, and whatever stands in its place once more at the end of a burst. */
 function bell(element) {
   if (staysPut(element)) return;
-  if (due.has(element)) {
-    due.set(element, true);
-    return;
+  const place = placeOf(element);
+  if (due.has(place)) due.set(place, true);
+  else burst(place, [element]);
+}
+
+function burst(place, elements) {
+  for (const element of elements) {
+    if (element.matches(".take")) near.observe(element);
+    else window.htmx?.trigger(element, "moved");
   }
-  if (element.matches(".take")) near.observe(element);
-  else window.htmx?.trigger(element, "moved");
-  due.set(element, false);
+  due.set(place, false);
   setTimeout(() => {
-    const again = due.get(element);
-    due.delete(element);
+    const again = due.get(place);
+    due.delete(place);
     if (!again) return;
-    // Or what has come in its place.
-    if (element.isConnected) bell(element);
-    else document.querySelectorAll("[data-live]").forEach((other) => other.dataset.live === element.dataset.live && bell(other));
+    const there = [...document.querySelectorAll(`[data-live][hx-get^="${CSS.escape(place)}"]`)].filter((other) => placeOf(other) === place && !staysPut(other));
+    if (there.length) burst(place, there);
   }, AT_MOST_EVERY_MS);
 }
 

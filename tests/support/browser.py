@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -202,6 +203,7 @@ class Traffic:
 
     def __init__(self, page: Page) -> None:
         self.under_way: set[Request] = set()
+        self.asked: Counter[str] = Counter()
         self.since = time.monotonic()
         page.on("request", self.begins)
         page.on("requestfinished", self.ends)
@@ -216,6 +218,7 @@ class Traffic:
 
     def begins(self, request: Request) -> None:
         self.under_way.add(request)
+        self.asked[request.url] += 1
 
     def ends(self, request: Request) -> None:
         self.under_way.discard(request)
@@ -225,15 +228,15 @@ class Traffic:
 def quiet(page: Page, for_s: float = 0.5, *, held: int = 0) -> None:
     """Wait until the page has asked for nothing for so long, and waits for nothing but answers that a test holds.
 
-    A page that asks for something all the time is waited for a minute; then it must wait for nothing at that moment.
+    A page that still asks after a minute asks without a reason: that is a fault of the page.
     """
     traffic = Traffic.of(page)
+    traffic.asked.clear()
     traffic.since = time.monotonic()
     deadline = traffic.since + 60
     while len(traffic.under_way) > held or time.monotonic() - traffic.since < for_s:
-        if time.monotonic() > deadline:  # a busy rig may change its state, and so the page, all the time
-            assert len(traffic.under_way) <= held, [request.url for request in traffic.under_way]
-            return
+        under_way = [request.url for request in traffic.under_way]
+        assert time.monotonic() < deadline, f"under way: {under_way}; asked in a minute: {traffic.asked.most_common(9)}"
         page.wait_for_timeout(20)
 
 
