@@ -43,7 +43,9 @@ def test_a_first_password_needs_no_other(here: Client, there: Client) -> None:
     assert Client().post("/sign-in/", {"username": "olga", "password": NEW}).status_code == 302
 
 
-@pytest.mark.parametrize(("first", "second"), [(NEW, "something else"), ("cube7", "cube7"), ("qwertyuiop", "qwertyuiop")])
+@pytest.mark.parametrize(
+    ("first", "second"), [(NEW, "something else"), ("cube7", "cube7"), ("qwertyuiop", "qwertyuiop")]
+)
 def test_a_bad_password_is_refused_beside_its_field(here: Client, olga: User, first: str, second: str) -> None:
     answer = here.post("/account/", {"new_password1": first, "new_password2": second})
     assert answer.status_code == 422
