@@ -11,7 +11,6 @@ import { SeenFrames } from "./seen_frames.js";
 import { ALREADY, Trail, advances, showAdvance, verdictWords } from "./verdict.js";
 import { Wire } from "./wire.js";
 
-const PHONE = window.matchMedia("(max-width: 760px)"); // the details stand below the pictures
 const STAYS_MS = 250;
 // After a refused verdict reopens a take, ignore keys until REST_MS of silence: they were aimed at other takes.
 const REST_MS = 500;
@@ -39,7 +38,6 @@ export class Review {
   /** The details have come again, with another form. */
   replaced() {
     this.edits.fresh();
-    if (PHONE.matches) document.getElementById("review-end")?.scrollIntoView({ block: "nearest" });
     if (this.frames.changed(details()) && details().dataset.episode === this.player.episode) {
       this.edits.leaveFrames();
       this.player.open(this.player.episode);
