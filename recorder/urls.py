@@ -22,6 +22,7 @@ from recorder.views import (
 app_name = "recorder"
 urlpatterns = [
     path("", home.home, name="home"),
+    path("today/", home.today, name="today"),
     path("rigs/", rigs.rigs, name="rigs"),
     path("rigs/add/", rigs.rig_add, name="rig-add"),
     path("rigs/drivers/", rigs.rig_drivers, name="rig-drivers"),
@@ -36,6 +37,7 @@ urlpatterns = [
     path("camera/<str:name>/<str:camera>/join/", camera.camera_join, name="camera-join"),
     path("datasets/", datasets.datasets, name="datasets"),
     path("datasets/<str:slug>/", datasets.dataset, name="dataset"),
+    path("datasets/<str:slug>/review/", home.next_to_review, name="next-to-review"),
     path("datasets/<str:slug>/cards/", wall.wall_cards, name="dataset-cards"),
     path("datasets/<str:slug>/wall/", wall.wall, name="wall"),
     path("datasets/<str:slug>/wall/head/", wall.wall_head, name="wall-head"),

@@ -149,6 +149,11 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "home"
+_VALIDATORS = "django.contrib.auth.password_validation."
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"{_VALIDATORS}{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
 
 
 def need_packages(variable: str, *modules: str) -> None:

@@ -6,12 +6,15 @@ from django.contrib import admin
 from django.urls import include, path
 
 from recorder.api import api
+from recorder.views.account import account, sign_out_everywhere
 from recorder.views.sign_in import admin_sign_in, healthz, sign_in, sign_out
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("sign-in/", sign_in, name="sign-in"),
     path("sign-out/", sign_out, name="sign-out"),
+    path("account/", account, name="account"),
+    path("account/sign-out-everywhere/", sign_out_everywhere, name="sign-out-everywhere"),
     path("admin/login/", admin_sign_in),
     path("admin/", admin.site.urls),
     path("api/", api.urls),

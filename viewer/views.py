@@ -12,10 +12,11 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
+from recorder.browse.counts import figures_of
 from recorder.browse.filters import Filter
 from recorder.browse.lists import TITLES, neighbours
 from recorder.models import Change, Episode
-from recorder.models.states import EpisodeState
+from recorder.models.states import EpisodeState, Verdict
 from recorder.quality.assess import suggest_trim
 from recorder.views.request import Request
 from robotdata.spool.annotation import OUTCOMES
@@ -36,13 +37,16 @@ def episode(request: Request, episode_id: uuid.UUID) -> HttpResponse:
     name = requested if requested in TITLES else "all"
     list_filter = Filter.read(request.GET)
     beside = newest_beside(row)
+    near = neighbours(name, row, list_filter)
+    has_ended = name == "review" and near.total == 1 and row.verdict != Verdict.UNREVIEWED
     context = {
         "episode": row,
         "list": name,
         "list_title": TITLES[name],
         "filter": list_filter,
         "walk": f"list={name}&{list_filter.query}" if list_filter.query else f"list={name}",
-        "near": neighbours(name, row, list_filter),
+        "near": near,
+        "end": figures_of(row.dataset) if has_ended else None,
         "changes": changes_of(row),
         "editable": can_edit(row),
         "tasks": tasks_in_use(beside),

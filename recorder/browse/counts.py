@@ -21,7 +21,10 @@ _NOT_ENCODING = Q(state__in=[EpisodeState.RECORDED, EpisodeState.INTERRUPTED, Ep
 
 
 def figures_by_dataset() -> dict[int, dict[str, Any]]:
-    """Return to_review, keep, reject, committed and seconds of each dataset, by its pk, in one query."""
+    """Return to_review, keep, encodable, not_encoded, reject, committed and seconds by dataset pk, in one query.
+
+    `not_encoded` are takes whose encoding failed.
+    """
     by_dataset: dict[int, list[Group]] = {}
     for group in groups_of(Episode.objects.all(), "dataset_id", seconds=RECORDED_SECONDS):
         by_dataset.setdefault(group["dataset_id"], []).append(group)
@@ -29,6 +32,8 @@ def figures_by_dataset() -> dict[int, dict[str, Any]]:
         pk: {
             "to_review": count(groups, TO_REVIEW),
             "keep": count(groups, _KEPT),
+            "encodable": count(groups, _KEPT & _NOT_ENCODING),
+            "not_encoded": count(groups, _RAW_NOT_REJECTED & Q(state=EpisodeState.FAILED)),
             "reject": count(groups, _REJECTED),
             "committed": count(groups, _COMMITTED),
             "seconds": seconds(groups, _COMMITTED | _RAW_NOT_REJECTED),
@@ -37,7 +42,8 @@ def figures_by_dataset() -> dict[int, dict[str, Any]]:
     }
 
 
-NO_EPISODES: dict[str, Any] = {"to_review": 0, "keep": 0, "reject": 0, "committed": 0, "seconds": 0.0}
+_COUNTED = ("to_review", "keep", "encodable", "not_encoded", "reject", "committed")
+NO_EPISODES: dict[str, Any] = {**dict.fromkeys(_COUNTED, 0), "seconds": 0.0}
 
 
 def datasets_with_figures() -> list[dict[str, Any]]:

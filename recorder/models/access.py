@@ -8,7 +8,9 @@ import secrets
 from datetime import timedelta
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
+from django.contrib.auth import SESSION_KEY, get_user_model
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.db import models
 from django.utils import timezone
 
@@ -100,3 +102,9 @@ def ensure_operator() -> str:
     if not users.objects.filter(username=name).exists():
         users.objects.create_superuser(username=name, email="", password=None)
     return name
+
+
+def end_sessions(user: User) -> int:
+    """End every session of the user, in all browsers; return how many there were."""
+    own = [row.pk for row in Session.objects.all() if row.get_decoded().get(SESSION_KEY) == str(user.pk)]
+    return Session.objects.filter(pk__in=own).delete()[0]

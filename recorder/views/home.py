@@ -1,17 +1,20 @@
-"""The start page: rigs, datasets, newest takes."""
+"""The start page: rigs, what waits, the last days, datasets, newest takes."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from recorder.browse.counts import datasets_with_figures
+from recorder.browse.today import today_of
 from recorder.live.rigs import expire_rigs
 from recorder.models import Episode, Rig, Unopened
 from recorder.views.request import Request
+from recorder.views.wall import dataset_of
 
 DATASETS_SHOWN, TAKES_SHOWN = 12, 8
 
@@ -20,15 +23,41 @@ DATASETS_SHOWN, TAKES_SHOWN = 12, 8
 def home(request: Request) -> HttpResponse:
     """The start page."""
     expire_rigs()
-    datasets = datasets_with_figures()
+    lines = datasets_with_figures()
+    rigs = list(Rig.objects.listed().defer("features"))
+    newest_takes = _newest()
+    is_new = not lines and not newest_takes["newest"]
     context = {
-        "rigs": Rig.objects.listed().defer("features"),
-        "datasets": datasets[:DATASETS_SHOWN],
-        "total": len(datasets),
-        "unopened": Unopened.objects.count(),
-        **_newest(),
+        "rigs": rigs,
+        "datasets": lines[:DATASETS_SHOWN],
+        "total": len(lines),
+        "is_new": is_new,
+        "first_rig": next((rig for rig in rigs if rig.is_online), None),
+        **({} if is_new else today_of(lines)),
+        "unopened_folders": Unopened.objects.count() if is_new else 0,
+        **newest_takes,
     }
     return render(request, "recorder/home.html", context)
+
+
+@require_GET
+def today(request: Request) -> HttpResponse:
+    """The fragment with what waits and the last days; with `begin`, a reload of the page once there is something."""
+    lines = datasets_with_figures()
+    if "begin" not in request.GET:
+        return render(request, "recorder/_today.html", today_of(lines))
+    has_begun = bool(lines) or Episode.objects.takes().exists()
+    return HttpResponse(status=204, headers={"HX-Refresh": "true"} if has_begun else {})
+
+
+@require_GET
+def next_to_review(request: Request, slug: str) -> HttpResponse:
+    """Redirect to the newest take to review; to the dataset's page if there is none."""
+    row = dataset_of(slug)
+    take = row.episodes.to_review().newest_first().first()
+    if take is None:
+        return redirect("recorder:dataset", slug)
+    return redirect(f"{reverse('viewer:episode', args=[take.pk])}?list=review")
 
 
 @require_GET

@@ -2,6 +2,7 @@
 import { remembered } from "../lib/dom.js";
 import { keys } from "../lib/keys.js";
 import { undoLast } from "../lib/toast.js";
+import { OneCamera } from "./one_camera.js";
 import { Player } from "./player.js";
 import { watchReplay } from "./replay.js";
 import { Review } from "./review.js";
@@ -16,6 +17,7 @@ const review = new Review(player);
 const typing = new Typing(review);
 
 player.stage.layout(remembered("stage", "large"));
+new OneCamera(player);
 watchHistory();
 watchAdvance();
 player.open(details().episode, frameAsked());

@@ -37,6 +37,7 @@ export class Stage {
     this.tiles.forEach((tile, i) => tile.box.classList.toggle("is-large", i === index));
     if (save) remember("large-camera", this.keys[index]);
     this.onLarge?.(this.keys[index]);
+    this.element.dispatchEvent(new Event("large"));
   }
 
   layout(name) {

@@ -3,6 +3,7 @@
 import { remember, remembered } from "../lib/dom.js";
 
 const MOST = 200;
+const PHONE = window.matchMedia("(max-width: 760px)");
 
 /** Whether a verdict leads on to the next take: the person's choice, kept for the browser. */
 export const advances = () => remembered("advance", "yes") === "yes";
@@ -13,10 +14,11 @@ export function watchAdvance() {
   });
 }
 
-/** The choice, shown in the details that have just come. */
+/** The choice, shown in the details that have just come; on a phone, where they stand below, the end comes into sight. */
 export function showAdvance() {
   const box = document.getElementById("advance");
   if (box) box.checked = advances();
+  if (PHONE.matches) document.getElementById("review-end")?.scrollIntoView({ block: "nearest" });
 }
 
 /** What a toast says once `verdict` is saved. */
