@@ -120,6 +120,7 @@ class Reporter:
         return {
             "type": "status",
             "seq": next(self._numbers),
+            "clock": clock.monotonic(),
             "state": str(machine.state),
             "since": machine.since,
             "controls": machine.controls,
