@@ -53,7 +53,7 @@ class Link:
         self._colours = {camera.key: DepthColours(follow=True) for camera in machine.rig.cameras}
         machine.on_change = self._changed.set
         machine.on_take = self._on_take
-        machine.replaying.is_watched = lambda: self.problem is None
+        machine.replaying.is_linked = lambda: self.problem is None
         self._thread = threading.Thread(target=self._run, name="rig-link", daemon=True)
 
     @property
