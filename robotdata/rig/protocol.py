@@ -226,6 +226,8 @@ class Status(TypedDict):
     cannot_record: list[ProblemInfo]
     on_end: NotRequired[Annotated[str, Limit(20)]]
     """What happens to the robot's torque when the rig ends: hold, release, rest, or empty if nobody says it."""
+    approach_speed: NotRequired[float]
+    """How fast the robot goes to its teleoperator once connected, in its joints' unit a second; 0: at once."""
     preflight: NotRequired[PreflightInfo | None]
     replay: NotRequired[ReplayInfo | None]
 

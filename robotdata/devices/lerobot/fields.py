@@ -18,6 +18,8 @@ from robotdata.devices.lerobot.library import Library, one_line
 
 _OURS = {"robot": ("cameras",), "camera": ("width", "height", "fps", "use_rgb", "use_depth")}
 """Keys that robotdata sets itself."""
+APPROACH_SPEED = 30.0
+"""Degrees, or per cent of its range, a second: the speed of a move to a rest pose, too."""
 _GIVEN = {"id": "Name of the device; its calibration is kept under this name."}
 _CODE = re.compile(r"^ {4}(\w+)\s*:")
 _ITEM = re.compile(r"^\s+(\w+)\s*(?:\([^)]*\))?:\s+(.+)")
@@ -57,6 +59,11 @@ def fields_of(role: str, config: type) -> list[dict[str, Any]]:
         found.append(
             {"key": "on_end", "kind": "choice", "required": False, "default": "release", "help": text}
             | {"choices": list(RELEASES)}
+        )
+    if role == "robot":
+        text = "How fast a joint may move to the teleoperator once connected, in its unit a second; 0: it jumps there."
+        found.append(
+            {"key": "approach_speed", "kind": "number", "required": False, "default": APPROACH_SPEED, "help": text}
         )
     return sorted(found, key=lambda field: not field["required"])
 
