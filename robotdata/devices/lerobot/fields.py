@@ -65,6 +65,9 @@ def fields_of(role: str, config: type) -> list[dict[str, Any]]:
         found.append(
             {"key": "approach_speed", "kind": "number", "required": False, "default": APPROACH_SPEED, "help": text}
         )
+    if role == "teleoperator":
+        text = "Send it what the robot observes, so that a leader with torque follows the robot. It moves then."
+        found.append({"key": "feedback", "kind": "flag", "required": False, "default": False, "help": text})
     return sorted(found, key=lambda field: not field["required"])
 
 
