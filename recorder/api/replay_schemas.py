@@ -15,6 +15,8 @@ class ReplayIn(Body):
     """Play a take or an episode back to a robot; `speed` is a factor of the recorded one.
 
     `from` and `to` are its first and last row, inclusive, counted from 0; by default those that the trim keeps.
+    The robot moves only while a record page shows it, and holds still once none does; `unwatched` is for a program
+    whose people stand beside the robot's power switch.
     """
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
@@ -23,4 +25,5 @@ class ReplayIn(Body):
     speed: Annotated[float, Field(ge=LEAST_FACTOR, le=MOST_FACTOR, allow_inf_nan=False)] = DEFAULT_FACTOR
     first: Annotated[Tick | None, Field(alias="from")] = None
     last: Annotated[Tick | None, Field(alias="to")] = None
+    unwatched: bool = False
     id: UUID | None = None

@@ -107,6 +107,7 @@ def replay_on_rig(request: HttpRequest, name: Annotated[RigName, Path()], body: 
         speed=body.speed,
         first=body.first,
         last=body.last,
+        unwatched=body.unwatched,
         command_id=str(body.id) if body.id else None,
     )
     return {"ok": True, "id": reply["id"]}

@@ -60,6 +60,7 @@ class RigConsumer(MachineSocket):
     described: dict[str, Any] = {}
     inputs: InputRelay | None = None
     silent_s = SILENT_S
+    clock: tuple[float, float] | None = None  # the rig's, in its newest status, and when that came
 
     async def on_bytes(self, data: bytes) -> None:
         """Publish a preview frame. Raise BadMessage if it is invalid or comes before hello."""
@@ -102,6 +103,7 @@ class RigConsumer(MachineSocket):
             await self.refuse(refusal)
             return
         self.name = rig.name
+        self.note_clock(hello.status)
         self.described = {"cameras": rig.cameras, "inputs": hello.rig.inputs}
         self.inputs = InputRelay(self.channel_layer, self.say, self.send)
         self.keep(self.inputs.run())
@@ -126,8 +128,21 @@ class RigConsumer(MachineSocket):
         if self.feed is None or self.rows is None:
             return
         self.heard_at = time.monotonic()
+        self.note_clock(status)
         self.feed.publish_status({**status, "online": True, **self.described})
         self.rows.status(status)
+
+    def note_clock(self, status: dict[str, Any]) -> None:
+        """Keep the rig's clock, by which it sees how late a command is."""
+        rig_clock = status.pop("clock", None)
+        self.clock = None if rig_clock is None else (rig_clock, time.monotonic())
+
+    def age(self) -> dict[str, float]:
+        """Return the newest clock that the rig has told, and for how long it has been here."""
+        if self.clock is None:
+            return {}
+        rig_clock, came = self.clock
+        return {"echo": rig_clock, "held_s": round(time.monotonic() - came, 3)}
 
     async def on_take(self, take: dict[str, Any], rows: RigRows) -> None:
         """Pass a changed take to the writer of its row."""

@@ -18,6 +18,7 @@ from recorder.live.rigs import find_rig
 from recorder.models.permissions import Action, require
 from robotdata.rig.browser_inputs import MAX_FRAME_BYTES, MAX_INPUT_BYTES, MAX_PER_SECOND, unpack_picture
 from robotdata.rig.protocol import ProtocolError
+from robotdata.rig.watchers import DEVICE
 from robotdata.sessions import SessionStore
 from robotdata.websocket import FORBIDDEN, BadMessage, BrowserSocket, check_message, short
 
@@ -112,6 +113,24 @@ class InputConsumer(DeviceSocket):
 
     async def on_text(self, text: str) -> None:
         """Pass a message on. Raise BadMessage if it is none for driving."""
+        await self.pass_on(self.checked(read_json(text)))
+
+
+class WatchConsumer(DeviceSocket):
+    """`/ws/watch/<rig>/`: a page that shows a replay. Its messages are those of `robotdata.rig.watchers`."""
+
+    max_text = MAX_INPUT_BYTES
+    wire = "watching"
+    device = DEVICE
+    last_words: ClassVar[dict[str, Any]] = {"seq": 0}
+
+    async def opened(self) -> None:
+        """Find the rig that this person watches."""
+        actor = actor_of(self.scope)
+        await self.join(str(actor), actor)
+
+    async def on_text(self, text: str) -> None:
+        """Pass a message on. Raise BadMessage if it is none for watching."""
         await self.pass_on(self.checked(read_json(text)))
 
 

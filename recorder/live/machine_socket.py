@@ -67,7 +67,7 @@ class MachineSocket(Socket):
         if len(self.waiting) >= QUESTIONS_WAITING:
             self.waiting.pop(next(iter(self.waiting)))  # its sender has timed out long ago
         self.waiting.setdefault(event["id"], []).append(event["reply_to"])
-        message = {"type": kind, "id": event["id"], "name": event["name"], "args": event["args"]}
+        message = {"type": kind, "id": event["id"], "name": event["name"], "args": event["args"], **self.age()}
         size = len(encode(message))
         if size <= MAX_TEXT_BYTES:
             await self.say(message)
@@ -75,6 +75,10 @@ class MachineSocket(Socket):
         # The other side would close the connection, and again each time that this is repeated.
         error = {"code": "too_large", "message": f"The request has {size} bytes, want at most {MAX_TEXT_BYTES}."}
         await self.answer({"type": "reply", "id": event["id"], "ok": False, "error": error})
+
+    def age(self) -> dict[str, float]:
+        """Return what tells the other side how old this message is once it comes, if that side's clock is known."""
+        return {}
 
     async def answer(self, reply: dict[str, Any]) -> None:
         """Forward a reply to whoever asked, here or in other processes; one that nobody waits for is dropped."""

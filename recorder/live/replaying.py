@@ -80,12 +80,14 @@ def start_replay(
     speed: float = DEFAULT_FACTOR,
     first: int | None = None,
     last: int | None = None,
+    unwatched: bool = False,
     command_id: str | None = None,
 ) -> dict[str, Any]:
     """Play the rows `first` to `last` (inclusive, counted from 0) to the rig's robot; return the rig's reply.
 
-    By default the rows are those that the trim keeps. Raise Refused as `misfit_of` and `send_command` do; `bad_rows`
-    (422) for rows that do not exist, `bad_values` for values that no robot should get, `gone` if the files are missing.
+    By default the rows are those that the trim keeps. The robot moves only while a page shows it, unless the replay is
+    `unwatched`. Raise Refused as `misfit_of` and `send_command` do; `bad_rows` (422) for rows that do not
+    exist, `bad_values` for values that no robot should get, `gone` if the files are missing.
     """
     rig = find_rig(name=rig_name)
     require(actor, Action.RECORD, rig, episode.dataset)
@@ -96,7 +98,7 @@ def start_replay(
     kept_first, kept_end = episode.kept_ticks
     first, last = kept_first if first is None else first, kept_end - 1 if last is None else last
     recording = read_recording(rig, episode, first, last)
-    facts = {"speed": speed, "episode": str(episode.pk), "task": episode.task[:1000]}
+    facts = {"speed": speed, "episode": str(episode.pk), "task": episode.task[:1000], "unwatched": unwatched}
     if not episode.is_committed and episode.rig_id == rig.pk:
         with contextlib.suppress(_NotThere):
             args = {**facts, "take": str(episode.pk), "from": first, "to": last}

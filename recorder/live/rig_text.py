@@ -15,7 +15,7 @@ from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
-from tomlkit.items import InlineTable, Table
+from tomlkit.items import AoT, InlineTable, Table
 
 from recorder.errors import Refused
 
@@ -114,11 +114,18 @@ def set_values(tables: Mapping[str, Any], values: Iterable[tuple[Sequence[str], 
             raise TextProblem(None, problem.message.rstrip("."), ".".join(path)) from problem
         place: Any = changed
         for key in path[:-1]:
-            place = place.setdefault(key, {}) if isinstance(place, dict) else None
+            place = _inside(place, key)
         if not isinstance(place, dict):
             raise TextProblem(None, "This is not inside a table", ".".join(path))
         place[path[-1]] = value
     return changed
+
+
+def _inside(place: Any, key: str) -> Any:
+    """Return what is at a key of a table, or at a number, counted from 0, of a list of tables; None if nothing is."""
+    if isinstance(place, list):
+        return place[int(key)] if key.isdecimal() and int(key) < len(place) else None
+    return place.setdefault(key, {}) if isinstance(place, dict) else None
 
 
 def free_name(name: str, taken: Iterable[str]) -> str:
@@ -165,8 +172,31 @@ def _merge(container: Any, requested: Mapping[str, Any], path: tuple[str, ...]) 
         current = container[key]
         if isinstance(value, dict) and isinstance(current, MutableMapping):
             _merge(current, value, (*path, key))
+        elif isinstance(current, AoT) and value and all(isinstance(each, dict) for each in value):
+            _merge_tables(current, value, (*path, key))
         elif not _same(_plain(current.unwrap() if hasattr(current, "unwrap") else current), value):
             container[key] = value
+
+
+def _merge_tables(current: AoT, requested: Sequence[Mapping[str, Any]], path: tuple[str, ...]) -> None:
+    """Change a list of tables such as [[processor]]; those that are equal keep their comments, wherever they move."""
+    rest, tables = list(current.body), []
+    for each in requested:
+        same = next((table for table in rest if _same(_plain(table.unwrap()), each)), None)
+        tables.append(same)
+        rest = [table for table in rest if table is not same]
+    del current[:]
+    for table, each in zip(tables, requested, strict=True):
+        if table is None:
+            table = rest.pop(0) if rest else _new_table()
+            _merge(table, each, path)
+        current.append(table)
+
+
+def _new_table() -> Table:
+    table = tomlkit.table()
+    table.trivia.indent = "\n"
+    return table
 
 
 def _add(container: Any, key: str, item: Any) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from robotdata.capture.actions import ACTIONS
+from robotdata.capture.approach import FASTEST
 from robotdata.capture.errors import ConfigError
 from robotdata.capture.options import NAME, Options
 from robotdata.capture.playback import SPEED as REPLAY_SPEED
@@ -93,6 +94,9 @@ class RigConfig:
     """The pose in which the robot rests at the end or in a reset phase; None: it stays where it is."""
     replay_speed: float = REPLAY_SPEED
     """The speed limit of each joint while a recording is played back, in the joint's unit a second."""
+    approach_speed: float | None = None
+    """The speed limit of each joint on the way to the teleoperator once the robot is connected, in the joint's unit a
+    second; 0: it goes at once. None: the robot's own choice."""
     python: str = ""
     """The Python that runs the rig; empty: the one that reads the file."""
     processors: tuple[ProcessorConfig, ...] = ()
@@ -137,6 +141,11 @@ def parse_config(values: Mapping[str, Any], source: str) -> RigConfig:
     table = values.get("robot")
     rest = read_rest(robot_table, table.get("on_end") if isinstance(table, dict) else None)
     replay_speed = float(robot_table.number("replay_speed", REPLAY_SPEED, low=0.01, high=10_000))
+    approach_speed = (
+        float(robot_table.number("approach_speed", 0, low=0, high=FASTEST))
+        if "approach_speed" in robot_table.names()
+        else None
+    )
     robot = _device(robot_table)
     teleoperators = _teleoperators(top)
     processors = read_processors(top, list(teleoperators))
@@ -161,6 +170,7 @@ def parse_config(values: Mapping[str, Any], source: str) -> RigConfig:
         recorded_action,
         rest,
         replay_speed,
+        approach_speed,
         python,
         processors,
     )

@@ -79,7 +79,8 @@ class Robot(Protocol):
     It may have an attribute `recorded_action`, "sent" or "requested": which of a tick's two actions becomes the
     `action` of a dataset if the rig file does not say it. Without the attribute it is "sent".
 
-    It may have an attribute `on_end`, "hold" or "release": what `disconnect` does to its torque, for people to know.
+    It may have an attribute `on_end`, "hold" or "release": what `disconnect` does to its torque, for people to know;
+    and `approach_speed`, how fast its joints may move to the teleoperator once it is connected, in their unit a second.
 
     It may have an attribute `cameras`, an OwnCamera for each name: pictures that come with its observation. They are
     cameras of the rig like those of the rig file, with these names.

@@ -44,11 +44,15 @@ class Inputs:
 
         A camera needs no description (None): the rig says its size and rate anyhow.
         """
-        self._receivers[device] = receive
+        self.hear(device, receive)
         if described is None:
             self._cameras.append(device)
         else:
             self._described[device] = described
+
+    def hear(self, device: str, receive: Receive) -> None:
+        """Pass messages for `device` to `receive`; no page is told of it."""
+        self._receivers[device] = receive
 
     def describe(self) -> dict[str, Any]:
         """Return the description of each device that takes messages, and as `cameras` the keys of such cameras."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from robotdata.capture import clock
 from robotdata.capture.actions import ACTION, REQUESTED_COLUMN
+from robotdata.capture.approach import Approach
 from robotdata.capture.camera_thread import CameraThread
 from robotdata.capture.devices import INTERVENTION, Robot, Teleoperator
 from robotdata.capture.errors import DeviceError
@@ -63,6 +64,7 @@ class ControlLoop:
         *,
         timeouts: Timeouts | None = None,
         rest: Rest | None = None,
+        approach: Approach | None = None,
     ) -> None:
         self.fps = fps
         self.telemetry: deque[tuple[float, NDArray[Any], NDArray[Any]]] = deque(maxlen=_TELEMETRY_ROWS)
@@ -81,7 +83,7 @@ class ControlLoop:
         self._take_begins = self._take_ends = False
         self._reset_due = False
         self._rest = rest
-        self.steering = Steering(rest, robot.features, fps)
+        self.steering = Steering(rest, robot.features, fps, approach)
         self.events = EventReader([self._robot, *self._teleoperators], self.emergency_stop)
         self.feedback = Feedback(self._teleoperators)
         self._session: Session | None = None

@@ -23,7 +23,7 @@ APPROACH_S = 3.0
 """The move to the first pose takes at least this time, so that a person can still stop it."""
 _LAG_S = 0.2
 """A robot may be so far behind the actions of a replay; one that is further away is held up by something."""
-APPROACH, PLAYING, REST, DONE = "approach", "playing", "rest", "done"
+WAITING, APPROACH, PLAYING, REST, DONE = "waiting", "approach", "playing", "rest", "done"
 
 
 class CannotPlay(CaptureError):
@@ -113,7 +113,7 @@ class Playback:
         self._elapsed_s = 0.0
         self._pose: NDArray[np.float64] | None = None
         self._requested: NDArray[np.float64] | None = None
-        self._is_stopped = self._holds = False
+        self._is_stopped = self._holds = self._waits = False
         self._return_speed = 0.0
 
     def _plan(self, rows: NDArray[np.float64], fps: float, rest: Rest | None) -> None:
@@ -140,7 +140,7 @@ class Playback:
             pose = self._begin(observed)
         elif self._is_stopped and not self._holds:
             pose, self._holds = self._held(pose, observed), True
-        elif not self._is_stopped:
+        elif not (self._is_stopped or self._waits):
             self._elapsed_s += self._period_s
             pose = self._at(self._elapsed_s)
         if self._is_stopped:
@@ -169,15 +169,25 @@ class Playback:
 
     # -- for other threads
 
+    def wait(self) -> None:
+        """Hold still where the robot is, until `go`."""
+        self._waits = True
+
+    def go(self) -> None:
+        """Move again after `wait`."""
+        self._waits = False
+
     def stop(self) -> None:
         """Hold still from the next action on, wherever the robot then is."""
         self._is_stopped = True
 
     @property
     def phase(self) -> str:
-        """Return what the robot does: APPROACH, PLAYING, REST, or DONE, which means that it holds still."""
+        """Return what the robot does: WAITING, APPROACH, PLAYING, REST, or DONE, which means that it holds still."""
         if self._is_stopped:
             return DONE
+        if self._waits:
+            return WAITING
         played_s = self._elapsed_s - self._begins_s
         if self._pose is None or played_s < 0:
             return APPROACH

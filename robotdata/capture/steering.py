@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robotdata.capture.approach import Approach
 from robotdata.capture.playback import Playback
 from robotdata.capture.rest import STATE, Rest, RestMove
 
@@ -15,18 +16,25 @@ from robotdata.capture.rest import STATE, Rest, RestMove
 class Steering:
     """Moves the robot to its rest pose or through a replay; afterwards it returns slowly to the teleoperator.
 
-    Any thread may call what begins and ends a move; it has its effect at the next tick. Raises ConfigError if the
-    robot cannot move to its rest pose.
+    With an `approach` it also goes to the teleoperator slowly once it is connected. Any thread may call what begins and
+    ends a move; it has its effect at the next tick. Raises ConfigError if the robot cannot move to its rest pose.
     """
 
-    def __init__(self, rest: Rest | None, features: Mapping[str, Mapping[str, Any]], fps: float) -> None:
+    def __init__(
+        self,
+        rest: Rest | None,
+        features: Mapping[str, Mapping[str, Any]],
+        fps: float,
+        approach: Approach | None = None,
+    ) -> None:
+        self.approach = approach
         self.rest_move = RestMove(rest, features, fps) if rest is not None else None
         self._rests_at_reset = rest is not None and rest.at_reset
         self._rests = self._is_resting = False
         self._replay: Playback | None = None
         self._played: Playback | None = None  # `_replay` as of this tick
-        self._returning: RestMove | Playback | None = None  # from where the robot comes
-        self._resumes: RestMove | Playback | None = None  # the move that a disconnection ended
+        self._returning: RestMove | Playback | Approach | None = None  # from where the robot comes
+        self._resumes: RestMove | Playback | Approach | None = None  # how it returns after a disconnection
 
     # -- for other threads
 
@@ -47,9 +55,17 @@ class Steering:
         self._replay = None
 
     def forget(self) -> None:
-        """Forget the moves: the robot was disconnected. If it was in one, it returns slowly from where it then is."""
-        self._resumes = self._replay or self._returning or self._resumes
+        """Forget the moves: the robot was disconnected. If it was in one, it returns slowly from where it then is.
+
+        With an `approach` it does so in any case.
+        """
+        self._resumes = self._replay or self._returning or self._resumes or self.approach
         self._returning = self._replay = self._played = None
+
+    @property
+    def approaching(self) -> tuple[str, float] | None:
+        """Return the joint that is furthest from the teleoperator, and by how much, while the robot approaches it."""
+        return self.approach.away if self.approach is not None and self._returning is self.approach else None
 
     # -- for the control loop
 

@@ -17,11 +17,13 @@ from robotdata.rig.rig import Rig
 from robotdata.rig.states import NEXT, OF_THE_SERVER, State
 
 MAX_SAVING = 4
-
-
 LATE_S = 8.0
 """A command that begins something is refused after so long: whoever sent it was told that the rig did not answer."""
 _BEGINS = ("record", "rerecord", "replay", "follow", "finish_reset", "resume")
+LONGEST_WAY_S = 5.0
+"""A person's command is refused after so long on its way: the robot may be in another situation by now."""
+_AT_ANY_AGE = ("cancel", "annotate", *OF_THE_SERVER)
+"""Commands that move nothing, however late they are; an emergency stop does not even come by here."""
 
 
 def check_allowed(command: Command, state: State, controls: Sequence[str], meant: str | None) -> None:
@@ -30,6 +32,9 @@ def check_allowed(command: Command, state: State, controls: Sequence[str], meant
     `meant` is the id of the take that stop, discard and rerecord act on now; None if there is none.
     """
     name, named = command.name.replace("_", " "), command.args.get("take")
+    if command.way_s > LONGEST_WAY_S and command.name not in _AT_ANY_AGE:
+        way = f"the command was about {command.way_s:.0f} s on its way to the rig, which does not act on it any more"
+        raise CommandRefused("late", f"cannot {name}: {way}. Look at what the rig does now, then do it again")
     if command.name in _BEGINS and clock.monotonic() - command.came > LATE_S:
         raise CommandRefused("busy", f"cannot {name}: the rig was too slow to begin it in time; do it again")
     if command.name not in (*controls, *OF_THE_SERVER):

@@ -33,8 +33,8 @@ GUARD_EVERY_S, SILENT_S = 0.5, 5.0
 """How often the server is asked whether it is there while a replay moves the robot, and how long it may be silent."""
 _OUTBOX = 1000
 _PREVIEW_QUALITY = 85
-_Arrived = tuple[Mapping[str, Any], int]
-"""A command, and how many emergency stops the rig had told of when it came: a later one stays in force."""
+_Arrived = tuple[Mapping[str, Any], int, float]
+"""A command, how many emergency stops the rig had told of when it came (a later one stays in force), and when."""
 
 
 class Link:
@@ -53,7 +53,7 @@ class Link:
         self._colours = {camera.key: DepthColours(follow=True) for camera in machine.rig.cameras}
         machine.on_change = self._changed.set
         machine.on_take = self._on_take
-        machine.replaying.is_watched = lambda: self.problem is None
+        machine.replaying.is_linked = lambda: self.problem is None
         self._thread = threading.Thread(target=self._run, name="rig-link", daemon=True)
 
     @property
@@ -125,7 +125,7 @@ class Link:
                 reply = {"type": "reply", "id": str(message.get("id"))[:100], "ok": True, "error": None}
                 await socket.send(protocol.encode(reply))
             elif message["type"] == "command":
-                commands.put_nowait((message, self._machine.devices.stops))
+                commands.put_nowait((message, self._machine.devices.stops, clock.monotonic()))
             elif message["type"] == "input":
                 inputs.take(message)
 
@@ -145,10 +145,10 @@ class Link:
         while True:
             await self._command(*await commands.get())
 
-    async def _command(self, message: Mapping[str, Any], stops: int) -> None:
+    async def _command(self, message: Mapping[str, Any], stops: int, came: float) -> None:
         error = None
         try:
-            command = protocol.parse_command(message)
+            command = protocol.parse_command(message, came)
             # In a thread, so that a robot that hangs does not block the link.
             await asyncio.to_thread(self._machine.execute, command, stops)
         except CommandRefused as refusal:

@@ -91,6 +91,7 @@ class Preflight:
         self._machine = machine
         self._run: Run | None = None
         self._result: Result | None = None
+        self._beginning = threading.Lock()
 
     def takes(self, name: str) -> bool:
         """Return whether a command that is allowed now is one of a preflight's."""
@@ -122,12 +123,13 @@ class Preflight:
             on_done=lambda take: self._done(take, folder),
         )
         run = Run(parsed, take, Test(rig, folder, parsed), clock.monotonic() + parsed.seconds)
-        checks.start_take(take, rig.config.name)
-        rig.loop.await_current_frames(_WAKE_S)
-        run.test.begin()
-        run.ends_at = clock.monotonic() + parsed.seconds
-        rig.loop.swap_sink(take, is_take=False)
-        self._run = run
+        with self._beginning:
+            checks.start_take(take, rig.config.name)
+            rig.loop.await_current_frames(_WAKE_S)
+            run.test.begin()
+            run.ends_at = clock.monotonic() + parsed.seconds
+            rig.loop.swap_sink(take, is_take=False)
+            self._run = run
         return parsed.seconds
 
     def step(self) -> bool:
@@ -219,3 +221,6 @@ class Preflight:
         run = self._run
         if run is None or run.take is not take or run.left:
             throw_away(folder)
+        with self._beginning:  # another test recording may be about to make its folder there
+            if self._run is None:
+                remove_if_empty(folder.parent)

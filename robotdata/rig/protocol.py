@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from robotdata.capture import clock
 from robotdata.capture.texts import tidy_task
+from robotdata.rig.ages import way_s
 from robotdata.rig.messages import MAX_TEXT_BYTES, VERSION, ProtocolError, decode, encode
 from robotdata.rig.preflight_info import PreflightInfo
 from robotdata.rig.replay_info import ReplayInfo
@@ -22,7 +23,8 @@ from robotdata.rig.states import COMMANDS
 __all__ = ["MAX_TEXT_BYTES", "VERSION", "ProtocolError", "decode", "encode"]
 """What `robotdata.rig.messages` shares with stations; everything else here is the rig's own."""
 
-REFUSALS = ("not_allowed", "no_take", "mismatch", "disk_full", "camera_missing", "busy", "no_threads", "bad_args")
+_CANNOT = ("disk_full", "camera_missing", "busy", "no_threads")
+REFUSALS = ("not_allowed", "late", "no_take", "mismatch", *_CANNOT, "bad_args")
 REFUSE_MINUTES = 2.0
 """No take begins with disk space for fewer minutes of recording than this."""
 
@@ -207,6 +209,8 @@ class Status(TypedDict):
 
     type: Literal["status"]
     seq: int
+    clock: NotRequired[float]
+    """When it was made, in seconds of the rig's own clock; the server's commands have it as `echo`."""
     state: Annotated[str, Limit(20)]
     since: Annotated[float, Limit(1e11, least=0)]
     controls: Annotated[list[str], Limit(40)]
@@ -222,6 +226,8 @@ class Status(TypedDict):
     cannot_record: list[ProblemInfo]
     on_end: NotRequired[Annotated[str, Limit(20)]]
     """What happens to the robot's torque when the rig ends: hold, release, rest, or empty if nobody says it."""
+    approach_speed: NotRequired[float]
+    """How fast the robot goes to its teleoperator once connected, in its joints' unit a second; 0: at once."""
     preflight: NotRequired[PreflightInfo | None]
     replay: NotRequired[ReplayInfo | None]
 
@@ -295,6 +301,8 @@ class Command:
     args: Mapping[str, Any]
     came: float = field(default_factory=clock.monotonic, compare=False)
     """When it came, in seconds of the rig's own clock."""
+    way_s: float = field(default=0.0, compare=False)
+    """The most that it was on its way from the server, in seconds; 0 where the server does not say it."""
 
 
 def as_command(name: str, **args: Any) -> Command:
@@ -321,8 +329,11 @@ class RecordArgs:
     expect: Mapping[str, Any] | None
 
 
-def parse_command(message: Mapping[str, Any]) -> Command:
-    """Return the command of a message. Raises ProtocolError without a valid id, CommandRefused for an unknown name."""
+def parse_command(message: Mapping[str, Any], came: float | None = None) -> Command:
+    """Return the command of a message that `came` at this time (None: now), in seconds of the rig's clock.
+
+    Raises ProtocolError without a valid id, CommandRefused for an unknown name.
+    """
     command_id, name, args = message.get("id"), message.get("name"), message.get("args") or {}
     if not isinstance(command_id, str) or not 0 < len(command_id) <= 100:
         raise ProtocolError("a command without a usable 'id'")
@@ -330,7 +341,8 @@ def parse_command(message: Mapping[str, Any]) -> Command:
         raise CommandRefused("bad_args", f"unknown command {name!r:.60}; want one of {', '.join(COMMANDS)}")
     if not isinstance(args, dict):
         raise CommandRefused("bad_args", f"the args of {name!r} are not an object")
-    return Command(command_id, name, args)
+    came = clock.monotonic() if came is None else came
+    return Command(command_id, name, args, came, way_s(message, came))
 
 
 def parse_watch(message: Mapping[str, Any]) -> dict[str, float]:

@@ -25,7 +25,8 @@ _MOST_JOINTS, _LONGEST_NAME, _LONGEST_ID, _LONGEST_TASK, _MOST_FPS = 256, 200, 3
 class ReplayArgs:
     """The checked arguments of `replay`: rows `first` to `last` (None: the last one) of a take, or rows that were sent.
 
-    `factor` is the speed as a factor of the recorded one; `episode` and `task` are for people.
+    `factor` is the speed as a factor of the recorded one; `episode` and `task` are for people. `unwatched`: play on
+    although no page shows it.
     """
 
     take: str
@@ -35,6 +36,7 @@ class ReplayArgs:
     last: int | None
     episode: str
     task: str
+    unwatched: bool = False
 
 
 def parse_replay(args: Mapping[str, Any]) -> ReplayArgs:
@@ -49,7 +51,10 @@ def parse_replay(args: Mapping[str, Any]) -> ReplayArgs:
     last = None if args.get("to") is None else _count(args, "to", MAX_VALUES)
     first = _count(args, "from", MAX_VALUES) if "from" in args else 0
     episode, task = _text(args, "episode", _LONGEST_ID), _text(args, "task", _LONGEST_TASK)
-    return ReplayArgs(take, rows, float(factor), first, last, episode, task)
+    unwatched = args.get("unwatched", False)
+    if not isinstance(unwatched, bool):
+        raise CommandRefused("bad_args", f"unwatched: want true or false, got {unwatched!r:.60}")
+    return ReplayArgs(take, rows, float(factor), first, last, episode, task, unwatched)
 
 
 class SentRows:

@@ -8,13 +8,14 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from robotdata.capture.playback import DONE, CannotPlay, OtherJoints, Playback, Recording
+from robotdata.capture.playback import DONE, WAITING, CannotPlay, OtherJoints, Playback, Recording
 from robotdata.capture.processors import OBSERVATION, ROBOT
 from robotdata.rig.protocol import Command, CommandRefused, as_command
 from robotdata.rig.recordings import recording_of_take
 from robotdata.rig.replay_args import ReplayArgs, SentRows, parse_replay
 from robotdata.rig.replay_info import ReplayInfo
 from robotdata.rig.states import REPLAY_ROWS, State
+from robotdata.rig.watchers import DEVICE, FIRST_S, SILENT_S, Watchers
 from robotdata.spool import NoTake, SpoolError
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ COMMANDS = ("replay", "follow", REPLAY_ROWS)
 STATES = (State.REPLAYING, State.HOLDING)
 _STOPPED = "The replay was stopped"
 _LOST = "The connection to the server was lost, so the replay was stopped"
+_UNSEEN = f"No page has shown the replay for {SILENT_S:g} s, so it was stopped: nobody could have stopped the robot"
+_NOBODY = f"No page has shown the replay within {FIRST_S:g} s, so it did not begin: nobody could have stopped the robot"
 
 
 class Replaying:
@@ -36,7 +39,9 @@ class Replaying:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self.is_watched: Callable[[], bool] = lambda: True  # whether anybody could stop a replay over the link
+        self.is_linked: Callable[[], bool] = lambda: True  # whether anybody could stop a replay over the link
+        self._watchers = Watchers()
+        machine.rig.inputs.hear(DEVICE, self._watchers.hear)
         self._sent = SentRows()
         self._playback: Playback | None = None
         self._args: ReplayArgs | None = None
@@ -60,12 +65,25 @@ class Replaying:
             self._machine.move(State.IDLE)
 
     def step(self) -> None:
-        """Hold the robot still once the replay has ended, or if it began while the connection was being lost."""
-        playback = self._playback if self._machine.state == State.REPLAYING else None
-        if playback is not None and playback.phase == DONE:
+        """Begin to move once a page watches. Hold the robot still once the replay has ended or nobody watches it.
+
+        Also if it began while the connection was being lost.
+        """
+        playback, args = self._playback, self._args
+        if playback is None or args is None or self._machine.state != State.REPLAYING:
+            return
+        if playback.phase == DONE:
             self._hold("The replay has ended")
-        elif playback is not None and not self.is_watched():
+        elif not self.is_linked():
             self._hold(_LOST)
+        elif args.unwatched:
+            return
+        elif self._watchers.are_there:
+            playback.go()
+        elif playback.phase != WAITING:
+            self._hold(_UNSEEN)
+        elif self._watchers.are_late:
+            self._hold(_NOBODY)
 
     def link_lost(self) -> None:
         """Stop the replay: nobody who watches it could stop it now. Any thread may call it."""
@@ -84,6 +102,7 @@ class Replaying:
         return {
             "phase": playback.phase,
             "speed": args.factor,
+            "unwatched": args.unwatched,
             "row": playback.row,
             "rows": playback.rows,
             "left_s": round(playback.left_s, 1),
@@ -113,6 +132,9 @@ class Replaying:
         except CannotPlay as error:
             raise CommandRefused("bad_args", f"this recording cannot be played: {error}") from error
         log.info("replay of %d rows at %g times the recorded speed", playback.rows, args.factor)
+        self._watchers.begin()
+        if not args.unwatched:
+            playback.wait()
         self._playback, self._args = playback, args
         self._machine.message = None
         rig.loop.steering.begin_replay(playback)

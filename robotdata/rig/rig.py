@@ -9,6 +9,7 @@ from typing import Any
 
 from robotdata.capture import clock
 from robotdata.capture.actions import ACTIONS, SENT
+from robotdata.capture.approach import Approach
 from robotdata.capture.camera_thread import CameraThread
 from robotdata.capture.config import CameraConfig, RigConfig
 from robotdata.capture.devices import INTERVENTION, DeviceContext, Robot
@@ -17,6 +18,7 @@ from robotdata.capture.inputs import Inputs
 from robotdata.capture.loop import ControlLoop
 from robotdata.capture.own_cameras import own_cameras
 from robotdata.capture.processed import teleoperator_context, with_processors
+from robotdata.capture.processors import OBSERVATION, ROBOT
 from robotdata.capture.registry import Registry
 from robotdata.capture.session import Timeouts
 from robotdata.dataset.errors import FeatureError
@@ -61,7 +63,11 @@ class Rig:
         self.cameras = [CameraThread(each, driver) for each, driver in drivers]
         self.config = config = replace(config, cameras=tuple(each for each, _ in drivers))
         timeouts = timeouts or Timeouts(connect_s=config.connect_s)
-        self.loop = ControlLoop(robot, teleoperators, self.cameras, config.fps, timeouts=timeouts, rest=config.rest)
+        approach = _approach(config, robot)
+        self.loop = ControlLoop(
+            robot, teleoperators, self.cameras, config.fps, timeouts=timeouts, rest=config.rest, approach=approach
+        )
+        self.approach_speed = approach.speed if approach is not None else 0.0
         self.robot_type = str(robot.robot_type)
         self.on_end = _ending(config, robot)
         self.recorded_action = config.recorded_action or _own_choice(config, robot)
@@ -111,6 +117,27 @@ def _own_choice(config: RigConfig, robot: Robot) -> str:
         where = f"rig {config.name}: robot of kind {config.robot.kind!r}"
         raise ConfigError(where, f"has recorded_action = {choice!r:.60}, want {' or '.join(ACTIONS)}")
     return str(choice)
+
+
+def _approach(config: RigConfig, robot: Robot) -> Approach | None:
+    """Return how the robot goes to its teleoperator once it is connected; None: at once. Raises ConfigError.
+
+    A speed that the rig file does not have is the driver's choice; it counts where the robot observes its joints.
+    """
+    speed = getattr(robot, "approach_speed", 0.0) if config.approach_speed is None else config.approach_speed
+    if not speed:
+        return None
+    where = f"{config.robot.options.where}.approach_speed"
+    try:
+        if {each.place for each in config.processors} & {ROBOT, OBSERVATION}:
+            raise ValueError("values that a way could be computed with: its processors change them")
+        return Approach(speed, robot.features, config.fps)
+    except ValueError as error:
+        if config.approach_speed is None:
+            return None
+        raise ConfigError(
+            where, f"cannot be used: the robot's observation.state has no {error}; set it to 0"
+        ) from error
 
 
 def _ending(config: RigConfig, robot: Robot) -> str:

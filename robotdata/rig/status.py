@@ -120,6 +120,7 @@ class Reporter:
         return {
             "type": "status",
             "seq": next(self._numbers),
+            "clock": clock.monotonic(),
             "state": str(machine.state),
             "since": machine.since,
             "controls": machine.controls,
@@ -156,6 +157,7 @@ class Reporter:
             "error": None if machine.problem is None else machine.problem.as_info(),
             "cannot_record": self._cannot_record(),
             "on_end": rig.on_end,
+            "approach_speed": rig.approach_speed,
             "preflight": machine.preflight.info(),
             "replay": machine.replaying.info(),
         }
@@ -240,6 +242,11 @@ class Reporter:
         warnings = [*self._camera_warnings(), *self._device_warnings()]
         for (device, _), text in list(self._machine.events.unknown.items()):  # the machine adds some
             warnings.append(_warning("unknown_event", None, text, device, self._machine.since))
+        if (away := self._rig.loop.steering.approaching) is not None:
+            joint, way = away
+            limit = f"{self._rig.approach_speed:g} a second at most"
+            text = f"The robot moves slowly to its teleoperator, {limit}: {joint} is {way:.1f} away"
+            warnings.append(_warning("approach", None, text, "robot", self._machine.since))
         target = self._rig.config.fps
         if self._rig.loop.running and ticks > target and abs(fps / target - 1) > _RATE_OFF:
             warnings.append({"code": "rate", "camera": None, "text": f"Control loop at {fps:g} Hz (target {target:g})"})

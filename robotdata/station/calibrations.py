@@ -39,6 +39,7 @@ class Calibrations:
         if self._runs((name, role)):
             return self._begun[name, role]
         command = [python_of(file.parsed.config), "-m", MODULE, str(self._files.path(name).absolute()), role]
+        command.append("--guided")
         key = self._begun[name, role] = self._open(command)
         return key
 

@@ -199,6 +199,39 @@ def test_a_rig_is_put_together_from_what_is_found(opened: Page, desk: Desk, stat
     assert names[-2:] == ["write_rig", "start_rig"]
 
 
+def test_processors_are_put_in_order(opened: Page, desk: Desk) -> None:
+    page = opened
+    box = page.locator("#processors")
+    box.locator("summary").first.click()
+    add, cards = box.get_by_role("button", name="Add a processor"), box.locator("article")
+    for place, make in (("robot", "lab:Joints"), ("teleoperator", "lab:Hand")):
+        add.click()
+        cards.last.locator("[data-key=at]").select_option(place)
+        cards.last.locator("[data-key=make]").fill(make)
+        text(page).to_have_value(re.compile(make))
+    cards.first.get_by_placeholder("urdf").fill("limits")
+    page.keyboard.press("Enter")
+    expect(cards.first.locator("[data-key=limits]")).to_be_focused()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("[1, 2]")
+    page.keyboard.press("Tab")
+    text(page).to_have_value(re.compile(r"limits = \[1, 2\]"))
+    box.get_by_role("button", name="Move up processor 2").click()
+    text(page).to_have_value(re.compile("lab:Hand.*lab:Joints", re.DOTALL))
+    steps = read_rig_text(page.input_value("#text")).tables["processor"]
+    assert steps == [
+        {"kind": "lerobot", "at": "teleoperator", "make": "lab:Hand"},
+        {"kind": "lerobot", "at": "robot", "make": "lab:Joints", "limits": [1, 2]},
+    ]
+    box.get_by_role("button", name="Remove processor 1").click()
+    expect(cards).to_have_count(1)
+    text(page).not_to_have_value(re.compile("lab:Hand"))
+    written = page.input_value("#text")
+    page.fill("#text", f'{written}\n[[processor]]\nkind = "lerobot"\nat = "observation"\nmake = "lab:See"\n')
+    expect(cards).to_have_count(2)
+    expect(cards.last.locator("[data-key=at]")).to_have_value("observation")
+
+
 def test_the_port_that_goes_when_its_cable_is_pulled_is_chosen(opened: Page, desk: Desk) -> None:
     page = opened
     page.locator("#robot .kind").nth(1).locator("input").click()

@@ -84,6 +84,20 @@ async def test_the_take_becomes_a_dataset_that_lerobot_loads(rig: ArmRig) -> Non
     assert done.returncode == 0 and f"CONFORMANT: {plan.rows} rows" in done.stdout, done.stdout + done.stderr
 
 
+async def test_the_arm_goes_to_its_leader_slowly_when_it_is_connected(rig: ArmRig) -> None:
+    rig.leader.move([2900] + [2048] * 5)
+    rig.follower.move([2048] * 6)
+    async with rig.running():
+        await soon(lambda: rig.status.get("approach_speed") == 30)
+        await soon(lambda: [each for each in rig.status["warnings"] if each["code"] == "approach"])
+        await soon(lambda: abs(rig.follower.pose()[0] - 2900) <= 2)
+        await rig.until("idle")
+        await soon(lambda: not [each for each in rig.status["warnings"] if each["code"] == "approach"])
+    rows = [row for each in rig.web.of("telemetry") for row in each["rows"]]
+    ways = np.abs(np.diff([row[2][0] for row in rows]))
+    assert ways.sum() > 60 and ways.max() <= 30 / 30 + 0.1, "a degree a tick"
+
+
 @pytest.mark.parametrize(("on_end", "torque"), [("hold", 1), ("release", 0)])
 async def test_the_arm_holds_or_falls_at_the_end_as_its_file_says(rig: ArmRig, on_end: str, torque: int) -> None:
     rig.robot["on_end"] = on_end

@@ -95,18 +95,28 @@ def add(person: Person, python: Path, arms: dict[str, Arm]) -> None:
 
 
 def calibrate(person: Person, arm: Arm) -> None:
-    """Answer LeRobot's questions, and move the arm by hand."""
+    """Follow the steps, once back, and move the arm by hand."""
     page = person.page
-    terminal = page.locator("#terminal .xterm-rows")
+    terminal, title = page.locator("#terminal .xterm-rows"), page.locator("#guide h2")
+    gripper = page.locator("#guide tr").filter(has_text="gripper")
     go_on = page.get_by_role("button", name="Continue")
     person.click("#begin")
+    expect(title).to_have_text("1 of 2 · Move every joint to the middle of its range")
     expect(terminal).to_contain_text("middle of its range")
     arm.move([2048] * len(JOINTS))
+    expect(gripper.locator("[data-label=now]")).to_have_text("2048")
+    expect(page.get_by_role("button", name="Back")).to_be_hidden()
     person.click(go_on)
+    expect(title).to_have_text("2 of 2 · Move each joint through its whole range")
+    page.get_by_role("button", name="Back").click()  # not counted: nobody has to
+    expect(title).to_have_text("1 of 2 · Move every joint to the middle of its range")
+    go_on.click()
     for position in (LOW, HIGH):
-        expect(terminal).to_contain_text("MAX")
+        expect(title).to_have_text("2 of 2 · Move each joint through its whole range")
         arm.move([position] * len(JOINTS))
+        expect(gripper.locator("[data-label=now]")).to_have_text(str(position))
         expect(terminal).to_contain_text(re.compile(rf"gripper\s+\|\s+\d+ \|\s+{position} \|"))
+    expect(gripper.locator("[data-label=min]")).to_have_text(str(LOW))
     person.click(go_on)
     expect(page.locator("#dialog-state")).to_have_text("Calibrated.")
     assert arm.calibration.exists()

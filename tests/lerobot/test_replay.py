@@ -33,7 +33,7 @@ async def test_a_take_is_played_back_and_the_arm_holds_still_until_it_may_follow
         await rig.until("idle")
         rig.leader.move(ELSEWHERE)
         await soon(lambda: is_at(rig, ELSEWHERE))
-        assert (await rig.web.command(str(uuid.uuid4()), "replay", take=take, speed=1))["ok"]
+        assert (await rig.web.command(str(uuid.uuid4()), "replay", take=take, speed=1, unwatched=True))["ok"]
         await soon(lambda: is_at(rig, ONE))
         status = await rig.until("holding")
         await soon(lambda: is_at(rig, OTHER))

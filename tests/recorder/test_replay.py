@@ -97,6 +97,7 @@ def test_a_take_of_the_rig_is_played_from_the_rigs_own_disk(
     name, args = wire.commands[0]
     assert name == "replay" and args == {
         "take": str(take.pk), "from": 0, "to": 7, "speed": 0.25, "episode": str(take.pk), "task": "push",
+        "unwatched": False,
     }  # fmt: skip
     assert wire.ids[0] == wire.ids[1], "a request that comes twice is one command"
 

@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from recorder.errors import Refused
-from recorder.live.rig_text import edit_text, free_name, new_text, parse_value, read_tables, set_values
+from recorder.live.rig_text import (
+    TextProblem,
+    edit_text,
+    free_name,
+    new_text,
+    parse_value,
+    read_tables,
+    set_values,
+)
 from robotdata.capture.config import parse_config
 
 WITH_COMMENTS = """# the arm at the window
@@ -191,3 +199,42 @@ def test_new_rigs_get_a_free_name_and_the_simulated_one_is_whole() -> None:
         "sim",
         ["front", "wrist"],
     )
+
+
+STEPS = """[rig]
+name = "a"
+
+[[processor]]
+kind = "lerobot"
+at = "teleoperator"  # the first
+make = "lab:Hand"
+
+[[processor]]
+# the second
+kind = "lerobot"
+at = "robot"
+make = "lab:Joints"
+"""
+
+
+def test_processors_are_changed_moved_and_removed_with_their_comments() -> None:
+    tables = read_tables(STEPS)
+    first, second = tables["processor"]
+    moved = edit_text(STEPS, {**tables, "processor": [second, first]})
+    assert moved.lost == [] and moved.text.index("# the second") < moved.text.index("# the first")
+    removed = edit_text(STEPS, {**tables, "processor": [second]})
+    assert removed.lost == ["# the first"] and "# the second" in removed.text
+    added = edit_text(
+        STEPS, {**tables, "processor": [first, {**second, "urdf": "x"}, {"kind": "lerobot", "at": "robot"}]}
+    )
+    assert added.lost == [] and added.text.startswith(STEPS.rstrip()) and added.text.count("\n[[processor]]") == 3
+    assert edit_text(STEPS, {**tables, "processor": None}).text.count("processor") == 0
+
+
+def test_a_value_of_a_processor_is_written_as_toml() -> None:
+    tables = read_tables(STEPS)
+    changed = set_values(tables, [(["processor", "1", "limits"], "[1, 2]")])
+    assert changed["processor"][1]["limits"] == [1, 2]
+    for path in (["processor", "2", "limits"], ["processor", "x", "limits"]):
+        with pytest.raises(TextProblem, match="not inside a table"):
+            set_values(tables, [(path, "1")])

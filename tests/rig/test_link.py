@@ -58,6 +58,27 @@ async def test_it_answers_nonsense_in_words(bench: Bench, message: dict[str, Any
     assert web.of("reply")[0]["error"]["code"] == code
 
 
+async def test_what_was_long_on_its_way_is_refused_whatever_the_clocks_say(bench: Bench) -> None:
+    """A stalled network brings a command when the person has long turned away."""
+    web = Web()
+    async with linked(bench, web):
+        await soon(lambda: web.of("status", state="idle"))
+        newest = web.of("status")[-1]["clock"]
+        late = {"echo": newest - 60, "held_s": 1.5}
+        for identity, name in enumerate(("record", "replay", "preflight", "stop")):
+            await web.say(type="command", id=f"late-{identity}", name=name, args={}, **late)
+            await soon(lambda wanted=f"late-{identity}": web.of("reply", id=wanted))
+            error = web.of("reply", id=f"late-{identity}")[0]["error"]
+            assert error["code"] == "late" and "60 s" not in error["message"] and "do it again" in error["message"]
+        assert bench.machine.state == "idle" and not bench.events
+        await web.say(type="command", id="1", name="record", args={}, echo=newest - 60, held_s=60)
+        await soon(lambda: web.of("reply", id="1"))
+        assert web.of("reply", id="1")[0]["ok"], "it was sent a minute after that status, and came at once"
+        await web.say(type="command", id="2", name="emergency_stop", args={}, **late)
+        await soon(lambda: web.of("status", state="error"))
+        assert web.of("reply", id="2")[0]["ok"], "an emergency stop is never too late"
+
+
 async def test_it_sends_pictures_of_watched_cameras_only(bench: Bench) -> None:
     web = Web()
     async with linked(bench, web):

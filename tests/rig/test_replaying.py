@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from robotdata.capture.inputs import InputError, Sender
 from robotdata.capture.playback import Recording
 from robotdata.rig import link as link_module
+from robotdata.rig import watchers
 from robotdata.rig.protocol import CommandRefused, as_command
 from robotdata.rig.recordings import recording_of_take
 from robotdata.rig.replay_args import parts_of
@@ -67,7 +69,7 @@ def start(bench: Bench, recording: Recording | None = None, **args: Any) -> Acte
     """Send rows and play them."""
     acted = Acted(bench)
     send(bench, recording or wave())
-    bench.do("replay", rows="r1", **args)
+    bench.do("replay", **{"rows": "r1", "unwatched": True, **args})
     return acted
 
 
@@ -120,7 +122,7 @@ def test_a_take_of_the_rig_is_played_from_its_own_spool(bench: Bench, quick: Non
     (take,) = [manifest["id"] for manifest in bench.ended()]
     whole = recording_of_take(bench.spool / take)
     acted = Acted(bench)
-    bench.do("replay", take=take, speed=1, **{"from": 10, "to": 20})
+    bench.do("replay", unwatched=True, take=take, speed=1, **{"from": 10, "to": 20})
     until(lambda: holds(bench))
     actions = np.array(acted.actions)
     for row in (10, 15, 20):
@@ -133,7 +135,7 @@ def test_a_take_of_the_rig_is_played_from_its_own_spool(bench: Bench, quick: Non
         ({"take": take, "from": 10, "to": 10_000}, "bad_args"),
     ):
         with pytest.raises(CommandRefused) as refused:
-            bench.do("replay", **args)
+            bench.do("replay", unwatched=True, **args)
         assert refused.value.code == code
 
 
@@ -147,7 +149,7 @@ def test_cancel_stops_the_robot_where_it_is(bench: Bench) -> None:
     until(lambda: len(acted.actions) > count + 10)
     assert np.ptp(acted.since(count + 1), axis=0).max() == 0
     send(bench, wave(), "r2")
-    bench.do("replay", rows="r2")
+    bench.do("replay", unwatched=True, rows="r2")
     assert bench.machine.state == State.REPLAYING, "it may be played again"
 
 
@@ -189,7 +191,7 @@ def test_an_error_while_it_holds_lets_the_robot_return_as_slowly(bench: Bench, q
 def test_a_command_that_comes_too_late_begins_nothing(bench: Bench) -> None:
     """Whoever sent it was told that the rig did not answer, and may stand beside the robot by now."""
     send(bench, wave())
-    command = as_command("replay", rows="r1")
+    command = as_command("replay", unwatched=True, rows="r1")
     late = replace(command, came=command.came - 60)
     with pytest.raises(CommandRefused, match="in time"):
         bench.machine.execute(late)
@@ -215,7 +217,7 @@ def test_what_does_not_fit_is_refused_and_moves_nothing(bench: Bench) -> None:
     ):
         send(bench, source)
         with pytest.raises(CommandRefused, match=text) as refused:
-            bench.do("replay", rows="r1")
+            bench.do("replay", unwatched=True, rows="r1")
         assert refused.value.code == code and bench.machine.state == State.IDLE
         if source is other:
             assert refused.value.differences == [
@@ -225,7 +227,7 @@ def test_what_does_not_fit_is_refused_and_moves_nothing(bench: Bench) -> None:
     bench.do("record")
     send(bench, recording)
     with pytest.raises(CommandRefused, match="recording"):
-        bench.do("replay", rows="r1")
+        bench.do("replay", unwatched=True, rows="r1")
     bench.do("stop")
 
 
@@ -260,18 +262,18 @@ def test_long_recordings_come_in_parts_and_only_as_a_whole(bench: Bench, monkeyp
     for part in parts[:2]:
         bench.do("replay_rows", **part)
     with pytest.raises(CommandRefused, match="not all of them") as refused:
-        bench.do("replay", rows="r1")
+        bench.do("replay", unwatched=True, rows="r1")
     assert refused.value.code == "no_take"
     bench.do("replay_rows", **parts[2])
-    bench.do("replay", rows="r1")
+    bench.do("replay", unwatched=True, rows="r1")
     bench.do("cancel")
     with pytest.raises(CommandRefused, match="have not come"):
-        bench.do("replay", rows="r1")
+        bench.do("replay", unwatched=True, rows="r1")
 
 
 @pytest.mark.parametrize(
     "args", [{}, {"take": "a", "rows": "b"}, {"rows": "r1", "speed": 2}, {"rows": "r1", "speed": "fast"},
-             {"rows": "r1", "from": -1}, {"rows": "r1", "task": 5}]
+             {"rows": "r1", "from": -1}, {"rows": "r1", "task": 5}, {"rows": "r1", "unwatched": 1}]
 )  # fmt: skip
 def test_its_arguments_are_checked(bench: Bench, args: dict[str, Any]) -> None:
     send(bench, wave())
@@ -280,13 +282,55 @@ def test_its_arguments_are_checked(bench: Bench, args: dict[str, Any]) -> None:
     assert refused.value.code == "bad_args" and bench.machine.state == State.IDLE
 
 
+def page(bench: Bench, echo: float | None, device: str = "replay") -> dict[str, Any]:
+    """Say for a page that it shows the replay; return the rig's answer."""
+    return bench.machine.rig.inputs.offer(device, Sender("tab-1", "olga"), {"seq": 1, "echo": echo})
+
+
+def test_the_robot_moves_only_while_a_page_shows_it(bench: Bench) -> None:
+    acted = start(bench, unwatched=False)
+    until(lambda: len(acted.actions) > 10)
+    status = Reporter(bench.machine).status()["replay"]
+    assert status is not None and (status["phase"], status["unwatched"]) == ("waiting", False)
+    clock = page(bench, None)["clock"]
+    assert page(bench, clock - watchers.LATE_S - 0.1)["state"] == "late", "an old word shows that somebody did watch"
+    count = len(acted.actions)
+    until(lambda: len(acted.actions) > count + 10)
+    assert np.ptp(acted.since(2), axis=0).max() == 0, "the robot waits where it is"
+
+    def plays() -> bool:
+        page(bench, page(bench, None)["clock"])
+        return (bench.machine.replaying.info() or {}).get("phase") == "playing"
+
+    until(plays)
+    until(lambda: holds(bench))
+    assert "No page has shown the replay for 3 s" in (bench.machine.message or "")
+    count = len(acted.actions)
+    until(lambda: len(acted.actions) > count + 10)
+    assert np.ptp(acted.since(count + 1), axis=0).max() == 0
+
+
+def test_a_replay_that_no_page_comes_to_show_does_not_begin(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watchers, "FIRST_S", 0.1)
+    acted = start(bench, unwatched=False)
+    until(lambda: holds(bench))
+    assert "did not begin" in (bench.machine.message or "")
+    assert np.ptp(acted.since(3), axis=0).max() == 0
+
+
+@pytest.mark.parametrize("echo", ["now", True, float("nan"), 10**400])
+def test_what_a_page_says_is_checked(bench: Bench, echo: Any) -> None:
+    with pytest.raises(InputError, match="echo is"):
+        page(bench, echo)
+
+
 async def test_it_ends_when_the_server_is_gone(bench: Bench) -> None:
     web = Web()
     async with linked(bench, web):
         await soon(lambda: web.of("status", state="idle"))
         for number, part in enumerate(parts_of(wave(), "r1")):
             assert (await web.command(f"p{number}", "replay_rows", **part))["ok"]
-        assert (await web.command("1", "replay", rows="r1"))["ok"]
+        assert (await web.command("1", "replay", rows="r1", unwatched=True))["ok"]
         await soon(lambda: web.of("status", state="replaying"))
         assert web.socket is not None
         web.socket.transport.abort()
@@ -336,7 +380,7 @@ def test_losing_the_server_does_not_let_the_teleoperator_drive(bench: Bench) -> 
 
 def test_a_command_that_comes_twice_plays_once(bench: Bench) -> None:
     send(bench, wave())
-    command = as_command("replay", rows="r1")
+    command = as_command("replay", unwatched=True, rows="r1")
     bench.machine.execute(command)
     bench.do("cancel")
     bench.machine.execute(command)
@@ -351,4 +395,4 @@ def test_a_take_that_is_too_long_is_refused_before_it_is_read(tmp_path: Path, be
     (take,) = [manifest["id"] for manifest in bench.ended()]
     monkeypatch.setattr("robotdata.rig.recordings.MAX_VALUES", 6)
     with pytest.raises(CommandRefused, match="more than the 1 that can be played"):
-        bench.do("replay", take=take)
+        bench.do("replay", unwatched=True, take=take)

@@ -53,6 +53,18 @@ def test_a_driver_that_says_nothing_of_the_end_is_not_spoken_for(bench: Bench) -
     assert Reporter(bench.machine).status()["on_end"] == ""
 
 
+def test_the_robot_goes_slowly_to_its_teleoperator_when_it_is_connected(make_bench: Callable[..., Bench]) -> None:
+    bench = make_bench(robot={"approach_speed": 0.5})
+    status = Reporter(bench.machine).status()
+    (warning,) = [each for each in status["warnings"] if each["code"] == "approach"]
+    assert status["approach_speed"] == 0.5 and "0.5 a second at most" in warning["text"]
+
+
+def test_a_robot_without_a_limit_follows_at_once(bench: Bench) -> None:
+    assert Reporter(bench.machine).status()["approach_speed"] == 0
+    assert bench.machine.rig.loop.steering.approaching is None
+
+
 class ToldRobot(FaultyRobot):
     def end_take(self) -> None:
         self._script.step("robot", "end_take")

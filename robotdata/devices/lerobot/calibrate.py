@@ -1,7 +1,7 @@
 """`python -m robotdata.devices.lerobot.calibrate FILE ROLE`: calibrate a device of a rig file by LeRobot's own dialog.
 
 It asks and shows what `lerobot-calibrate` does, on the terminal that runs it, with the keys of the rig file's table, so
-that the calibration is stored where the rig will look for it.
+that the calibration is stored where the rig will look for it. With `--guided` a page shows it step by step (`guide`).
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import itertools
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from robotdata.capture.config import RigConfig, read_config
 from robotdata.capture.errors import CaptureError, ConfigError
 from robotdata.devices.lerobot.configs import Settings, read_settings
 from robotdata.devices.lerobot.driver import Driver, arms_of
+from robotdata.devices.lerobot.guide import Guide, Lines
 from robotdata.devices.lerobot.interrupts import prompt_interrupts
 from robotdata.files.new_file import write_new_bytes
 
@@ -29,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
     try:
         with prompt_interrupts():
-            calibrate(settings_of(read_config(options.file), options.role))
+            calibrate(settings_of(read_config(options.file), options.role), guided=options.guided)
     except KeyboardInterrupt:
         _say("\nStopped. The calibration file is as it was before; if the motors differ from it, calibrate again.")
         return INTERRUPTED
@@ -58,7 +60,7 @@ def settings_of(config: RigConfig, role: str) -> Settings:
     return settings
 
 
-def calibrate(settings: Settings) -> None:
+def calibrate(settings: Settings, *, guided: bool = False) -> None:
     """Run LeRobot's dialog for one device. A file that it replaces is kept under another name, which is printed.
 
     Raises DeviceError with what to do if the device cannot be connected, or the dialog fails.
@@ -67,9 +69,24 @@ def calibrate(settings: Settings) -> None:
     try:
         driver.connect(calibrated=False)
         with kept_files(arm.calibration_fpath for arm in arms_of(driver.device)):
-            driver.call("calibrate")
+            if guided:
+                _guide(driver)
+            else:
+                driver.calibrate(driver.device)
     finally:
         driver.disconnect()
+
+
+def _guide(driver: Driver) -> None:
+    """Guide through the calibration of a device, or of one of its arms after the other."""
+    device, lines = driver.device, Lines(sys.stdin.fileno())
+    arms = list(arms_of(device))
+    if not arms or device in arms:
+        arms = [device]
+    names = {id(part): name.replace("_", " ") for name, part in vars(device).items()}
+    for arm in arms:
+        label = "" if arm is device else names.get(id(arm), "")
+        Guide(arm, label, lines).run(partial(driver.calibrate, arm))
 
 
 @contextlib.contextmanager
@@ -105,6 +122,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m robotdata.devices.lerobot.calibrate", description=__doc__)
     parser.add_argument("file", type=Path, help="the rig file (TOML)")
     parser.add_argument("role", help='which of its devices: robot, teleoperator, or of several "teleoperator arm"')
+    parser.add_argument("--guided", action="store_true", help="also write each step for a page to show")
     return parser.parse_args(arguments)
 
 

@@ -99,6 +99,11 @@ class Driver:
             raise DeviceError(f"LeRobot's {method} returns a {type(values).__name__}, want values by name")
         return dict(values or {})
 
+    def calibrate(self, arm: Any) -> None:
+        """Run LeRobot's calibration of the device, or of one of its arms. Raises DeviceError."""
+        with self._errors():
+            arm.calibrate()
+
     def numbers(self, method: str, values: Mapping[str, Any], names: list[str]) -> list[float]:
         """Return the values of `names`. Raises DeviceError if one is missing or is not a number."""
         try:

@@ -18,6 +18,8 @@ from robotdata.devices.lerobot.library import Library, one_line
 
 _OURS = {"robot": ("cameras",), "camera": ("width", "height", "fps", "use_rgb", "use_depth")}
 """Keys that robotdata sets itself."""
+APPROACH_SPEED = 30.0
+"""Degrees, or per cent of its range, a second: the speed of a move to a rest pose, too."""
 _GIVEN = {"id": "Name of the device; its calibration is kept under this name."}
 _CODE = re.compile(r"^ {4}(\w+)\s*:")
 _ITEM = re.compile(r"^\s+(\w+)\s*(?:\([^)]*\))?:\s+(.+)")
@@ -58,6 +60,14 @@ def fields_of(role: str, config: type) -> list[dict[str, Any]]:
             {"key": "on_end", "kind": "choice", "required": False, "default": "release", "help": text}
             | {"choices": list(RELEASES)}
         )
+    if role == "robot":
+        text = "How fast a joint may move to the teleoperator once connected, in its unit a second; 0: it jumps there."
+        found.append(
+            {"key": "approach_speed", "kind": "number", "required": False, "default": APPROACH_SPEED, "help": text}
+        )
+    if role == "teleoperator":
+        text = "Send it what the robot observes, so that a leader with torque follows the robot. It moves then."
+        found.append({"key": "feedback", "kind": "flag", "required": False, "default": False, "help": text})
     return sorted(found, key=lambda field: not field["required"])
 
 

@@ -14,6 +14,7 @@ from robotdata.capture.options import Options
 from robotdata.capture.own_cameras import ObservedCamera
 from robotdata.devices.lerobot.configs import read_settings
 from robotdata.devices.lerobot.driver import Driver
+from robotdata.devices.lerobot.fields import APPROACH_SPEED
 
 STATE = "observation.state"
 
@@ -26,10 +27,12 @@ def joints(names: list[str]) -> dict[str, Any]:
 class LeRobotRobot:
     """A robot of LeRobot's. Joints keep LeRobot's names, order and units; pictures in its observation are cameras.
 
-    As `lerobot-record` does, a dataset gets the action that was requested, unless the rig file says otherwise.
+    As `lerobot-record` does, a dataset gets the action that was requested, unless the rig file says otherwise. Unlike
+    there, an arm goes slowly to its leader when it is connected: the leader may lie anywhere.
     """
 
     recorded_action = REQUESTED
+    approach_speed = APPROACH_SPEED
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver

@@ -30,6 +30,8 @@ export class Facts {
     say(this.places.saving, status.saving ?? 0);
     say(this.places.ending, ENDINGS[status.on_end] ?? "");
     show(this.places.ending, status.on_end in ENDINGS);
+    say(this.places.approach, `Once connected, the robot moves to its teleoperator slowly: ${status.approach_speed ?? 0} a second at most`);
+    show(this.places.approach, status.approach_speed > 0);
     show(this.saving, Boolean(status.saving));
     this.places.dropped.parentElement.classList.toggle("is-bad", Boolean(counters?.dropped_ticks));
     this.places.disk.parentElement.classList.toggle("is-bad", typeof disk?.minutes_left === "number" && disk.minutes_left < 10);

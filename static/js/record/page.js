@@ -22,6 +22,7 @@ import { Sound } from "./sound.js";
 import { Stage } from "./stage.js";
 import { Target } from "./target.js";
 import { Timer } from "./timer.js";
+import { Watching } from "./watching.js";
 
 const ACKS_EVERY_MS = 12;
 let link = null;
@@ -37,6 +38,7 @@ const remarks = new Remarks(desk);
 const timer = new Timer(sound, () => pulse.now());
 const facts = new Facts(desk);
 const replay = new Replay();
+const watching = new Watching(desk.dataset.watch);
 new Target(sound, form.form.elements.target);
 const loopTime = new LoopTime();
 const pairing = new Pairing(stage, document.getElementById("pairing"));
@@ -92,6 +94,7 @@ function onStatus(status) {
   pairing.show(status);
   timer.show(status);
   replay.show(status);
+  watching.show(status);
   loopTime.show(online ? status.counters?.loop : null);
   if (online) facts.show(status);
   else facts.clear();

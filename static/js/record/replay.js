@@ -2,6 +2,7 @@
 import { say, show } from "../lib/dom.js";
 
 const PHASES = {
+  waiting: "Waiting for a page that shows it",
   approach: "Moving slowly to the first pose",
   playing: "Playing the recording",
   rest: "Moving to the rest pose",
@@ -20,6 +21,7 @@ export class Replay {
     say(byId("replay-speed"), `${Math.round(replay.speed * 100)}%`);
     say(byId("replay-episode"), replay.task || "An episode");
     byId("replay-episode").href = `/episodes/${replay.episode}/`;
+    show(byId("replay-watched"), replay.phase !== "done" && replay.unwatched === false);
     const isAway = replay.phase === "done" && replay.away !== null && replay.away !== undefined;
     show(byId("replay-away"), isAway);
     if (isAway) say(byId("replay-away"), `The teleoperator is ${replay.away} away at ${replay.away_joint}: the robot will move there slowly once you let it drive.`);

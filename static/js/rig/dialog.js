@@ -4,6 +4,7 @@ import { Terminal } from "../../vendor/xterm-6.0.0.mjs";
 import { call } from "../lib/api.js";
 import { say } from "../lib/dom.js";
 import { complain } from "../lib/toast.js";
+import { Guide } from "./guide.js";
 
 const ENTER = "\r";
 const MOST_TYPED = 1000;
@@ -16,6 +17,8 @@ const remembered = `dialog ${begin} ${body}`;
 const state = document.getElementById("dialog-state");
 const beginning = document.getElementById("begin");
 const answers = document.getElementById("answers");
+const guided = document.getElementById("guide");
+const guide = guided ? new Guide(guided, answers) : null;
 let dialog = "";
 let terminal = null;
 let typed = ""; // not yet sent: one request at a time, so that keys arrive in their order
@@ -33,6 +36,7 @@ function open({ rows, columns }) {
   terminal = new Terminal({ rows, cols: columns, convertEol: false, fontSize: 13, theme: { background: "#14171b" }, scrollback: 2000 });
   terminal.open(document.getElementById("terminal"));
   terminal.onData((text) => type(text));
+  guide?.attach(terminal);
 }
 
 async function type(text) {
@@ -57,6 +61,7 @@ function ended(code) {
   dialog = typed = "";
   sessionStorage.removeItem(remembered);
   show(false);
+  guide?.end();
   say(beginning, code === 0 ? "Again" : "Try again");
   say(state, code === 0 ? done : failed);
   document.getElementById("done").hidden = code !== 0;

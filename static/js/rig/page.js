@@ -7,6 +7,7 @@ import { DeviceForm } from "./device.js";
 import { Drivers } from "./drivers.js";
 import { Draft } from "./draft.js";
 import { Editor } from "./editor.js";
+import { Processors } from "./processors.js";
 import { Saving } from "./saving.js";
 
 const root = document.getElementById("rig-form");
@@ -30,6 +31,7 @@ class Page {
     this.robot = new DeviceForm("robot", this);
     this.teleoperator = new DeviceForm("teleoperator", this);
     this.cameras = new Cameras(this);
+    this.processors = new Processors(this);
     this.saving = new Saving(this);
     this.drivers = new Drivers(this);
     for (const [key, input] of Object.entries(inputs)) this.watch(key, input);
@@ -71,9 +73,7 @@ class Page {
   }
 
   drawDevices() {
-    this.robot.draw();
-    this.teleoperator.draw();
-    this.cameras.draw();
+    for (const part of [this.robot, this.teleoperator, this.cameras]) part.draw();
   }
 
   shown(draft, all) {
@@ -89,7 +89,7 @@ class Page {
     const rig = this.draft.tables.rig ?? {};
     for (const [key, input] of Object.entries(inputs)) if (document.activeElement !== input) input.value = rig[key] ?? "";
     this.askPython(rig.python ?? "");
-    this.drawDevices();
+    for (const part of [this.robot, this.teleoperator, this.cameras, this.processors]) part.draw();
   }
 
   get isNew() {

@@ -153,6 +153,7 @@ class FakeRig:
         self.seq = 0
         self.last_take: dict[str, Any] | None = None
         self.first: dict[str, Any] = {}
+        self.clock: float | None = None
 
     def hello(self) -> dict[str, Any]:
         cameras = [
@@ -171,6 +172,7 @@ class FakeRig:
             **said,
             "take": None,
             "last_take": self.last_take,
+            **({} if self.clock is None else {"clock": self.clock}),
             "disk": {"free_bytes": 10**9, "minutes_left": 90},
             "message": None,
             "warnings": [],

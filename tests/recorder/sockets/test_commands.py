@@ -24,6 +24,14 @@ async def test_it_brings_a_command_to_the_rig_and_its_answer_back(web: Any, rig:
         assert reply["id"] == rig.commands[0]["id"]
 
 
+async def test_it_says_with_each_command_how_old_its_knowledge_of_the_rig_is(web: Any, rig: Any) -> None:
+    rig.clock = 5123.25
+    async with rig.running():
+        assert (await web.ask("POST", f"/rigs/{rig.name}/commands/stop", {}))[0] == 200
+        command = rig.commands[0]
+        assert command["echo"] == 5123.25 and command["held_s"] >= 0
+
+
 async def test_it_tells_the_rigs_own_reason_where_it_refuses(web: Any, rig: Any) -> None:
     differences = [{"what": "fps", "rig": 30, "dataset": 15}]
     said = {"code": "mismatch", "message": "this rig doesn't match", "differences": differences}

@@ -17,7 +17,7 @@ def test_a_silent_server_ends_a_replay(web: Web, tmp_path: Path) -> None:
         assert rig.do("stop")[0] == 200
         rig.ended(take)
         until(lambda: rig.state == "idle")
-        status, answer = rig.heard("replay", {"episode": take, "speed": 0.1})
+        status, answer = rig.heard("replay", {"episode": take, "speed": 0.1, "unwatched": True})
         assert status == 200, answer
         until(lambda: rig.state in ("replaying", "holding"))  # held already where the machine was too busy to answer
         web.stop_answering()
