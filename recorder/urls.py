@@ -6,6 +6,7 @@ from django.urls import path
 
 from recorder.views import (
     camera,
+    dataset_care,
     datasets,
     episodes,
     frames,
@@ -45,6 +46,7 @@ urlpatterns = [
     path("datasets/<str:slug>/operations/", datasets.dataset_operations, name="dataset-operations"),
     path("datasets/<str:slug>/planned/", datasets.dataset_planned, name="dataset-planned"),
     path("datasets/<str:slug>/remarks/", datasets.dataset_remarks, name="dataset-remarks"),
+    path("datasets/<str:slug>/repair/", dataset_care.dataset_repair, name="dataset-repair"),
     path("datasets/<str:slug>/revisions/", datasets.dataset_revisions, name="dataset-revisions"),
     path("datasets/<str:slug>/tasks/", datasets.dataset_tasks, name="dataset-tasks"),
     path("datasets/<str:slug>/overview/", overview.dataset_overview, name="dataset-overview"),

@@ -6,6 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from recorder.catalog.dataset_trash import trashed_datasets
 from recorder.models import Episode
 from recorder.review.trash import trash_summary
 from recorder.views.request import Request, episode_page
@@ -14,7 +15,11 @@ from recorder.views.request import Request, episode_page
 @require_GET
 def trash(request: Request) -> HttpResponse:
     """The page, or for htmx its head or the next takes."""
-    context = {"summary": trash_summary(), **episode_page(Episode.objects.trashed(), request.GET.get("after"))}
+    context = {
+        "summary": trash_summary(),
+        "trashed": trashed_datasets(),
+        **episode_page(Episode.objects.trashed(), request.GET.get("after")),
+    }
     page = "recorder/trash.html"
     if request.htmx:
         page = "recorder/_trash_lines.html" if "after" in request.GET else "recorder/_trash_head.html"
