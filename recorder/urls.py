@@ -8,6 +8,7 @@ from recorder.views import (
     camera,
     dataset_care,
     datasets,
+    disk,
     episodes,
     frames,
     home,
@@ -58,4 +59,5 @@ urlpatterns = [
     path("operations/<uuid:operation_id>/", operations.operation, name="operation"),
     path("keys/", keys.keys, name="keys"),
     path("trash/", trash.trash, name="trash"),
+    path("disk/", disk.disk, name="disk"),
 ]

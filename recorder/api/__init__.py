@@ -9,6 +9,7 @@ from recorder.api import (
     cameras,
     dataset_trash,
     datasets,
+    disk,
     episodes,
     operations,
     repairs,
@@ -35,5 +36,6 @@ api.add_router("", additions.router)
 api.add_router("", archives.router)
 api.add_router("", repairs.router)
 api.add_router("", dataset_trash.router)
+api.add_router("", disk.router)
 
 __all__ = ["api"]

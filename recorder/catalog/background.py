@@ -10,7 +10,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Generic, TypeVar
 
@@ -43,6 +43,7 @@ class Background(Generic[T]):
         self._name = name
         self._lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(_MAX_AT_ONCE)
+        self._stale: set[Hashable] = set()
         self._known: OrderedDict[Hashable, tuple[Hashable, Computed[T]]] = OrderedDict()
 
     def ask(self, key: Hashable, version: Hashable, compute: Callable[[], T], *, again: bool = False) -> Computed[T]:
@@ -56,6 +57,8 @@ class Background(Generic[T]):
             before_version, before = self._known.get(key, (None, nothing))
             if key in self._known:
                 self._known.move_to_end(key)
+            if before.running and again:
+                self._stale.add(key)  # what it reads now may be from before the caller's change
             if before.running or (before_version == version and not again and (before.at or before.error)):
                 return before
             kept = before if before_version == version else nothing
@@ -76,4 +79,8 @@ class Background(Generic[T]):
                 log.info("%s of %s failed", self._name, key, exc_info=True)
                 made = Computed(error=str(error) or type(error).__name__)
         with self._lock:
-            self._known[key] = version, made
+            once_more = key in self._stale
+            self._stale.discard(key)
+            self._known[key] = version, replace(made, running=once_more)
+        if once_more:
+            self._run(key, version, compute)

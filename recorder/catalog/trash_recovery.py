@@ -113,7 +113,7 @@ def _recover_entry(note: Note) -> int:
             move_all(turned(list(zip(places(slug), places_in_trash(name, slug), strict=True))))
             remove_entry(name)
         else:
-            Dataset.with_trash.create(**_row_of(name, slug, note))  # the database was made anew
+            Dataset.with_trash.create(**_row_of(name, slug, note))  # the database was rebuilt
     return 1
 
 
