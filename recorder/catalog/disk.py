@@ -128,7 +128,7 @@ def _groups() -> Iterator[_Group]:
             kind = Kind.REJECTED if is_rejected else Kind.TAKES
             yield kind, titles[pk].slug, titles[pk].title, paths
     if unknown:
-        yield Kind.FOLDER, "takes", "Takes that could not be opened", unknown
+        yield Kind.FOLDER, "takes", "Takes that belong to no dataset", unknown
     yield from _trash(takes)
     yield from _folders({row.slug for row in datasets})
 

@@ -58,7 +58,7 @@ def dataset(request: Request, slug: str) -> HttpResponse:
     except Http404:
         if (trashed := in_trash(slug)) is None:
             raise
-        return render(request, "recorder/dataset_trashed.html", {"row": trashed}, status=410)
+        return render(request, "recorder/dataset_trashed.html", {"row": trashed})
     tasks = tasks_of(row)
     context = {
         **wall_of(request, row, tasks),

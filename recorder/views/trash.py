@@ -15,9 +15,11 @@ from recorder.views.request import Request, episode_page
 @require_GET
 def trash(request: Request) -> HttpResponse:
     """The page, or for htmx its head or the next takes."""
+    summary, trashed = trash_summary(), trashed_datasets()
     context = {
-        "summary": trash_summary(),
-        "trashed": trashed_datasets(),
+        "summary": summary,
+        "trashed": trashed,
+        "count": summary["episodes"] + len(trashed),
         **episode_page(Episode.objects.trashed(), request.GET.get("after")),
     }
     page = "recorder/trash.html"
