@@ -134,7 +134,10 @@ def _column(data: bytes, at: int, columns: list[ChunkSize]) -> int:
             raise BadFooter("a column's metadata is not a struct")
         inner = 0
         while head := data[at]:
-            inner, at = _field(data, at, head, inner)
+            if head > 15:
+                inner, at = inner + (head >> 4), at + 1
+            else:
+                inner, at = _field(data, at, head, inner)
             if inner not in (5, 6):
                 at = _skip(data, at, head & 15, 1)
                 continue
@@ -174,6 +177,8 @@ def _skip(data: bytes, at: int, kind: int, depth: int, *, within: bool = False) 
             at += 1
         return at + 1
     if kind == _BINARY:
+        if data[at] < 128:
+            return at + 1 + data[at]
         size, at = _varint(data, at)
         return at + size
     if kind in (_TRUE, _FALSE):
@@ -183,9 +188,8 @@ def _skip(data: bytes, at: int, kind: int, depth: int, *, within: bool = False) 
     if depth > _MAX_DEPTH:
         raise BadFooter("structs within structs")
     if kind == _STRUCT:
-        number = 0
         while head := data[at]:
-            number, at = _field(data, at, head, number)
+            at = at + 1 if head > 15 else _varint(data, at + 1)[1]
             at = _skip(data, at, head & 15, depth + 1)
         return at + 1
     return _skip_many(data, at, kind, depth)
@@ -195,6 +199,12 @@ def _skip_many(data: bytes, at: int, kind: int, depth: int) -> int:
     """Return the position behind a list, a set or a map."""
     if kind in (_LIST, _SET):
         size, element, at = _list_head(data, at)
+        if element in _NUMBERS:
+            for _ in range(size):
+                while data[at] > 127:
+                    at += 1
+                at += 1
+            return at
         kinds = [element]
     elif kind == _MAP:
         size, at = _varint(data, at)
