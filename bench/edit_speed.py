@@ -4,7 +4,7 @@
 
 LeRobot runs in the environment that `interop_env.sh newest` makes, or ROBOTDATA_INTEROP_PYTHON. Both sides work on the
 same datasets, which are made here: one camera, AV1 with two pictures a group as LeRobot records it. Times are of the
-functions alone, without imports. Prints JSON.
+functions alone, without imports, in seconds of processor time (`cpu`, children included) and of the clock. Prints JSON.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SIGNAL = {"dtype": "float32", "shape": [6], "names": [f"joint_{n}.pos" for n in 
 PICTURE = {"dtype": "video", "shape": [*SIZE, 3], "names": ["height", "width", "channels"]}
 FEATURES = {"action": SIGNAL, "observation.state": SIGNAL, CAMERA: PICTURE}
 THEIRS = """
-import json, sys, time
+import json, os, sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from interop_lerobot import LeRobotDataset
@@ -53,14 +53,14 @@ for line in sys.stdin:
     base = Path(out).parent
     opened = lambda name: LeRobotDataset(name, root=base / name)
     parts = [opened(f"part{n}") for n in range(5)] if act == "merge" else [opened("whole")]
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), sum(os.times()[:4])
     if act == "delete":
         delete_episodes(parts[0], gone, output_dir=out, repo_id="deleted")
     elif act == "split":
         split_dataset(parts[0], shares, output_dir=out)
     else:
         merge_datasets(parts, "merged", output_dir=out)
-    print("TOOK", time.perf_counter() - began, flush=True)
+    print("TOOK", time.perf_counter() - began, sum(os.times()[:4]) - cpu, flush=True)
 """
 
 
@@ -104,18 +104,21 @@ def measure(home: Path, python: str) -> dict[str, Any]:
     ) as lerobot:
         found: dict[str, Any] = {"rounds": ROUNDS, "episodes": EPISODES, "frames": EPISODES * LENGTH}
         for act in ("delete", "split", "merge"):
-            times: dict[str, list[float]] = {"ours": [], "theirs": []}
+            times: dict[str, list[tuple[float, float]]] = {"ours": [], "theirs": []}
             for number in range(ROUNDS):
                 times["ours"].append(_ours(home, act))
                 times["theirs"].append(_theirs(lerobot, home / f"theirs-{act}-{number}", act))
-            ours, theirs = (statistics.median(values) for values in times.values())
-            found |= {f"{act}_s": round(ours, 3), f"{act}_lerobot_s": round(theirs, 2), act: round(theirs / ours, 1)}
+            for name, place in (("", 0), ("cpu_", 1)):
+                ours, theirs = (statistics.median(each[place] for each in values) for values in times.values())
+                key = f"{act}_{name}"
+                found |= {f"{key}s": round(ours, 3), f"{key}lerobot_s": round(theirs, 2)}
+                found[f"{key}times"] = round(theirs / ours, 1)
         if lerobot.stdin is not None:
             lerobot.stdin.close()
     return found
 
 
-def _ours(home: Path, act: str) -> float:
+def _ours(home: Path, act: str) -> tuple[float, float]:
     folder = Path(tempfile.mkdtemp(dir=home))
     where = Where(folder / ".work", folder / ".old")
     parts = {folder / name: numbers for name, numbers in shares(EPISODES, SHARES).items()}
@@ -126,21 +129,21 @@ def _ours(home: Path, act: str) -> float:
         "split": lambda: split(home / "whole", parts, dict.fromkeys(parts, where)),
         "merge": lambda: merge([home / f"part{n}" for n in range(5)], folder / "merged", where),
     }
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), sum(os.times()[:4])
     acts[act]()
-    took = time.perf_counter() - began
+    took = time.perf_counter() - began, sum(os.times()[:4]) - cpu
     shutil.rmtree(folder)
     return took
 
 
-def _theirs(lerobot: subprocess.Popen[str], out: Path, act: str) -> float:
+def _theirs(lerobot: subprocess.Popen[str], out: Path, act: str) -> tuple[float, float]:
     assert lerobot.stdin is not None and lerobot.stdout is not None
     lerobot.stdin.write(json.dumps([act, str(out), GONE, SHARES]) + "\n")
     lerobot.stdin.flush()
     for line in lerobot.stdout:
         if line.startswith("TOOK "):
             shutil.rmtree(out)
-            return float(line.split()[1])
+            return float(line.split()[1]), float(line.split()[2])
     raise RuntimeError(f"LeRobot ended without an answer to {act}; see above")
 
 

@@ -6,7 +6,9 @@ from django.urls import path
 
 from recorder.views import (
     camera,
+    dataset_care,
     datasets,
+    disk,
     episodes,
     frames,
     home,
@@ -47,6 +49,7 @@ urlpatterns = [
     path("datasets/<str:slug>/operations/", datasets.dataset_operations, name="dataset-operations"),
     path("datasets/<str:slug>/planned/", datasets.dataset_planned, name="dataset-planned"),
     path("datasets/<str:slug>/remarks/", datasets.dataset_remarks, name="dataset-remarks"),
+    path("datasets/<str:slug>/repair/", dataset_care.dataset_repair, name="dataset-repair"),
     path("datasets/<str:slug>/revisions/", datasets.dataset_revisions, name="dataset-revisions"),
     path("datasets/<str:slug>/tasks/", datasets.dataset_tasks, name="dataset-tasks"),
     path("datasets/<str:slug>/overview/", overview.dataset_overview, name="dataset-overview"),
@@ -58,4 +61,5 @@ urlpatterns = [
     path("operations/<uuid:operation_id>/", operations.operation, name="operation"),
     path("keys/", keys.keys, name="keys"),
     path("trash/", trash.trash, name="trash"),
+    path("disk/", disk.disk, name="disk"),
 ]

@@ -20,6 +20,9 @@ HELP = """usage: robotdata COMMAND [OPTIONS]
   repair     put right what is wrong in a dataset, after saying what
   convert    make a dataset v3.0 of one of version v2.0 or v2.1, or v2.1 of v3.0
   edit       split, merge, copy, trim or relabel a dataset
+  rename     give a dataset another title or folder name
+  trash      list deleted datasets, delete, restore or remove one
+  disk       what everything takes on the disk, and free it
   recover    update the database from the folders after a crash
   rebuild    rebuild the database from the folders
   --version  print the version

@@ -7,9 +7,12 @@ from recorder.api import (
     archives,
     calibrations,
     cameras,
+    dataset_trash,
     datasets,
+    disk,
     episodes,
     operations,
+    repairs,
     rigs,
     sessions,
     stations,
@@ -31,5 +34,8 @@ api.add_router("", operations.router)
 api.add_router("", unopened.router)
 api.add_router("", additions.router)
 api.add_router("", archives.router)
+api.add_router("", repairs.router)
+api.add_router("", dataset_trash.router)
+api.add_router("", disk.router)
 
 __all__ = ["api"]

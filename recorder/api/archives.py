@@ -88,14 +88,14 @@ def get_archive(
     dataset = lookups.dataset_of(slug)
     chosen = chosen_episodes(dataset, numbers=episodes or "", filters=Filter.read(request.GET))
     archive = open_archive(dataset=dataset, actor=actor_of(request), episodes=chosen, version=v or "")
-    return _response(request, archive, slug if chosen is None else f"{slug}-{_episodes_text(chosen)}")
+    return zip_response(request, archive, slug if chosen is None else f"{slug}-{_episodes_text(chosen)}")
 
 
 def _episodes_text(chosen: list[int]) -> str:
     return f"episode-{chosen[0]}" if len(chosen) == 1 else f"{len(chosen)}-episodes"
 
 
-def _response(request: HttpRequest, archive: Archive, name: str) -> HttpResponseBase:
+def zip_response(request: HttpRequest, archive: Archive, name: str) -> HttpResponseBase:
     """Return the requested range of the zip file, or 304. Raise Refused for 412 and 416."""
     plan, etag = archive.plan, f'"{archive.version}-{archive.plan.etag}"'
     headers = {

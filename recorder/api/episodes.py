@@ -55,8 +55,10 @@ def list_episodes(
         "verdict": verdict,
         "task": task,
     }
-    rows = Episode.objects.select_related("dataset", "rig").filter(
-        **{name: value for name, value in conditions.items() if value is not None}
+    rows = (
+        Episode.objects.select_related("dataset", "rig")
+        .filter(dataset__trashed_at=None)
+        .filter(**{name: value for name, value in conditions.items() if value is not None})
     )
     return newest_first(rows, "recorded_at", limit=limit, after=after)
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from recorder.actor import Actor
+from recorder.catalog.dataset_moves import places
 from recorder.catalog.datasets_on_disk import adopt_folder as adopt_folder
 from recorder.catalog.datasets_on_disk import refresh_dataset as refresh_dataset
 from recorder.catalog.datasets_on_disk import save_settings
@@ -75,6 +76,25 @@ def free_slug(title: str, taken: Collection[str] = ()) -> tuple[str, str]:
         if slug not in taken and not _in_use(slug):
             return clean, slug
     raise Refused("exists", f"Too many datasets are named like {title!r}: choose another title.")
+
+
+def renamed_slug(dataset: Dataset, title: str) -> str:
+    """Return the folder name that the dataset gets with this title; its own if that fits.
+
+    Raise Refused for a title that is empty or that another dataset has.
+    """
+    clean = _clean_title(title)
+    if _find_by_title(clean, excluded=dataset):
+        raise Refused("exists", f"Another dataset is already called {clean!r}: choose another title.")
+    names = [_slug(clean, number) for number in range(1, 1000)]
+    return next(name for name in names if name == dataset.slug or _is_free(name))
+
+
+def free_names(slug: str, title: str) -> tuple[str, str]:
+    """Return a free folder name and title, as near as possible to those that a dataset in the trash had."""
+    slugs = (slug if number == 1 else f"{slug[:_SLUG_LENGTH]}-{number}" for number in range(1, 10_000))
+    titles = (title if number == 1 else f"{title[:180]} ({number})" for number in range(1, 10_000))
+    return next(filter(_is_free, slugs)), next(each for each in titles if not _find_by_title(each))
 
 
 def change_dataset(*, dataset: Dataset, actor: Actor, **settings: Any) -> None:
@@ -144,3 +164,8 @@ def _in_use(slug: str) -> bool:
     folder = Path(django_settings.DATASETS_DIR) / slug
     has_row = Dataset.objects.filter(slug__iexact=slug).exists()
     return has_row or is_reserved(slug) or (folder.exists() and any(folder.iterdir()))
+
+
+def _is_free(slug: str) -> bool:
+    """Return whether a dataset with its revisions and settings can move to this name."""
+    return not _in_use(slug) and not any(place.exists() for place in places(slug)[:-1])

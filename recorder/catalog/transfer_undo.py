@@ -7,6 +7,7 @@ from pathlib import Path
 from recorder.actor import Actor
 from recorder.errors import Refused
 from recorder.jobs.operation_rows import begin_revising, is_written_at, operation_of
+from recorder.jobs.revising import start_revert
 from recorder.models import Change, Dataset, Operation
 from recorder.models.permissions import Action, require
 from recorder.models.states import TRANSFERS, OperationState, OperationType
@@ -25,6 +26,8 @@ def undo_transfer(*, operation: Operation, actor: Actor) -> Operation:
     was changed since; nothing is then undone.
     """
     require(actor, Action.REVISE, operation.dataset)
+    if operation.type == OperationType.REPAIR:
+        return _undo_repair(operation, actor)
     if operation.type not in TRANSFERS or operation.state != OperationState.DONE:
         message = f"{operation} cannot be undone: it has not finished, or is of another kind."
         raise Refused("nothing_to_undo", message)
@@ -60,10 +63,21 @@ def can_undo(operation: Operation) -> bool:
 
     It asks the rows only, because pages call it for each operation; `undo_transfer` looks into the folders.
     """
+    if operation.type == OperationType.REPAIR and operation.state == OperationState.DONE:
+        return bool(operation.result.get("revision") == operation.dataset.revision)
     if operation.type not in TRANSFERS or operation.state != OperationState.DONE:
         return False
     made = {part["slug"]: part["revision"] for part in operation.result.get("made", [])}
     return any(made[row.slug] == row.revision for row in made_datasets(operation))
+
+
+def _undo_repair(operation: Operation, actor: Actor) -> Operation:
+    """Start a revert to the revision before the repair. Raise Refused if there is none, or a change came since."""
+    operation.dataset.refresh_from_db()
+    if not can_undo(operation):
+        message = f"{operation} cannot be undone: it has not finished, changed nothing, or another change came since."
+        raise Refused("nothing_to_undo", message)
+    return start_revert(dataset=operation.dataset, revision=operation.dataset.revision - 1, actor=actor)
 
 
 def made_datasets(operation: Operation) -> list[Dataset]:

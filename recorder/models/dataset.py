@@ -10,7 +10,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 
-from recorder.models.paths import revisions_of, work_of
+from recorder.models.paths import revisions_of, trash_root, work_of
 
 
 class Policy(models.TextChoices):
@@ -44,6 +44,18 @@ class DatasetQuerySet(models.QuerySet["Dataset"]):
         )
 
 
+class _Present(models.Manager["Dataset"]):
+    """The datasets that are not in the trash."""
+
+    def get_queryset(self) -> DatasetQuerySet:
+        """Return the datasets that are not in the trash."""
+        return DatasetQuerySet(self.model, using=self._db).filter(trashed_at=None)
+
+    def with_counts(self) -> DatasetQuerySet:
+        """Return them with their counts of episodes."""
+        return self.get_queryset().with_counts()
+
+
 class Dataset(models.Model):
     """One row per folder in `<home>/datasets`. `title` is the text that people chose, `slug` the folder's safe name."""
 
@@ -66,13 +78,17 @@ class Dataset(models.Model):
     total_frames = models.PositiveBigIntegerField(default=0)
     revision = models.PositiveIntegerField(default=0)
     problem = models.TextField(blank=True)  # a defect of the folder, as a sentence
+    trashed_at = models.DateTimeField(null=True, blank=True)  # since when it is in the trash
+    trashed_by = models.CharField(max_length=150, blank=True)
+    trashed_slug = models.CharField(max_length=96, blank=True)  # its slug before; `slug` is then its name in the trash
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     incomplete: str = ""  # no column: episodes whose files were missing when the folder was last read, as a sentence
     not_downloaded: str = ""  # no column: the dataset came without any videos, as a sentence
 
-    objects = DatasetQuerySet.as_manager()
+    objects = _Present()
+    with_trash = DatasetQuerySet.as_manager()
 
     class Meta:
         ordering = ["-updated_at"]
@@ -82,7 +98,9 @@ class Dataset(models.Model):
 
     @property
     def path(self) -> Path:
-        """Return the dataset's folder."""
+        """Return the dataset's folder; its earlier revisions are beside it, in the trash, too."""
+        if self.trashed_at is not None:
+            return trash_root() / self.slug / self.trashed_slug
         return Path(settings.DATASETS_DIR) / self.slug
 
     @property

@@ -66,8 +66,9 @@ class EpisodeQuerySet(models.QuerySet["Episode"]):
         return self.exclude(state=EpisodeState.ENCODED).exclude(verdict=Verdict.REJECT).filter(purged_at=None)
 
     def trashed(self) -> EpisodeQuerySet:
-        """Return the takes in the trash."""
-        return self.filter(verdict=Verdict.REJECT, purged_at=None).exclude(state=EpisodeState.ENCODED)
+        """Return the takes in the trash, except those of datasets that are in the trash themselves."""
+        rejected = self.filter(verdict=Verdict.REJECT, purged_at=None, dataset__trashed_at=None)
+        return rejected.exclude(state=EpisodeState.ENCODED)
 
     def committed(self) -> EpisodeQuerySet:
         """Return the episodes in datasets."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from django.conf import settings
 
 WORK, REVISIONS = ".work", ".revisions"
+TRASH, EXPORTS = ".trash", ".exports"
 _CACHE_PREFIX = "datasets--"
 """The prefix of a dataset's folder in the Hub's cache."""
 
@@ -19,6 +20,16 @@ _CACHE_PREFIX = "datasets--"
 def datasets_root() -> Path:
     """Return the folder of all datasets."""
     return Path(settings.DATASETS_DIR)
+
+
+def trash_root() -> Path:
+    """Return where deleted datasets wait: one folder each, with the dataset and its revisions in it."""
+    return datasets_root() / TRASH
+
+
+def exports_root() -> Path:
+    """Return where datasets are written in other formats, for other programs."""
+    return datasets_root() / EXPORTS
 
 
 def work_of(folder: Path) -> Path:

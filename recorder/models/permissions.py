@@ -28,6 +28,7 @@ class Action(StrEnum):
     ADD_DATASET = "add datasets"  # upload a zip file, open a folder among the datasets
     READ_COMPUTER = "add folders of the server"  # any folder that the server's user may read
     SEND_DATASET = "download datasets"
+    DELETE_DATASET = "delete datasets"  # move them to the trash, restore them, empty it; free their disk space
     CONFIGURE_DATASET = "change the settings of datasets"
     RECORD = "record"  # start, change and end sessions
     COMMAND_RIG = "command rigs"
@@ -47,6 +48,8 @@ def allows(actor: Actor, action: Action, target: Target | None) -> bool:
 def require(actor: Actor, action: Action, *targets: Target) -> None:
     """Raise Refused (403, `forbidden`) unless `actor` may do `action` to each of `targets`."""
     for target in targets or (None,):
+        if action is not Action.DELETE_DATASET:
+            _refuse_trashed(target)
         if not allows(actor, action, target):
             what = "" if target is None else f" ({target})"
             message = f"{actor} may not {action}{what}; nothing was changed. Ask an administrator for the permission."
@@ -60,3 +63,12 @@ def require_changes(actor: Actor, fields: Iterable[str], *episodes: Episode) -> 
         require(actor, Action.JUDGE, *episodes)
     if names - {"verdict"}:
         require(actor, Action.EDIT, *episodes)
+
+
+def _refuse_trashed(target: Target | None) -> None:
+    """Raise Refused for a dataset in the trash, and for its episodes where their dataset is read already."""
+    dataset = target
+    if isinstance(target, Episode | Operation):
+        dataset = target.dataset if type(target)._meta.get_field("dataset").is_cached(target) else None
+    if isinstance(dataset, Dataset) and dataset.trashed_at is not None:
+        raise Refused("trashed", f"{dataset.title} is in the trash: restore it on the Trash page first.")

@@ -66,6 +66,8 @@ class OperationType(TextChoices):
     MERGE = "merge", "merge"
     DUPLICATE = "duplicate", "duplicate"
     UNDO = "undo", "undo"
+    REPAIR = "repair", "repair"
+    OLDER = "older", "conversion to v2.1"
 
 
 TRANSFERS = (
@@ -76,10 +78,10 @@ TRANSFERS = (
     OperationType.DUPLICATE,
 )
 """Types that bring episodes into other datasets: those that their arguments name under `into`."""
-REVISING = (OperationType.EDIT, OperationType.REVERT, OperationType.UNDO, *TRANSFERS)
+REVISING = (OperationType.EDIT, OperationType.REVERT, OperationType.UNDO, *TRANSFERS, OperationType.REPAIR)
 """Types of which a dataset has at most one at a time. Encoding adds to it, and waits for the lock."""
 
-STOPPABLE = (OperationType.CONVERT,)
+STOPPABLE = (OperationType.CONVERT, OperationType.REPAIR, OperationType.OLDER)
 """Types that may be cancelled while a worker runs them, until it begins to write (`result["writing"]`)."""
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from django import template
 
+from recorder.catalog import older_copies
 from recorder.catalog.transfer_undo import can_undo, made_datasets
 from recorder.frame_words import frame_range
 from recorder.jobs.operation_types import TypeSpec, spec_of
@@ -68,6 +70,12 @@ def operation_summary(operation: Operation) -> str:
 def undoable(operation: Operation) -> bool:
     """Return whether the operation brought episodes into other datasets and can be undone."""
     return can_undo(operation)
+
+
+@register.filter
+def older_copy(operation: Operation) -> Path | None:
+    """Return the folder v2.1 that the operation wrote, if it is there."""
+    return older_copies.older_copy(operation)
 
 
 @register.filter

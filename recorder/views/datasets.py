@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from recorder.browse.counts import datasets_with_figures, figures_of, tasks_of
 from recorder.catalog.additions import unopened_rows
+from recorder.catalog.dataset_trash import in_trash
+from recorder.catalog.older_copies import older_copy
 from recorder.catalog.remarks import remarks_of
 from recorder.catalog.sending import archive_size
 from recorder.jobs.converting import conversions_of
 from recorder.jobs.revising import planned_counts
 from recorder.jobs.revisions import revisions_of
 from recorder.models import Dataset, Operation, Policy
-from recorder.models.states import OperationState
+from recorder.models.states import OperationState, OperationType
 from recorder.views.operations import with_progress
 from recorder.views.request import Request
 from recorder.views.wall import dataset_of, filter_of, wall_of
@@ -51,7 +53,12 @@ def _unopened() -> dict[str, Any]:
 @require_GET
 def dataset(request: Request, slug: str) -> HttpResponse:
     """The page of one dataset; views of their own return its list, counts and operations again."""
-    row = dataset_of(slug)
+    try:
+        row = dataset_of(slug)
+    except Http404:
+        if (trashed := in_trash(slug)) is None:
+            raise
+        return render(request, "recorder/dataset_trashed.html", {"row": trashed})
     tasks = tasks_of(row)
     context = {
         **wall_of(request, row, tasks),
@@ -77,6 +84,9 @@ def _operations(row: Dataset) -> dict[str, Any]:
     newest = Operation.objects.filter(dataset=row).first()
     if newest is not None and newest.error and newest not in rows:
         rows.append(newest)
+    older = Operation.objects.filter(dataset=row, type=OperationType.OLDER).first()
+    if older is not None and older not in rows and older_copy(older) is not None:
+        rows.append(older)  # its download stays on the page
     return {"operations": [with_progress(operation) for operation in rows]}
 
 

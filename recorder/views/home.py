@@ -74,6 +74,6 @@ def newest(request: Request) -> HttpResponse:
 
 
 def _newest() -> dict[str, Any]:
-    takes = Episode.objects.takes()
+    takes = Episode.objects.takes().filter(dataset__trashed_at=None)
     rows = takes.select_related("dataset", "rig").newest_first()
     return {"newest": list(rows[:TAKES_SHOWN]), "takes": takes.count()}

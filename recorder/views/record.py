@@ -36,7 +36,7 @@ def record(request: Request, name: str) -> HttpResponse:
     """The page of one rig. Answers 404 for a rig that never connected."""
     expire_rigs()
     rig = get_object_or_404(Rig, name=name)
-    session = rig.sessions.select_related("dataset").first()
+    session = rig.sessions.filter(dataset__trashed_at=None).select_related("dataset").first()
     context = {
         "rig": rig,
         "rig_states": states_for_scripts(),
@@ -59,7 +59,7 @@ def record_takes(request: Request, name: str) -> HttpResponse:
 
 
 def _session_takes(rig: Rig) -> dict[str, Any]:
-    session: Session | None = rig.sessions.select_related("dataset").first()
+    session: Session | None = rig.sessions.filter(dataset__trashed_at=None).select_related("dataset").first()
     if session is None:
         return {"session": None, "episodes": [], "total": 0}
     rows = Episode.objects.filter(session=session, purged_at=None).exclude(state=EpisodeState.RECORDING)

@@ -7,17 +7,15 @@ from pathlib import Path
 from django.conf import settings
 
 from recorder.catalog.datasets_on_disk import LOCK_WAIT_S
-from recorder.jobs.leases import Heartbeat, LostLease
+from recorder.jobs.leases import Heartbeat
 from recorder.jobs.operation_rows import is_written
 from recorder.models import Episode, Operation
 from recorder.worker.revise import write_rows
-from recorder.worker.run_steps import Progress, made_by, owned_row, step_recorder
+from recorder.worker.run_steps import Progress, begin_writing, in_shown_steps, made_by, owned_row, step_recorder
 from robotdata.dataset.convert.run import convert_dataset
 from robotdata.dataset.errors import ConversionError
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.write.swap import recover_dataset
-
-_SHOWN_STEPS = 1000
 
 
 def run_conversion(operation: Operation, heartbeat: Heartbeat) -> list[Episode]:
@@ -29,7 +27,7 @@ def run_conversion(operation: Operation, heartbeat: Heartbeat) -> list[Episode]:
     with dataset_lock(dataset.path, wait_s=LOCK_WAIT_S):
         recover_dataset(dataset.path, dataset.work_path, dataset.revisions_path)
         if not is_written(operation):
-            _convert(operation, _in_shown_steps(step_recorder(operation, heartbeat)))
+            _convert(operation, in_shown_steps(step_recorder(operation, heartbeat)))
     write_rows(operation)
     return []
 
@@ -37,11 +35,6 @@ def run_conversion(operation: Operation, heartbeat: Heartbeat) -> list[Episode]:
 def _convert(operation: Operation, progress: Progress) -> None:
     """Convert. A refusal for some of the episodes is noted, because the others can be converted without them."""
     dataset = operation.dataset
-
-    def begin_writing() -> None:
-        if not owned_row(operation).update(result={"writing": True}):
-            raise LostLease
-
     owned_row(operation).update(result={})
     try:
         convert_dataset(
@@ -50,24 +43,10 @@ def _convert(operation: Operation, progress: Progress) -> None:
             work=dataset.work_path,
             leave_out=bool(operation.arguments.get("leave_out")),
             progress=progress,
-            before_swap=begin_writing,
+            before_swap=begin_writing(operation),
             lock_wait_s=LOCK_WAIT_S,
             made_by=made_by(operation),
         )
     except ConversionError as error:
         owned_row(operation).update(result={"problems": len(error.problems)})
         raise
-
-
-def _in_shown_steps(progress: Progress) -> Progress:
-    """Return a function that reports at most `_SHOWN_STEPS` steps: a dataset may have many thousand episodes."""
-    last = -1
-
-    def scaled(done: int, total: int) -> None:
-        nonlocal last
-        shown = done if total <= _SHOWN_STEPS else done * _SHOWN_STEPS // total
-        if shown != last:
-            last = shown
-            progress(shown, min(total, _SHOWN_STEPS))
-
-    return scaled

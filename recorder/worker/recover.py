@@ -21,6 +21,7 @@ from recorder.alone import isolate_errors
 from recorder.catalog.datasets_on_disk import SAFE_NAME, adopt_settings, load_settings, refresh_dataset, work_path
 from recorder.catalog.sidecars import adopt_sidecar
 from recorder.catalog.take_files import ASIDE_PREFIX, size_of
+from recorder.catalog.trash_recovery import recover_trash
 from recorder.catalog.unknown_folders import adopt_unknown_folders
 from recorder.jobs.encoding import raw_state
 from recorder.models import Change, Dataset, Episode, Job, Operation, Rig, Session, Unopened
@@ -108,6 +109,8 @@ def _requeue_jobs(report: Report) -> None:
 
 
 def _recover_datasets(report: Report) -> None:
+    if mended := recover_trash():
+        report.messages.append(f"Trash: {mended} unfinished moves of datasets completed or undone.")
     for folder in _dataset_folders():
         subject = f"Dataset {folder.name}"
         with isolate_errors(subject, log, partial(_report_loss, report, subject)):  # its tables may hold anything

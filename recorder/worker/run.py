@@ -21,6 +21,8 @@ from recorder.models.states import TRANSFERS, EpisodeState, OperationState, Oper
 from recorder.worker.commit import FolderMissing, clear_committed, run_commit
 from recorder.worker.convert import run_conversion
 from recorder.worker.encode import FINAL_ERRORS, SPACE_RETRY_AFTER, complete_episodes, is_no_space
+from recorder.worker.older import run_older
+from recorder.worker.repair import run_repair
 from recorder.worker.revise import run_edit, run_revert
 from recorder.worker.run_steps import owned_row
 from recorder.worker.transfer import run_transfer
@@ -39,6 +41,8 @@ RUNNERS: dict[OperationType, Runner] = {
     OperationType.REVERT: run_revert,
     OperationType.CONVERT: run_conversion,
     OperationType.UNDO: run_undo,
+    OperationType.REPAIR: run_repair,
+    OperationType.OLDER: run_older,
     **dict.fromkeys(TRANSFERS, run_transfer),
 }
 

@@ -16,6 +16,8 @@ from recorder.models.states import OperationState
 
 log = logging.getLogger(__name__)
 
+_SHOWN_STEPS = 1000
+
 Progress = Callable[[int, int], None]
 """Called with (steps done, steps in total) before each step."""
 
@@ -45,3 +47,30 @@ def step_recorder(operation: Operation, heartbeat: Heartbeat) -> Progress:
             log.warning("Cannot record step %d of %s: %s", done, operation, error)
 
     return progress
+
+
+def in_shown_steps(progress: Progress) -> Progress:
+    """Return a function that reports at most `_SHOWN_STEPS` steps: a dataset may have many thousand episodes."""
+    last = -1
+
+    def scaled(done: int, total: int) -> None:
+        nonlocal last
+        shown = done if total <= _SHOWN_STEPS else done * _SHOWN_STEPS // total
+        if shown != last:
+            last = shown
+            progress(shown, min(total, _SHOWN_STEPS))
+
+    return scaled
+
+
+def begin_writing(operation: Operation) -> Callable[[], None]:
+    """Return a function that notes in the row that the state is about to be swapped in: no cancel stops it then.
+
+    It raises LostLease if the row was cancelled or lost.
+    """
+
+    def begin() -> None:
+        if not owned_row(operation).update(result={"writing": True}):
+            raise LostLease
+
+    return begin

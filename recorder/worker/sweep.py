@@ -22,6 +22,7 @@ from recorder.catalog.folder_watch import refresh_changed_folders
 from recorder.catalog.sending import tidy_work
 from recorder.catalog.take_files import remove_staging
 from recorder.catalog.takes import index_take
+from recorder.catalog.trash_recovery import empty_old_trash, recover_trash
 from recorder.catalog.unknown_folders import adopt_unknown_folders
 from recorder.catalog.unopened import forget_unopened, note_take, state_of_take, take_path
 from recorder.jobs.encoding import NOTIFY_AGAIN_AFTER, apply_policy
@@ -56,6 +57,8 @@ def sweep() -> None:
         "Notifying workers of jobs": lambda: notify_waiting(now),
         "Advancing operations": lambda: advance_operations(now),
         "Applying the datasets' policies": lambda: check_datasets(now, datasets),
+        "Recovering the trash": recover_trash,
+        "Emptying the trash": lambda: empty_old_trash(now),
         "Following the datasets' folders": lambda: refresh_changed_folders(datasets),
         "Checking new dataset folders": lambda: adopt_unknown_folders(datasets, unopened, actor=WORKER),
         "Rechecking unreadable takes": lambda: retry_takes(unopened),

@@ -9,9 +9,9 @@ numbers are those of `parquet.thrift`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 import pyarrow.parquet as pq
@@ -22,7 +22,9 @@ _MAX_BYTES = 512 << 20
 _MAX_DEPTH = 16
 _STOP, _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 0, 1, 2, 3, 7, 8, 9, 10, 11, 12
 _NUMBERS = frozenset({4, 5, 6})
-_Item = TypeVar("_Item")
+_WIDTHS = {_BYTE: 1, _DOUBLE: 8}
+_MAX_KEPT = 16 << 20
+"""Bytes of footers whose sizes are kept: an edit reads the same few files several times."""
 
 
 class BadFooter(ValueError):
@@ -38,6 +40,8 @@ class ChunkSize:
 
 
 Groups = list[list[ChunkSize]]
+_kept: OrderedDict[bytes, Groups] = OrderedDict()
+_lock = threading.Lock()
 _footers: WeakKeyDictionary[pq.ParquetFile, bytes | Groups] = WeakKeyDictionary()
 
 
@@ -60,142 +64,181 @@ def chunk_sizes(file: pq.ParquetFile) -> Groups:
     """Return the sizes of the columns of each row group, in the order of the schema. Raises BadFooter."""
     cached = _footers[file]
     if isinstance(cached, bytes):
-        cached = parse(cached)
+        cached = _parse_once(cached)
         _footers[file] = cached
     return cached
 
 
 def parse(footer: bytes) -> Groups:
-    """Return the sizes in a footer. Raises BadFooter."""
+    """Return the sizes in a footer. Raises BadFooter.
+
+    The functions below take the data and a position, and return the next one: a footer of thousands of row groups has
+    millions of bytes, and a method call for each takes seconds.
+    """
+    groups: Groups = []
     try:
-        return _Reader(footer).groups()
+        at = number = 0
+        while head := footer[at]:
+            number, at = _field(footer, at, head, number)
+            if number != 4:  # FileMetaData: row_groups
+                at = _skip(footer, at, head & 15, 0)
+                continue
+            size, at = _structs(footer, at, head & 15)
+            for _ in range(size):
+                at = _row_group(footer, at, groups)
     except (IndexError, OverflowError) as error:
         raise BadFooter("the footer ends in the middle of its metadata") from error
+    return groups
 
 
-class _Reader:
-    """Reads a footer once and skips the fields that are not needed."""
+def _parse_once(footer: bytes) -> Groups:
+    """Return the sizes in a footer, kept from the last time if they are. Raises BadFooter."""
+    with _lock:
+        if footer in _kept:
+            _kept.move_to_end(footer)
+            return _kept[footer]
+    groups = parse(footer)
+    with _lock:
+        _kept[footer] = groups
+        while len(_kept) > 1 and sum(map(len, _kept)) > _MAX_KEPT:
+            _kept.popitem(last=False)
+    return groups
 
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
 
-    def groups(self) -> Groups:
-        """Return the column sizes of all row groups (FileMetaData, field 4)."""
-        groups: Groups = []
-        self._struct({4: lambda kind: groups.extend(self._each(kind, self._group))})
-        return groups
-
-    def _group(self) -> list[ChunkSize]:
-        """Read a RowGroup (field 1: columns)."""
-        columns: list[ChunkSize] = []
-        self._struct({1: lambda kind: columns.extend(self._each(kind, self._column))})
-        return columns
-
-    def _column(self) -> ChunkSize:
-        """Read a ColumnChunk (field 3: metadata; there, 5: values, 6: uncompressed bytes)."""
-        sizes: dict[str, int] = {}
-
-        def number(name: str) -> Callable[[int], None]:
-            def read(kind: int) -> None:
-                if kind not in _NUMBERS:
-                    raise BadFooter("a size is not a number")
-                sizes[name] = self._read_integer()
-
-            return read
-
-        fields = {5: number("values"), 6: number("unpacked")}
-
-        def metadata(kind: int) -> None:
-            if kind != _STRUCT:
-                raise BadFooter("a column's metadata is not a struct")
-            self._struct(fields)
-
-        self._struct({3: metadata})
-        if min(sizes.get("values", -1), sizes.get("unpacked", -1)) < 0:
-            raise BadFooter("a column has no size")
-        return ChunkSize(sizes["values"], sizes["unpacked"])
-
-    def _each(self, kind: int, read: Callable[[], _Item]) -> list[_Item]:
-        """Read a list of structs."""
-        if kind != _LIST:
-            raise BadFooter("row groups or columns are not a list")
-        size, element = self._list_head()
-        if element != _STRUCT:
-            raise BadFooter("row groups or columns are not structs")
-        return [read() for _ in range(size)]
-
-    def _struct(self, fields: Mapping[int, Callable[[int], object]], depth: int = 0) -> None:
-        """Read a struct: call the reader of each field in `fields`, skip the others."""
-        if depth > _MAX_DEPTH:
-            raise BadFooter("structs within structs")
-        number = 0
-        while (head := self._byte()) != _STOP:
-            step, kind = head >> 4, head & 15
-            number = number + step if step else self._read_integer()
-            if read := fields.get(number):
-                read(kind)
-            else:
-                self._skip(kind, depth)
-
-    def _skip(self, kind: int, depth: int, *, within: bool = False) -> None:
-        """Skip a value of type `kind`."""
-        if kind in _NUMBERS:
-            self._varint()
-        elif kind == _BINARY:
-            self._move(self._varint())
-        elif kind in (_TRUE, _FALSE):
-            self._move(1 if within else 0)  # in a struct, the type is the value
-        elif kind == _BYTE:
-            self._move(1)
-        elif kind == _DOUBLE:
-            self._move(8)
-        elif kind in (_LIST, _SET):
-            size, element = self._list_head()
-            for _ in range(size):
-                self._skip(element, depth + 1, within=True)
-        elif kind == _STRUCT:
-            self._struct({}, depth + 1)
-        elif kind == _MAP:
-            self._skip_map(depth)
-        else:
-            raise BadFooter(f"a value of the unknown kind {kind}")
-
-    def _skip_map(self, depth: int) -> None:
-        size = self._varint()
-        kinds = self._byte() if size else 0
+def _row_group(data: bytes, at: int, groups: Groups) -> int:
+    """Read a RowGroup (field 1: columns)."""
+    columns: list[ChunkSize] = []
+    number = 0
+    while head := data[at]:
+        number, at = _field(data, at, head, number)
+        if number != 1:
+            at = _skip(data, at, head & 15, 0)
+            continue
+        size, at = _structs(data, at, head & 15)
         for _ in range(size):
-            self._skip(kinds >> 4, depth + 1, within=True)
-            self._skip(kinds & 15, depth + 1, within=True)
+            at = _column(data, at, columns)
+    groups.append(columns)
+    return at + 1
 
-    def _list_head(self) -> tuple[int, int]:
-        """Read the head of a list: its size and the type of its elements."""
-        head = self._byte()
-        size = head >> 4
-        return self._varint() if size == 15 else size, head & 15
 
-    def _read_integer(self) -> int:
-        """Read a zigzag-encoded integer."""
-        coded = self._varint()
-        return (coded >> 1) ^ -(coded & 1)
+def _column(data: bytes, at: int, columns: list[ChunkSize]) -> int:
+    """Read a ColumnChunk (field 3: metadata; there, 5: values, 6: uncompressed bytes)."""
+    values = unpacked = -1
+    number = 0
+    while head := data[at]:
+        number, at = _field(data, at, head, number)
+        if number != 3:
+            at = _skip(data, at, head & 15, 0)
+            continue
+        if head & 15 != _STRUCT:
+            raise BadFooter("a column's metadata is not a struct")
+        inner = 0
+        while head := data[at]:
+            if head > 15:
+                inner, at = inner + (head >> 4), at + 1
+            else:
+                inner, at = _field(data, at, head, inner)
+            if inner not in (5, 6):
+                at = _skip(data, at, head & 15, 1)
+                continue
+            if head & 15 not in _NUMBERS:
+                raise BadFooter("a size is not a number")
+            size, at = _integer(data, at)
+            if inner == 5:
+                values = size
+            else:
+                unpacked = size
+        at += 1
+    if values < 0 or unpacked < 0:
+        raise BadFooter("a column has no size")
+    columns.append(ChunkSize(values, unpacked))
+    return at + 1
 
-    def _varint(self) -> int:
-        value = shift = 0
-        while True:
-            byte = self._byte()
-            value |= (byte & 127) << shift
-            if byte < 128:
-                return value
-            shift += 7
-            if shift > 63:
-                raise BadFooter("a number of more than 64 bits")
 
-    def _byte(self) -> int:
-        byte = self._data[self._at]
-        self._at += 1
-        return byte
+def _structs(data: bytes, at: int, kind: int) -> tuple[int, int]:
+    """Read the head of a list of structs: its size, and where the first one begins."""
+    if kind != _LIST:
+        raise BadFooter("row groups or columns are not a list")
+    size, element, at = _list_head(data, at)
+    if element != _STRUCT:
+        raise BadFooter("row groups or columns are not structs")
+    return size, at
 
-    def _move(self, count: int) -> None:
-        self._at += count
-        if self._at > len(self._data):
-            raise IndexError
+
+def _field(data: bytes, at: int, head: int, before: int) -> tuple[int, int]:
+    """Return the number of the field that begins with `head`, and where its value begins."""
+    return (before + (head >> 4), at + 1) if head >> 4 else _integer(data, at + 1)
+
+
+def _skip(data: bytes, at: int, kind: int, depth: int, *, within: bool = False) -> int:
+    """Return the position behind a value of type `kind`. `within`: it is in a list or a map."""
+    if kind in _NUMBERS:
+        while data[at] > 127:
+            at += 1
+        return at + 1
+    if kind == _BINARY:
+        if data[at] < 128:
+            return at + 1 + data[at]
+        size, at = _varint(data, at)
+        return at + size
+    if kind in (_TRUE, _FALSE):
+        return at + 1 if within else at  # in a struct, the type is the value
+    if kind in _WIDTHS:
+        return at + _WIDTHS[kind]
+    if depth > _MAX_DEPTH:
+        raise BadFooter("structs within structs")
+    if kind == _STRUCT:
+        while head := data[at]:
+            at = at + 1 if head > 15 else _varint(data, at + 1)[1]
+            at = _skip(data, at, head & 15, depth + 1)
+        return at + 1
+    return _skip_many(data, at, kind, depth)
+
+
+def _skip_many(data: bytes, at: int, kind: int, depth: int) -> int:
+    """Return the position behind a list, a set or a map."""
+    if kind in (_LIST, _SET):
+        size, element, at = _list_head(data, at)
+        if element in _NUMBERS:
+            for _ in range(size):
+                while data[at] > 127:
+                    at += 1
+                at += 1
+            return at
+        kinds = [element]
+    elif kind == _MAP:
+        size, at = _varint(data, at)
+        kinds = [data[at] >> 4, data[at] & 15] if size else []
+        at += 1 if size else 0
+    else:
+        raise BadFooter(f"a value of the unknown kind {kind}")
+    for _ in range(size):
+        for each in kinds:
+            if at >= len(data):
+                raise IndexError
+            at = _skip(data, at, each, depth + 1, within=True)
+    return at
+
+
+def _list_head(data: bytes, at: int) -> tuple[int, int, int]:
+    """Read the head of a list: its size, the type of its elements, and where the first one begins."""
+    head = data[at]
+    size, at = _varint(data, at + 1) if head >> 4 == 15 else (head >> 4, at + 1)
+    return size, head & 15, at
+
+
+def _integer(data: bytes, at: int) -> tuple[int, int]:
+    """Read a zigzag-encoded integer."""
+    coded, at = _varint(data, at)
+    return (coded >> 1) ^ -(coded & 1), at
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value, shift = data[at] & 127, 7
+    while data[at] > 127:
+        at += 1
+        value |= (data[at] & 127) << shift
+        shift += 7
+        if shift > 70:
+            raise BadFooter("a number of more than 64 bits")
+    return value, at + 1

@@ -42,16 +42,21 @@ def recorded(sidecar: Sidecar) -> dict[str, FileHash]:
         raise BadHashes(f"{SIDECAR}: its list of hashes is damaged; the next commit rewrites it") from error
 
 
-def hashed_files(layout: Layout, base_root: Path | None, base: Sidecar) -> dict[str, Any]:
+def hashed_files(
+    layout: Layout, base_root: Path | None, base: Sidecar, others: Iterable[tuple[Path, Sidecar]] = ()
+) -> dict[str, Any]:
     """Return the hashes to store in the sidecar of the state at `layout.root`.
 
-    Files that are shared with the base are not read again.
+    Files that are shared with the base, or are hard links to unchanged files of `others`, are not read again.
     """
     known = _known(base_root, base) if base_root else {}
+    linked = {inode: entry for root, sidecar in others for inode, entry in _linked(root, sidecar)}
     table: dict[str, Any] = {}
     for path in layout.content_files():
-        size, modified = path.stat().st_size, path.stat().st_mtime_ns
-        entry = known.get((size, modified)) or FileHash(size, digest(path), modified)
+        state = path.stat()
+        size, modified = state.st_size, state.st_mtime_ns
+        entry = known.get((size, modified)) or linked.get((state.st_dev, state.st_ino))
+        entry = entry or FileHash(size, digest(path), modified)
         name = path.relative_to(layout.root).as_posix()
         table[name] = {"size": entry.size, "sha256": entry.sha256, "modified": entry.modified}
     return {FILES: table, SUM: _sum(table)}
@@ -98,6 +103,18 @@ def _known(root: Path, sidecar: Sidecar) -> dict[tuple[int, int], FileHash]:
             ambiguous.add(key)
         hashes[key] = entry
     return {key: entry for key, entry in hashes.items() if key not in ambiguous}
+
+
+def _linked(root: Path, sidecar: Sidecar) -> Iterable[tuple[tuple[int, int], FileHash]]:
+    """Yield device and inode of the files that are as they were when they were committed, with their hashes."""
+    try:
+        stored = recorded(sidecar)
+    except BadHashes:
+        return
+    for path, entry in _existing(root, stored):
+        state = path.stat()
+        if (state.st_size, state.st_mtime_ns) == (entry.size, entry.modified):
+            yield (state.st_dev, state.st_ino), entry
 
 
 def _existing(root: Path, stored: Mapping[str, FileHash]) -> Iterable[tuple[Path, FileHash]]:

@@ -2,7 +2,7 @@
 //   data-body      JSON that is sent (a button); a form sends its fields
 //   data-said      words for the toast, {name} from the answer; data-undo adds Undo; data-quiet says nothing
 //   data-ended     words for when the operation that it began is done, while the page is still open
-//   data-then      reload, remove (its .line), go:/path/{slug}/; otherwise what shows it is fetched again
+//   data-then      reload, remove (its .line), close (its dialog), go:/path/{slug}/; otherwise what shows it is fetched again
 //   data-toast     (without a call) what is so already: said, nothing is changed
 //   data-twice     the words of a second press, for what cannot be undone
 import { bodyOf } from "./lib/api.js";
@@ -42,6 +42,7 @@ function afterwards(element, answer) {
   else if (then === "remove") remove(element.closest(".line, .take"));
   else if (then.startsWith("go:")) location.assign(encodeURI(fill(then.slice(3), answer)));
   else if (then !== "stay") {
+    if (then === "close") element.closest("dialog")?.close();
     const shown = element.closest("[data-live]");
     if (shown && "keepsOpen" in shown.dataset) element.closest("details")?.removeAttribute("open");
     if (shown) ring(shown);

@@ -19,13 +19,17 @@ from recorder.actor import COMMAND, NAME_LENGTH, WORKER, Actor, ActorKind
 from recorder.catalog import (
     additions,
     conversions,
+    dataset_trash,
     datasets,
     datasets_on_disk,
+    older_copies,
+    repairs,
     sending,
     takes,
     transfer_undo,
     transfers,
 )
+from recorder.catalog.disk import Kind
 from recorder.errors import Refused
 from recorder.jobs import converting, encoding, operation_rows, operations, revising
 from recorder.live import (
@@ -46,7 +50,7 @@ from recorder.live.station_messages import Hello as StationHello
 from recorder.models import ApiToken, Change, Dataset, Episode, Operation, Rig, Session, Station, Unopened, permissions
 from recorder.models.permissions import Action
 from recorder.models.states import OperationState, OperationType
-from recorder.review import bulk_edit, revert, trash, verdicts
+from recorder.review import bulk_edit, free_space, revert, trash, verdicts
 from recorder.review import change_many as many
 from recorder.worker import run
 from tests.recorder.conftest import FRONT, H264, work, write_take
@@ -193,6 +197,15 @@ def duplicated(world: World) -> Operation:
     return operation
 
 
+def idle(world: World) -> Dataset:
+    """A dataset into which nobody records."""
+    return Dataset.objects.create(slug="cups", title="Cups", encoding=H264)
+
+
+def in_trash(world: World) -> str:
+    return dataset_trash.trash_dataset(dataset=idle(world), actor=OLGA).name
+
+
 def start_copy(cups: Dataset, actor: Actor) -> Operation:
     new = transfers.Destination(title="New")
     maps = transfers.Maps()
@@ -290,6 +303,18 @@ CASES = {
         lambda w, a, cups: transfers.start_duplicate(dataset=cups, title="Again", actor=a), encoded
     ),
     "undo_transfer": Case(lambda w, a, done: transfer_undo.undo_transfer(operation=done, actor=a), duplicated),
+    "start_repair": Case(lambda w, a, cups: repairs.start_repair(dataset=cups, actor=a), encoded),
+    "start_older_copy": Case(lambda w, a, cups: older_copies.start_older_copy(dataset=cups, actor=a), encoded),
+    "open_older_archive": Case(
+        lambda w, a, done: older_copies.open_older_archive(operation=done, actor=a), duplicated, "no_copy"
+    ),
+    "rename_dataset": Case(
+        lambda w, a, cups: dataset_trash.rename_dataset(dataset=cups, title="Pots", folder=True, actor=a), idle
+    ),
+    "trash_dataset": Case(lambda w, a, cups: dataset_trash.trash_dataset(dataset=cups, actor=a), idle),
+    "restore_dataset": Case(lambda w, a, name: dataset_trash.restore_dataset(name=name, actor=a), in_trash),
+    "delete_permanently": Case(lambda w, a, name: dataset_trash.delete_permanently(name=name, actor=a), in_trash),
+    "free_space": Case(lambda w, a, _: free_space.free_space(kind=Kind.REVISIONS, name="cubes", actor=a)),
     "create_dataset": Case(lambda w, a, _: datasets.create_dataset(title="Cups", actor=a)),
     "change_dataset": Case(lambda w, a, _: datasets.change_dataset(dataset=w.cubes, goal=9, actor=a)),
     "look_into": Case(lambda w, a, _: additions.look_into(path="here", actor=a), ends="invalid"),

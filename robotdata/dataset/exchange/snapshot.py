@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 import threading
 import time
@@ -96,6 +97,12 @@ def tidy_sent(work: Path) -> int:
                 remove_tree(folder)
                 removed += 1
     return removed
+
+
+def sent_of(work: Path, name: str) -> list[Path]:
+    """Return the folders of the dataset `name` that are kept for downloads."""
+    kept = (re.fullmatch(r"sent-(.+)[-+][0-9a-f]+", folder.name) for folder in _sent(work, "sent-*"))
+    return sorted(work / match[0] for match in kept if match is not None and match[1] == name)
 
 
 def _sent(work: Path, pattern: str) -> list[Path]:

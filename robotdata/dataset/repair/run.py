@@ -30,6 +30,9 @@ from robotdata.dataset.write.swap import NEXT, recover_dataset, swap_in, work_fo
 from robotdata.video.errors import VideoError
 
 LOCK_WAIT_S = 60.0
+STEPS = 4
+"""What `progress` counts: examined, written, read back, put in place."""
+Progress = Callable[[int, int], None]
 _LISTED = 5
 
 
@@ -47,6 +50,7 @@ def repair(
     work: Path,
     revisions: Path,
     keep_revisions: int = 10,
+    progress: Progress | None = None,
     before_swap: Callable[[], None] | None = None,
     lock_wait_s: float = LOCK_WAIT_S,
     made_by: Mapping[str, Any] | None = None,
@@ -54,23 +58,27 @@ def repair(
     """Put right everything that `examine` finds in the dataset in `root`, as one new revision.
 
     Rows keep all other columns, videos are not touched, and unchanged files are shared with the old state, to which
-    `revert` leads back. What cannot be repaired stays as it is, and is in the notes of the revision. `before_swap` is
-    called when all is written; it may raise to cancel. Raises EditError if the result does not verify, DatasetBusy, and
-    other DatasetErrors; the dataset is then unchanged.
+    `revert` leads back. What cannot be repaired stays as it is, and is in the notes of the revision. `progress` is
+    called with (steps done, STEPS), and `before_swap` when all is written; both may raise to cancel. Raises EditError
+    if the result does not verify, DatasetBusy, and other DatasetErrors; the dataset is then unchanged.
     """
     root = root.resolve()
     refuse_cached(root)
+    step = _steps(progress)
     with dataset_lock(root, wait_s=lock_wait_s):
         recover_dataset(root, work, revisions)
         base = DatasetFolder.open(root)
         try:
+            step()
             plan = examined(base)
             if not plan.report.findings:
                 return RepairResult(plan.report)
             with work_folder(root, work) as folder:
-                _compose(plan, folder / NEXT, made_by or {})
+                step()
+                _compose(plan, folder / NEXT, made_by or {}, step)
                 if before_swap is not None:
                     before_swap()
+                step()
                 swap_in(root, folder, revisions, keep_revisions=keep_revisions)
         except VideoError as error:
             raise EditError(f"{root} cannot be repaired: {error}") from error
@@ -81,7 +89,13 @@ def repair(
     return RepairResult(plan.report, base.revision + 1)
 
 
-def _compose(plan: Examined, folder: Path, made_by: Mapping[str, Any]) -> None:
+def _steps(progress: Progress | None) -> Callable[[], None]:
+    """Return a function that reports the next step each time it is called."""
+    counted = iter(range(STEPS))
+    return lambda: None if progress is None else progress(next(counted), STEPS)
+
+
+def _compose(plan: Examined, folder: Path, made_by: Mapping[str, Any], step: Callable[[], None]) -> None:
     """Write the next state into `folder` and read it back. Raises EditError."""
     base = plan.base
     draft = Draft(folder, base, plan.info)
@@ -105,6 +119,7 @@ def _compose(plan: Examined, folder: Path, made_by: Mapping[str, Any]) -> None:
     totals, _ = new_totals(base, plan.table, table, plan.features)
     about = {"what": "repaired", "repaired": plan.report.counts, **made_by}
     draft.write_meta(carried_stats(totals, _old_totals(base)), plan.info, _sidecar(plan, about))
+    step()
     _check(plan, draft)
     draft.add_notes([f"could not be repaired: {text}" for text in plan.report.left])
 

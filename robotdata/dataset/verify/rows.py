@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DamagedFile
 from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES, is_video
 from robotdata.dataset.grid import off_grid
-from robotdata.dataset.layout import EPISODES_GLOB, INFO, STATS
+from robotdata.dataset.layout import INFO, STATS
 from robotdata.dataset.reader import DatasetFolder
-from robotdata.dataset.tables import is_numbers, open_parquet, read_columns, read_table, to_numpy
+from robotdata.dataset.tables import is_numbers, open_parquet, read_columns, to_numpy
+from robotdata.dataset.verify.episode_sums import check_together
 from robotdata.dataset.verify.quantiles import SHARES, unlike_rows
 from robotdata.dataset.verify.report import Gathered, Problem, Report
-from robotdata.dataset.verify.sums import BASE, Sums
+from robotdata.dataset.verify.stored_rows import StoredRows
+from robotdata.dataset.verify.sums import Sums
 
 _KINDS = {
     "episode_index": "episode_index is another episode's",
@@ -39,7 +42,7 @@ class RowCheck:
         self._only = only
         self._numeric = [key for key, f in dataset.features.items() if f["dtype"] in NUMERIC_DTYPES]
         self._rows: dict[str, Sums] = {}
-        self._stored = _stored_stats(dataset, self._numeric, only)
+        self._stored = StoredRows(dataset, self._numeric, only)
         self._stale: set[str] = set()
         self._gathered = Gathered()
         self._odd: dict[str, _Odd] = {}
@@ -75,12 +78,17 @@ class RowCheck:
         self._check_order(path, columns, episodes)
         self._check_widths(path, columns)
         at = 0
+        checked: list[tuple[EpisodeInfo, slice]] = []
         for episode in sorted(episodes, key=lambda e: e.from_index):
-            part = {name: values[at : at + episode.length] for name, values in columns.items()}
+            which = slice(at, at + episode.length)
             at += episode.length
             if self._only is None or episode.index in self._only:
+                part = {name: values[which] for name, values in columns.items()}
                 self._check_episode(path, episode, part)
                 self._report.frames += len(part["index"])
+                if len(part["index"]):
+                    checked.append((episode, which))
+        self._check_all_stats(path, checked, columns)
         rows = table.num_rows
         if rows != at:
             last = max((episode.index for episode in episodes), default=None)
@@ -144,7 +152,6 @@ class RowCheck:
                 value = part[name][at[0]]
                 self._gather(name, path, episode, f"{name} is {value} ({len(at)} rows are wrong)", at)
         self._check_texts(path, episode, part["task_index"])
-        self._check_stats(path, episode, part, exact)
 
     def _check_texts(self, path: Path, episode: EpisodeInfo, numbers: NDArray[Any]) -> None:
         tasks = self._dataset.tasks
@@ -158,28 +165,59 @@ class RowCheck:
         frame, count = (None, 0) if rows is None else (int(rows[0]), len(rows))
         self._gathered.add(_KINDS[kind], Problem(name, episode.index, frame, words), count)
 
-    def _check_stats(
-        self, path: Path, episode: EpisodeInfo, part: dict[str, NDArray[Any]], exact: NDArray[np.float64]
+    def _check_all_stats(
+        self, path: Path, checked: list[tuple[EpisodeInfo, slice]], columns: dict[str, NDArray[Any]]
     ) -> None:
-        stored = self._stored.get(episode.index, {})
-        for name, raw in part.items():
-            close = name == "timestamp" and len(raw) == len(exact) and not off_grid(raw, exact).any()
-            if raw.dtype == object:
-                self._report.add(path, f"{name} has rows of different lengths", episode.index)
-                continue
-            sums = Sums.of(exact if close else raw)
-            if sums.odd.any():
-                self._odd.setdefault(name, _Odd(name)).add(episode.index, raw.reshape(len(raw), -1))
-            self._rows[name] = self._rows[name].plus(sums) if name in self._rows else sums
-            self._compare(name, stored.get(name), sums, "meta/episodes", episode.index)
-            self._check_quantiles(name, stored.get(name, {}), raw, episode.index)
+        """Check the statistics of these episodes, which are at these rows; those that are right all at once."""
+        whole = [(episode, rows) for episode, rows in checked if rows.stop <= len(columns["index"])]
+        exact = np.concatenate([np.arange(rows.stop - rows.start) for _, rows in whole] or [np.zeros(0)])
+        exact = exact / self._dataset.fps
+        for name, values in columns.items():
+            right: set[int] = set()
+            if whole and values.dtype != object:
+                chosen = _joined(values, [rows for _, rows in whole])
+                if name == "timestamp":
+                    chosen = exact if not off_grid(chosen, exact).any() else chosen[:0]
+                right = self._right_together(name, chosen, whole)
+            for episode, rows in checked:
+                if episode.index not in right:
+                    self._check_stats(path, episode, name, values[rows])
+                elif self._only is None:
+                    self._check_quantiles(name, self._stored.of(episode.index, name), values[rows], episode.index)
 
-    def _check_quantiles(self, name: str, stored: dict[str, Any], raw: NDArray[Any], episode: int) -> None:
+    def _right_together(self, name: str, values: NDArray[Any], whole: list[tuple[EpisodeInfo, slice]]) -> set[int]:
+        """Return the episodes whose statistics are right beyond doubt, and add their rows to the totals."""
+        numbers = [episode.index for episode, _ in whole]
+        stored = self._stored.together(name, numbers)
+        rows = values.reshape(len(values), -1) if len(values) else np.zeros((0, 0))
+        if stored is None or not len(rows) or stored["min"].shape[1] != rows.shape[1]:
+            return set()
+        good, total = check_together(rows, [rows_.stop - rows_.start for _, rows_ in whole], stored)
+        if total is not None:
+            self._rows[name] = self._rows[name].plus(total) if name in self._rows else total
+        return {number for number, is_right in zip(numbers, good.tolist(), strict=True) if is_right}
+
+    def _check_stats(self, path: Path, episode: EpisodeInfo, name: str, raw: NDArray[Any]) -> None:
+        """Check the statistics of one feature of one episode."""
+        if raw.dtype == object:
+            self._report.add(path, f"{name} has rows of different lengths", episode.index)
+            return
+        exact = np.arange(len(raw)) / self._dataset.fps
+        close = name == "timestamp" and not off_grid(raw, exact).any()
+        sums = Sums.of(exact if close else raw)
+        if sums.odd.any():
+            self._odd.setdefault(name, _Odd(name)).add(episode.index, raw.reshape(len(raw), -1))
+        self._rows[name] = self._rows[name].plus(sums) if name in self._rows else sums
+        stored = self._stored.of(episode.index, name)
+        self._compare(name, stored, sums, "meta/episodes", episode.index)
+        self._check_quantiles(name, stored, raw, episode.index)
+
+    def _check_quantiles(self, name: str, stored: dict[str, Any] | None, raw: NDArray[Any], episode: int) -> None:
         """Check quantiles against the rows, only if the whole dataset is verified.
 
         An edit must not be refused because of what another program wrote for other episodes.
         """
-        if self._only is None and name not in DEFAULT_FEATURES and stored.keys() & SHARES.keys():
+        if self._only is None and name not in DEFAULT_FEATURES and stored and stored.keys() & SHARES.keys():
             wrong = unlike_rows(stored, raw.reshape(len(raw), -1), self._dataset.features[name]["shape"])
             if wrong:
                 self._report.add("meta/episodes", f"statistics of {name}: {wrong}", episode)
@@ -235,38 +273,11 @@ class _Odd:
         return f"{self._first}{more}: training on it yields only NaN; trim these rows or delete the episode"
 
 
-def _stored_stats(
-    dataset: DatasetFolder, keys: list[str], only: Collection[int] | None
-) -> dict[int, dict[str, dict[str, Any]]]:
-    """Return the statistics of numeric features in the tables of episodes, by episode."""
-    names = ["episode_index", *(f"stats/{key}/{name}" for key in keys for name in (*BASE, *SHARES))]
-    stats_by_episode: dict[int, dict[str, dict[str, Any]]] = {}
-    for path in sorted(dataset.root.glob(EPISODES_GLOB)):
-        try:
-            table = read_table(path, names, root=dataset.root)
-        except DamagedFile:
-            continue  # reported when the dataset was opened
-        episode_numbers = to_numpy(table.column("episode_index")) if "episode_index" in table.column_names else None
-        if episode_numbers is None or not is_numbers(episode_numbers) or not np.isfinite(episode_numbers).all():
-            continue
-        if only is not None:
-            table = table.filter(np.isin(episode_numbers, list(only)))
-        columns = {name: table.column(name).to_pylist() for name in table.column_names}
-        numbers: list[Any] = columns.get("episode_index", [])
-        for row, index in enumerate(numbers):
-            stats: dict[str, dict[str, Any]] = {}
-            for name, values in columns.items():
-                if name != "episode_index" and values[row] is not None:
-                    _, key, stat = _parts(name)
-                    stats.setdefault(key, {})[stat] = values[row]
-            stats_by_episode[int(index)] = stats
-    return stats_by_episode
-
-
-def _parts(name: str) -> tuple[str, str, str]:
-    first, rest = name.split("/", 1)
-    key, stat = rest.rsplit("/", 1)
-    return first, key, stat
+def _joined(values: NDArray[Any], parts: list[slice]) -> NDArray[Any]:
+    """Return these rows one after the other; without a copy where they are."""
+    if all(first.stop == second.start for first, second in itertools.pairwise(parts)):
+        return values[parts[0].start : parts[-1].stop]
+    return np.concatenate([values[part] for part in parts])
 
 
 def _locate(episodes: list[EpisodeInfo], row: int) -> tuple[int | None, int | None]:

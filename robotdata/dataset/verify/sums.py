@@ -69,7 +69,7 @@ class Sums:
 
     def pooled(self, width: int) -> Sums:
         """Return the statistics by LeRobot's rule for rank 2 or more: values with the same last index are pooled."""
-        parts = [self._part(slice(begin, begin + width)) for begin in range(0, len(self.low), width)]
+        parts = [self.part(slice(begin, begin + width)) for begin in range(0, len(self.low), width)]
         result = parts[0]
         for part in parts[1:]:
             result = result.plus(part)
@@ -93,22 +93,44 @@ class Sums:
         return computed._unlike(stored_arrays)
 
     def _unlike(self, stored: Mapping[str, Numbers]) -> str | None:
-        computed = {"min": self.low, "max": self.high, "mean": self.mean, "std": self.std}
-        with np.errstate(over="ignore"):
-            scale = np.maximum(np.abs(self.low), np.abs(self.high)) + (self.high - self.low)
-        for name, numbers in computed.items():
+        for (name, numbers), near in zip(self._computed().items(), self.tolerances(), strict=True):
             values = stored[name]
             if values.shape != numbers.shape:
                 return f"{name} has {len(values)} numbers, a row has {len(numbers)}"
-            near = 1e-7 + (1e-6 if name in {"min", "max"} else 1e-3) * scale
-            right = _within(values, numbers, near) | (self.odd & ~np.isfinite(values))
+            right = self.within(name, values, near) | (self.odd & ~np.isfinite(values))
             if not right.all():
                 return f"{name} is {_short(values)}, the rows give {_short(numbers)}"
         if stored["count"].tolist() != [self.rows]:
             return f"count is {_short(stored['count'])}, the rows give {self.rows}"
         return None
 
-    def _part(self, which: slice) -> Sums:
+    def tolerances(self) -> list[Numbers]:
+        """Return how far stored min, max, mean and std may be from the computed ones."""
+        with np.errstate(over="ignore"):
+            scale = np.maximum(np.abs(self.low), np.abs(self.high)) + (self.high - self.low)
+        return [1e-7 + share * scale for share in (1e-6, 1e-6, 1e-3, 1e-3)]
+
+    def within(self, name: str, stored: Numbers, near: Numbers) -> NDArray[np.bool_]:
+        """Return which stored values of this statistic are within `near` of the computed ones."""
+        return _within(stored, self._computed()[name], near)
+
+    def beside(self, other: Sums) -> Sums:
+        """Return the statistics of the parts of both, one after the other; these are (k, d)."""
+        return Sums(
+            np.concatenate([self.low, other.low]),
+            np.concatenate([self.high, other.high]),
+            np.concatenate([self.mean, other.mean]),
+            np.concatenate([self.std, other.std]),
+            np.concatenate([self.finite, other.finite]),
+            np.concatenate([self.odd, other.odd]),
+            self.rows + other.rows,
+        )
+
+    def _computed(self) -> dict[str, Numbers]:
+        return {"min": self.low, "max": self.high, "mean": self.mean, "std": self.std}
+
+    def part(self, which: slice | int | NDArray[np.bool_]) -> Sums:
+        """Return the statistics of these values, or, of (k, d), of these parts."""
         return Sums(
             self.low[which],
             self.high[which],

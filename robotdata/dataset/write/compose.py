@@ -25,7 +25,8 @@ def compose(
     state's `info.json` without counters; `made_by` goes into the sidecar. Raises CommitError, EditError and VideoError,
     and errors of pyarrow for columns of the wrong type.
     """
-    draft = Draft(folder, plan.base, dict(info))
+    others = {id(part.source.dataset): part.source.dataset for part in plan.brought}
+    draft = Draft(folder, plan.base, dict(info), list(others.values()))
     steps.step()
     if plan.tasks.texts != (plan.base.tasks if plan.base else None):
         draft.write_tasks(plan.tasks)

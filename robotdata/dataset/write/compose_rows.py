@@ -22,7 +22,7 @@ from robotdata.dataset.layout import next_file
 from robotdata.dataset.tables import ParquetFile, data_schema, data_table, open_parquet
 from robotdata.dataset.write import episode_table
 from robotdata.dataset.write.brought import brought_tables
-from robotdata.dataset.write.data_files import DataWriter, episode_tables
+from robotdata.dataset.write.data_files import DataWriter, episode_runs
 from robotdata.dataset.write.draft import Draft
 from robotdata.dataset.write.episode_refs import Brought, New, Plan, Stored, new_columns
 from robotdata.dataset.write.new_episode import to_blame
@@ -127,14 +127,46 @@ def _copy_rows(plan: Plan, move: FileMove, target: Path) -> None:
     with open_parquet(move.path) as file:
         schema = file.schema_arrow
     with ParquetFile(target, schema) as output:
-        for table in episode_tables(move.path):
-            index = int(table.column("episode_index")[0].as_py())
-            if (part := parts.get(index)) is None:
-                continue
-            rows = _renumbered(plan, table, part, written[index])
-            written[index] += table.num_rows
-            if rows.num_rows:
-                output.write(rows)
+        for table, runs in episode_runs(move.path):
+            kept = [(parts[index], begin, end) for index, begin, end in runs if index in parts]
+            together = not any(part.trimmed or part.tasks is None for part, _, _ in kept)
+            if together:
+                table = _all_renumbered(table, kept, written)
+            for part, begin, end in kept:
+                rows = table.slice(begin, end - begin)
+                if not together:
+                    rows = _renumbered(plan, rows, part, written[part.old.index])
+                written[part.old.index] += end - begin
+                if rows.num_rows:
+                    output.write(rows)
+
+
+def _all_renumbered(table: pa.Table, kept: Sequence[tuple[Stored, int, int]], written: Mapping[int, int]) -> pa.Table:
+    """Return `table` with the new numbers of these runs of rows, of which none is cut; other rows get zeros.
+
+    `written`: how many rows of an episode came before.
+    """
+    numbers = {name: np.zeros(table.num_rows, np.int64) for name in ("episode_index", "index", "task_index")}
+    for part, begin, end in kept:
+        before = written[part.old.index]
+        first_row = part.first_row + before
+        numbers["episode_index"][begin:end] = part.index
+        numbers["index"][begin:end] = np.arange(first_row, first_row + end - begin)
+        if part.tasks is not None:
+            numbers["task_index"][begin:end] = part.tasks[before : before + end - begin]
+    path = kept[0][0].old.data_file if kept else None
+    for name, values in numbers.items() if kept else ():
+        table = _with_numbers(table, name, values, path)
+    return table
+
+
+def _with_numbers(table: pa.Table, name: str, values: Any, path: Path | None) -> pa.Table:
+    """Return the table with these values in one of its columns, in the column's type."""
+    if name not in table.column_names:
+        raise EditError(f"{path} has no column {name}, which every row of a dataset has")
+    position = table.column_names.index(name)
+    kind = table.schema.field(position)
+    return table.set_column(position, kind, pa.array(values).cast(kind.type))
 
 
 def _renumbered(plan: Plan, table: pa.Table, part: Stored, before: int) -> pa.Table:
@@ -153,11 +185,7 @@ def _renumbered(plan: Plan, table: pa.Table, part: Stored, before: int) -> pa.Ta
     if part.trimmed:
         columns |= {"frame_index": frame, "timestamp": (frame / plan.fps).astype(np.float32)}
     for name, values in columns.items():
-        if name not in table.column_names:
-            raise EditError(f"{part.old.data_file} has no column {name}, which every row of a dataset has")
-        position = table.column_names.index(name)
-        kind = table.schema.field(position)
-        table = table.set_column(position, kind, pa.array(values).cast(kind.type))
+        table = _with_numbers(table, name, values, part.old.data_file)
     return table
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 from robotdata.dataset import stats
@@ -99,9 +100,13 @@ def _write_new(plan: Plan, draft: Draft, key: str, moves: Sequence[FileMove]) ->
         _set_place(plan, part, key, (location.chunk, location.file), location.first_frame)
         part.row |= episode_table.stats_columns({key: stat})
     indexes: dict[Path, PacketIndex] = {}
-    for other in plan.brought:
-        location = placer.add(brought_piece(other, key, indexes))
-        _set_place(plan, other, key, (location.chunk, location.file), location.first_frame)
+    pieces = [(other, brought_piece(other, key, indexes)) for other in plan.brought]
+    for _, group in groupby(pieces, key=lambda each: each[1].path):
+        members = list(group)
+        own = [piece for _, piece in members]
+        places = placer.add_whole(own) if placer.takes_whole(own) else [placer.add(piece) for piece in own]
+        for (other, _), location in zip(members, places, strict=True):
+            _set_place(plan, other, key, (location.chunk, location.file), location.first_frame)
     placer.write(lambda chunk, file: draft.video_path(key, chunk, file))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -79,12 +80,20 @@ class DataWriter:
 
 def episode_tables(path: Path) -> Iterator[pa.Table]:
     """Yield the rows of a data file, one table per run of rows with the same episode_index. Raises DamagedFile."""
+    for table, runs in episode_runs(path):
+        for _, begin, end in runs:
+            yield table.slice(begin, end - begin)
+
+
+def episode_runs(path: Path) -> Iterator[tuple[pa.Table, list[tuple[int, int, int]]]]:
+    """Yield the rows of a data file, the rows of many episodes at a time, and (episode_index, begin, end) of each run.
+
+    A run may continue in the next table. Raises DamagedFile.
+    """
     with open_parquet(path) as file:
         for group in range(0, file.num_row_groups, _GROUPS):
             groups = range(group, min(group + _GROUPS, file.num_row_groups))
             table = read_columns(file, path, None, groups)
             numbers = to_numpy(table.column("episode_index"))
             cuts = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), table.num_rows]
-            for begin, end in zip(cuts, cuts[1:], strict=False):
-                if end > begin:
-                    yield table.slice(begin, end - begin)
+            yield table, [(int(numbers[begin]), begin, end) for begin, end in itertools.pairwise(cuts) if end > begin]

@@ -38,12 +38,15 @@ _MAX_NOTES = 20
 class Draft:
     """`folder/next`: hard links to all files of `base`, and new files in place of those that change.
 
-    A file is never overwritten in place, because the old state shares it.
+    A file is never overwritten in place, because the old state shares it. `others`: datasets of which files are linked.
     """
 
-    def __init__(self, root: Path, base: DatasetFolder | None, info: dict[str, Any]) -> None:
+    def __init__(
+        self, root: Path, base: DatasetFolder | None, info: dict[str, Any], others: Sequence[DatasetFolder] = ()
+    ) -> None:
         self.root = root
         self.base = base
+        self.others = others
         self.info = info
         if base is None:
             root.mkdir(parents=True)
@@ -100,8 +103,9 @@ class Draft:
     def write_meta(self, stats: Mapping[str, Any], info: Mapping[str, Any], sidecar: Sidecar) -> None:
         """Write statistics, then the sidecar with the hash of every file, and `info.json` last."""
         write_new_json(self.free(self.root / STATS), stats, nan=True)
-        before = (self.base.root.resolve(), self.base.sidecar) if self.base else (None, Sidecar())
-        self._sidecar = replace(sidecar, more={**sidecar.more, **hashed_files(self.layout, *before)})
+        root, before = (self.base.root.resolve(), self.base.sidecar) if self.base else (None, Sidecar())
+        others = [(other.root.resolve(), other.sidecar) for other in self.others]
+        self._sidecar = replace(sidecar, more={**sidecar.more, **hashed_files(self.layout, root, before, others)})
         write_new_text(self.free(self.root / SIDECAR), self._sidecar.to_json())
         write_new_json(self.free(self.root / INFO), info, nan=True)
 

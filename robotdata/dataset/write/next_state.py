@@ -38,6 +38,10 @@ class Tasks:
     def of(cls, dataset: DatasetFolder, numbers: Numbers) -> Tasks:
         """Create from rows with these task numbers; a number without a text stands for itself."""
         tasks = dataset.tasks
+        if len(numbers) and (numbers == numbers[0]).all():  # as in nearly every episode
+            n = int(numbers[0])
+            text = (tasks[n] if 0 <= n < len(tasks) else "") or f"(number {n})"
+            return cls([text], np.zeros(len(numbers), np.int64))
         values, codes = np.unique(numbers, return_inverse=True)
         texts = [(tasks[n] if 0 <= n < len(tasks) else "") or f"(number {n})" for n in values.tolist()]
         return cls(texts, codes.reshape(-1))
@@ -46,6 +50,8 @@ class Tasks:
         """Return how many rows have another text in `other`, or exist in only one of both."""
         if len(self.codes) != len(other.codes):
             return max(1, abs(len(self.codes) - len(other.codes)))
+        if len(self.texts) == 1 == len(other.texts):
+            return 0 if self.texts == other.texts else len(self.codes)
         pairs, counts = np.unique(np.stack([self.codes, other.codes]), axis=1, return_counts=True)
         same = [self.texts[own] == other.texts[others] for own, others in pairs.T.tolist()]
         return int(counts[~np.array(same, bool)].sum())

@@ -17,6 +17,8 @@ from robotdata.video.remux import Segment, join_videos
 MAX_S = 1000.0
 """Longest file in seconds. LeRobot compares times as float32, which beyond 1024 s are coarser than its tolerance."""
 _GRID_S = 1e-4
+_OWN_FILE_SHARE = 1 / 16
+"""A whole file of another dataset stays a file if it has this share of the limit; a smaller one is appended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +48,16 @@ class Place:
 
 @dataclass
 class Group:
-    """The pieces of one video file. `kept`: its first piece is this file in the old state."""
+    """The pieces of one video file.
+
+    `kept`: its first piece is this file in the old state. `closed`: it is another dataset's file, and nothing is added.
+    """
 
     chunk: int
     file: int
     pieces: list[Piece] = field(default_factory=list)
     kept: bool = False
+    closed: bool = False
 
     def append(self, piece: Piece) -> None:
         """Add a piece. If it continues the last one in the same file, both become one, which may be a whole file."""
@@ -104,6 +110,28 @@ class Placer:
         group.append(piece)
         return place
 
+    def takes_whole(self, pieces: Sequence[Piece]) -> bool:
+        """Return whether these pieces are a whole file, which is large enough to stay one and has our frame times."""
+        whole, last = pieces[0], 0
+        for piece in pieces:
+            if piece.path != whole.path or piece.first_frame != last:
+                return False
+            last += piece.frames
+        size = sum(piece.size_bytes for piece in pieces)
+        is_large = size >= self._limit * _OWN_FILE_SHARE
+        return self._link and is_large and last == len(whole.index) and on_grid(whole.index, self._fps)
+
+    def add_whole(self, pieces: Sequence[Piece]) -> list[Place]:
+        """Add a file of its own for these pieces, which `takes_whole` accepts; no packet is copied."""
+        last = self.groups[-1] if self.groups else None
+        group = Group(*(next_file(last.chunk, last.file, self._chunks_size) if last else (0, 0)), closed=True)
+        self.groups.append(group)
+        places = []
+        for piece in pieces:
+            places.append(Place(group.chunk, group.file, group.frames))
+            group.append(piece)
+        return places
+
     def write(self, path_of: Callable[[int, int], Path]) -> list[Path]:
         """Write the files; `path_of(chunk, file)` returns a free path. Return the written paths."""
         written = []
@@ -116,6 +144,8 @@ class Placer:
         return written
 
     def _fits(self, group: Group, piece: Piece) -> bool:
+        if group.closed:
+            return False
         if not group.pieces:
             return not group.kept
         long = (group.frames + piece.frames) / self._fps > MAX_S
