@@ -20,7 +20,7 @@ from robotdata.dataset.write.change_run import change_features
 from robotdata.dataset.write.edit import delete_episodes, revert
 from robotdata.dataset.write.feature_change import SUCCESS, Added, Constant, FeatureChange, FromColumn, FromLabels
 from tests.dataset.conftest import CAMERAS, FRONT, LENGTHS, NAMES, TOP, Bench, barcodes, columns, expected
-from tests.dataset.test_transfer import with_odd_columns
+from tests.support.odd_columns import with_odd_columns
 
 HAND = "observation.images.hand"
 

@@ -188,7 +188,7 @@ def _stats(features: Mapping[str, Feature], columns: Mapping[str, NDArray[Any]])
 
 
 def _edited(text: bytes, edit: Callable[[dict[str, Any]], None]) -> bytes:
-    """Return JSON metadata after an edit; what is no JSON, or has another form, is left as it is."""
+    """Return JSON metadata after an edit; what has another form is left as it is."""
     try:
         value = json.loads(text)
         edit(value)
