@@ -9,6 +9,7 @@ from recorder.api import (
     cameras,
     datasets,
     episodes,
+    features,
     operations,
     rigs,
     sessions,
@@ -26,6 +27,7 @@ api.add_router("", calibrations.router)
 api.add_router("", sessions.router)
 api.add_router("", datasets.router)
 api.add_router("", transfers.router)
+api.add_router("", features.router)
 api.add_router("", episodes.router)
 api.add_router("", operations.router)
 api.add_router("", unopened.router)

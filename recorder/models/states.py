@@ -66,6 +66,7 @@ class OperationType(TextChoices):
     MERGE = "merge", "merge"
     DUPLICATE = "duplicate", "duplicate"
     UNDO = "undo", "undo"
+    FEATURES = "features", "change of features"
 
 
 TRANSFERS = (
@@ -76,7 +77,9 @@ TRANSFERS = (
     OperationType.DUPLICATE,
 )
 """Types that bring episodes into other datasets: those that their arguments name under `into`."""
-REVISING = (OperationType.EDIT, OperationType.REVERT, OperationType.UNDO, *TRANSFERS)
+CHANGES = (OperationType.FEATURES,)
+"""Types that make one revision of their own dataset; a revert to the one before undoes them."""
+REVISING = (OperationType.EDIT, OperationType.REVERT, OperationType.UNDO, *TRANSFERS, *CHANGES)
 """Types of which a dataset has at most one at a time. Encoding adds to it, and waits for the lock."""
 
 STOPPABLE = (OperationType.CONVERT,)

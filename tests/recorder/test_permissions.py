@@ -21,6 +21,7 @@ from recorder.catalog import (
     conversions,
     datasets,
     datasets_on_disk,
+    feature_changes,
     sending,
     takes,
     transfer_undo,
@@ -49,6 +50,7 @@ from recorder.models.states import OperationState, OperationType
 from recorder.review import bulk_edit, revert, trash, verdicts
 from recorder.review import change_many as many
 from recorder.worker import run
+from robotdata.dataset.write.feature_change import FeatureChange
 from tests.recorder.conftest import FRONT, H264, work, write_take
 from tests.support.acting import acting
 
@@ -288,6 +290,12 @@ CASES = {
     "start_merge": Case(lambda w, a, both: start_merge(both, a), two_encoded),
     "start_duplicate": Case(
         lambda w, a, cups: transfers.start_duplicate(dataset=cups, title="Again", actor=a), encoded
+    ),
+    "start_change": Case(
+        lambda w, a, cups: feature_changes.start_change(
+            dataset=cups, change=FeatureChange(robot_type="crane"), actor=a
+        ),
+        encoded,
     ),
     "undo_transfer": Case(lambda w, a, done: transfer_undo.undo_transfer(operation=done, actor=a), duplicated),
     "create_dataset": Case(lambda w, a, _: datasets.create_dataset(title="Cups", actor=a)),

@@ -66,24 +66,24 @@ def check_files(base: DatasetFolder, change: FeatureChange) -> None:
         missing = [e.index for e in base.episodes if e.data_file is None or file_problem(e.data_file)]
         if missing:
             raise EditError(
-                f"{base.root}: the rows of {len(missing)} episodes (first: {missing[0]}) are missing, and this has to "
-                "read them all: download or copy the data files there, then try again"
+                f"{base.root.name}: the rows of {len(missing)} episodes (first: {missing[0]}) are missing, and this "
+                "has to read them all: download or copy the data files there, then try again"
             )
     decoded = base.video_keys if change.statistics == "all" else []
     for key in [*(key for key in change.rename if key in base.video_keys), *decoded]:
         gone = [e.index for e in base.episodes if key not in e.videos or file_problem(e.videos[key].path)]
         if gone:
             raise EditError(
-                f"{base.root}: the videos of {len(gone)} episodes of {key} (first: {gone[0]}) are missing: download or "
-                "copy them there, then try again"
+                f"{base.root.name}: the videos of {len(gone)} episodes of {key} (first: {gone[0]}) are missing: "
+                "download or copy them there, then try again"
             )
     new = {*change.rename.values(), *(added.name for added in change.add)} - {*change.rename, *change.remove}
     for path in data_files(base) if new else ():
         with open_parquet(path) as file:
             if taken := new.intersection(file.schema_arrow.names):
                 raise EditError(
-                    f"{base.root}: {path.name} has a column {min(taken)} already, which meta/info.json does not name: "
-                    "choose another name"
+                    f"{base.root.name}: {path.name} has a column {min(taken)} already, which meta/info.json does not "
+                    "name: choose another name"
                 )
 
 

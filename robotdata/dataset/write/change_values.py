@@ -83,8 +83,8 @@ class AddedValues:
         """Return the new columns for `table`, rows of one episode from its row `first` on. Raises EditError."""
         if self._added and not 0 <= episode < len(self._base.episodes):
             raise EditError(
-                f"{self._base.root} has rows of an episode {episode} that meta/episodes does not list: repair it first "
-                "(`robotdata repair`)"
+                f"{self._base.root.name} has rows of an episode {episode} that meta/episodes does not list: repair it "
+                "first (`robotdata repair`)"
             )
         return {each.name: self._column(each, table, episode, first) for each in self._added}
 

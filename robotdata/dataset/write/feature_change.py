@@ -122,9 +122,9 @@ def changed_features(base: DatasetFolder, change: FeatureChange) -> dict[str, Fe
     Added features come last, as LeRobot writes them. Values are not read here.
     """
     if not change:
-        raise EditError(f"{base.root}: there is nothing to change")
+        raise EditError(f"{base.root.name}: there is nothing to change")
     if not base.episodes:
-        raise EditError(f"{base.root} has no episodes: there is nothing to change")
+        raise EditError(f"{base.root.name} has no episodes: there is nothing to change")
     features = tidy_names(base.info["features"])
     _check_there(base, features, [*change.remove, *change.rename, *change.names])
     _check_once(base, change)
@@ -137,10 +137,10 @@ def changed_features(base: DatasetFolder, change: FeatureChange) -> dict[str, Fe
     after: dict[str, Feature] = {}
     for name, feature in kept:
         if name in after:
-            raise EditError(f"{base.root}: there would be two features named {name}; choose another name")
+            raise EditError(f"{base.root.name}: there would be two features named {name}; choose another name")
         after[name] = feature
     if not after.keys() - DEFAULT_FEATURES.keys():
-        raise EditError(f"{base.root}: no feature of its own would be left; keep one, or delete the dataset")
+        raise EditError(f"{base.root.name}: no feature of its own would be left; keep one, or delete the dataset")
     return after
 
 
@@ -173,33 +173,33 @@ def _source(value: Mapping[str, Any]) -> Source:
 def _check_there(base: DatasetFolder, features: Mapping[str, Feature], keys: Sequence[str]) -> None:
     for key in keys:
         if key in DEFAULT_FEATURES:
-            raise EditError(f"{base.root}: {key} cannot be removed or renamed, because LeRobot needs it")
+            raise EditError(f"{base.root.name}: {key} cannot be removed or renamed, because LeRobot needs it")
         if key not in features:
             own = ", ".join(name for name in features if name not in DEFAULT_FEATURES)
-            raise EditError(f"{base.root} has no feature {key!r}; it has {own}")
+            raise EditError(f"{base.root.name} has no feature {key!r}; it has {own}")
 
 
 def _check_once(base: DatasetFolder, change: FeatureChange) -> None:
     """Raise EditError if two parts of the change contradict each other."""
     if len(set(change.remove)) < len(change.remove):
-        raise EditError(f"{base.root}: a feature is listed twice; list each once")
+        raise EditError(f"{base.root.name}: a feature is listed twice; list each once")
     if both := set(change.remove) & {*change.rename, *change.names}:
-        raise EditError(f"{base.root}: {min(both)} cannot be both removed and changed; choose one")
+        raise EditError(f"{base.root.name}: {min(both)} cannot be both removed and changed; choose one")
 
 
 def _check_new(base: DatasetFolder, name: str) -> None:
     """Raise EditError or FeatureError if no feature may have this name."""
     check_key(name)
     if name in DEFAULT_FEATURES or name in _TASK_KEYS:
-        raise EditError(f"{base.root}: a feature cannot be named {name}: LeRobot fills that in itself. Choose another")
+        raise EditError(f"{base.root.name}: {name} cannot be a feature's name: LeRobot fills that in itself")
     if name in LANGUAGE_COLUMNS:
-        raise EditError(f"{base.root}: {name} is LeRobot's name for columns of language. Choose another")
+        raise EditError(f"{base.root.name}: {name} is LeRobot's name for columns of language. Choose another")
 
 
 def _named(base: DatasetFolder, key: str, feature: Feature, names: Sequence[str]) -> Feature:
     """Return a feature with other names of its values. Raises EditError."""
     if is_camera(feature) or feature["dtype"] not in NUMERIC_DTYPES:
-        raise EditError(f"{base.root}: {key} holds no list of numbers, so its values have no names to change")
+        raise EditError(f"{base.root.name}: {key} holds no list of numbers, so its values have no names to change")
     _check_names(key, names, size_of(feature))
     return {**feature, "names": list(names)}
 
@@ -215,7 +215,7 @@ def _copied(base: DatasetFolder, added: Added, source: FromColumn) -> Feature:
     """Return the feature that is written from another column."""
     feature = base.features.get(source.key)
     if feature is None:
-        raise EditError(f"{base.root} has no feature {source.key!r} to copy from")
+        raise EditError(f"{base.root.name} has no feature {source.key!r} to copy from")
     dtype, shape = str(feature["dtype"]), list(feature["shape"])
     if dtype not in NUMERIC_DTYPES | {"string"}:
         raise EditError(f"{added.name}: {source.key} is of dtype {dtype}; only numbers and text can be copied")
