@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One revision, as the API returns it; `what` is committed, edited, reverted, converted or features, or empty if unknown.
+    """One revision, as the API returns it; `what` made it (committed, edited, features ...), empty if unknown.
 
     `episodes` and `frames` are None (null) if it cannot be read; `notes` list what could not be carried over into it.
     """
