@@ -100,17 +100,19 @@ class AddedOut(Schema):
 class FeaturesPreview(Schema):
     """What would be done. `rewritten_bytes`: data files that are written again; videos never are.
 
-    `takes`: those not in the dataset yet, which would not fit it any more.
+    `takes`: those not in the dataset yet, which would not fit it any more. `problem`: why nothing can be done; the rest
+    is then empty.
     """
 
-    episodes: int
-    frames: int
-    removed: list[RemovedOut]
-    renamed: dict[str, str]
-    added: list[AddedOut]
-    rewritten_bytes: int
-    decoded_frames: int
-    takes: int
+    episodes: int = 0
+    frames: int = 0
+    removed: list[RemovedOut] = []
+    renamed: dict[str, str] = {}
+    added: list[AddedOut] = []
+    rewritten_bytes: int = 0
+    decoded_frames: int = 0
+    takes: int = 0
+    problem: str = ""
 
 
 def preview_out(preview: ChangePreview, takes: int) -> FeaturesPreview:

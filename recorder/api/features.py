@@ -14,6 +14,7 @@ from recorder.api.operation_schemas import OperationDetail
 from recorder.api.operations import Detail
 from recorder.api.schemas import ERRORS, Slug
 from recorder.catalog.feature_changes import preview_of_change, start_change, waiting_takes
+from recorder.errors import Refused
 
 router = Router(tags=["datasets"])
 Named = Annotated[Slug, Path()]
@@ -29,6 +30,12 @@ def change_features(request: HttpRequest, slug: Named, body: FeaturesIn) -> Stat
 
 @router.post("/datasets/{slug}/features/preview", response={200: FeaturesPreview, **ERRORS})
 def preview_features(request: HttpRequest, slug: Named, body: FeaturesIn) -> FeaturesPreview:
-    """Return what the change would do. Changes nothing."""
+    """Return what the change would do, or in `problem` why it cannot be made. Changes nothing."""
     dataset, change = lookups.dataset_of(slug), body.change()
-    return preview_out(preview_of_change(dataset=dataset, change=change), waiting_takes(dataset, change))
+    try:
+        preview = preview_of_change(dataset=dataset, change=change)
+    except Refused as refused:
+        if refused.status != 422:
+            raise
+        return FeaturesPreview(problem=refused.message)
+    return preview_out(preview, waiting_takes(dataset, change))

@@ -95,8 +95,9 @@ def test_the_whole_way_over_the_api(olga: Client, four: list[Episode], cubes: Da
         "remove": [key],
         "add": [{"name": "next.success", "labels": {"success": True, "failure": False}, "at": "last"}],
     }
-    refused = post(olga, f"{url}/preview", 422, **body)["error"]["message"]
-    assert "4 episodes (0, 1, 2, 3) have none of the labels success, failure" in refused
+    assert post(olga, f"{url}/preview", 200, **body)["problem"] == post(olga, url, 422, **body)["error"]["message"]
+    problem = post(olga, f"{url}/preview", 200, **body)["problem"]
+    assert "4 episodes (0, 1, 2, 3) have none of the labels success, failure" in problem
     body["add"][0]["default"] = False
     preview = post(olga, f"{url}/preview", 200, **body)
     assert [(each["name"], each["files"] > 0) for each in preview["removed"]] == [(key, True)]
@@ -104,7 +105,7 @@ def test_the_whole_way_over_the_api(olga: Client, four: list[Episode], cubes: Da
         "name": "next.success",
         "dtype": "bool",
         "shape": [1],
-        "episodes": {"false": 4},
+        "episodes": {"true": 0, "false": 4},
         "without": 4,
     }
     begun = post(olga, url, 202, **body)

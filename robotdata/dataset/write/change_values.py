@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,10 +45,9 @@ def label_values(base: DatasetFolder, source: FromLabels) -> tuple[dict[int, Sca
             without.append(episode.index)
             if source.default is not None:
                 chosen[episode.index] = source.default
-    counts: dict[Scalar, int] = {}
-    for value in chosen.values():
-        counts[value] = counts.get(value, 0) + 1
-    return chosen, LabelCounts(counts, without, ambiguous)
+    got = Counter(chosen.values())
+    known = dict.fromkeys([*source.values.values(), *got])
+    return chosen, LabelCounts({value: got[value] for value in known}, without, ambiguous)
 
 
 def check_labels(base: DatasetFolder, added: Added, source: FromLabels) -> dict[int, Scalar]:
