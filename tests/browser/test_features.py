@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,14 @@ def test_it_writes_success_renames_a_camera_and_takes_it_back(visit: Any, produc
     before = features(page)
     camera = next(key for key, feature in before.items() if feature["dtype"] == "video")
     page.goto("/datasets/towels/?view=committed")
+    quiet(page)
+    lines = page.locator("#load-code")
+    page.locator("#filter-q").fill("success")
+    expect(lines).to_contain_text("1 episode found")
+    expect(lines).to_contain_text(re.compile(r"episodes=\[\d\]\)"))
+    look(page, "found")
+    page.locator("#filter-q").fill("")
+    expect(lines).not_to_contain_text("episodes=")
     quiet(page)
     page.get_by_role("button", name="Change features …").click()
     sheet = page.locator("#features-sheet")
