@@ -254,6 +254,25 @@ def test_columns_of_every_kind_go_through(six: Bench) -> None:
     assert "language_persistent" not in six.open().features
 
 
+def test_images_in_the_data_files_go_through(six: Bench) -> None:
+    still = "observation.images.still"
+    info = json.loads((six.root / "meta/info.json").read_text())
+    info["features"][still] = {"dtype": "image", "shape": [64, 272, 3], "names": ["height", "width", "channels"]}
+    (six.root / "meta/info.json").write_text(json.dumps(info))
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    for path in six.root.glob("data/*/*.parquet"):
+        table = pq.read_table(path)
+        pictures = [{"bytes": b"png %d" % n, "path": f"{n}.png"} for n in table.column("index").to_pylist()]
+        pq.write_table(table.append_column(still, pa.array(pictures, kind)), path)
+    change_features(six.root, FeatureChange(remove=["observation.force"], rename={still: HAND}), **six.places)
+    rows = pa.concat_tables([pq.read_table(path) for path in sorted(six.root.glob("data/*/*.parquet"))]).to_pylist()
+    assert [row[HAND] for row in rows] == [{"bytes": b"png %d" % n, "path": f"{n}.png"} for n in range(len(rows))]
+    size = preview_change(six.open(), FeatureChange(remove=[HAND])).removed[0].size_bytes
+    assert size > 5 * len(rows)
+    change_features(six.root, FeatureChange(remove=[HAND]), **six.places)
+    assert everywhere(six.root, HAND) == set() and verify_dataset(six.root, deep=True).problems == []
+
+
 def test_missing_videos_stop_only_what_needs_them(six: Bench) -> None:
     doomed = next(iter(sorted(six.root.glob(f"videos/{TOP}/*/*.mp4"))))
     doomed.unlink()

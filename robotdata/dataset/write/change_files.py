@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from robotdata.dataset.episode_list import file_problem
 from robotdata.dataset.errors import DamagedFile, EditError
 from robotdata.dataset.features import NUMERIC_DTYPES, Feature, is_video
-from robotdata.dataset.layout import Layout
+from robotdata.dataset.layout import Layout, contained
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.tables import ParquetFile, data_schema, open_parquet, to_numpy
 from robotdata.dataset.write import episode_table
@@ -37,10 +37,14 @@ class VideoFile:
     file: int
 
 
-def data_files(base: DatasetFolder) -> list[Path]:
-    """Return all data files, also those that no episode names, because LeRobot reads them all."""
+def data_files(base: DatasetFolder) -> dict[Path, Path]:
+    """Return all data files, also those that no episode names, because LeRobot reads them all.
+
+    The keys are paths below the dataset's folder, the values what they lead to if they are links. Raises UnsafePath.
+    """
     layout = Layout.of(base.root, base.info)
-    return sorted(path for path in layout.root.glob(layout.data.glob) if path.is_file())
+    names = sorted(path.relative_to(layout.root) for path in layout.root.glob(layout.data.glob) if path.is_file())
+    return {name: contained(layout.root, name.as_posix()) for name in names}
 
 
 def video_files(root: Path, info: Mapping[str, Any], key: str) -> list[VideoFile]:
@@ -78,7 +82,7 @@ def check_files(base: DatasetFolder, change: FeatureChange) -> None:
                 "download or copy them there, then try again"
             )
     new = {*change.rename.values(), *(added.name for added in change.add)} - {*change.rename, *change.remove}
-    for path in data_files(base) if new else ():
+    for path in data_files(base).values() if new else ():
         with open_parquet(path) as file:
             if taken := new.intersection(file.schema_arrow.names):
                 raise EditError(
@@ -134,11 +138,11 @@ def write_data(
         for arrays in parts.values():
             arrays.clear()
 
-    for path in data_files(base):
+    for relative, path in data_files(base).items():
         with open_parquet(path) as file:
             old_schema = file.schema_arrow
         schema = changed_schema(old_schema, change, features, values.fields)
-        target = draft.free(draft.root / path.relative_to(base.root.resolve()))
+        target = draft.free(draft.root / relative)
         with ParquetFile(target, schema) as output:
             for table in episode_tables(path):
                 episode = int(to_numpy(table.column("episode_index"))[0])

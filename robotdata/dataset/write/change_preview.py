@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from robotdata.dataset import stats
 from robotdata.dataset.features import Feature, is_video
 from robotdata.dataset.reader import DatasetFolder
-from robotdata.dataset.tables import open_parquet, to_numpy
+from robotdata.dataset.tables import open_parquet, read_columns, to_numpy
 from robotdata.dataset.write.change_files import columns_change, data_files, video_files
 from robotdata.dataset.write.change_run import check_change
 from robotdata.dataset.write.change_values import AddedValues, label_values
-from robotdata.dataset.write.data_files import episode_tables
-from robotdata.dataset.write.feature_change import FeatureChange, FromLabels
+from robotdata.dataset.write.feature_change import FeatureChange, FromColumn, FromLabels
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +54,9 @@ class ChangePreview:
 def preview_change(base: DatasetFolder, change: FeatureChange) -> ChangePreview:
     """Return what the change would do. Raises EditError and FeatureError if it cannot be made."""
     features = check_change(base, change)
-    files = data_files(base)
+    files = list(data_files(base).values())
     if change.add:
-        values = AddedValues(base, list(change.add), features)
-        first = next(iter(episode_tables(files[0])), None)
-        if first is not None:
-            values.columns(first.slice(0, 1), int(to_numpy(first.column("episode_index"))[0]), 0)
+        _try_values(base, change, features, files[0])
     decoded = 0
     if change.statistics == "all":
         sampled = sum(len(stats.sample_indices(episode.length)) for episode in base.episodes)
@@ -75,6 +72,16 @@ def preview_change(base: DatasetFolder, change: FeatureChange) -> ChangePreview:
     )
 
 
+def _try_values(base: DatasetFolder, change: FeatureChange, features: dict[str, Feature], path: Path) -> None:
+    """Make the new values of the first row. Raises EditError if that cannot be done."""
+    values = AddedValues(base, list(change.add), features)
+    sources = [added.source.key for added in change.add if isinstance(added.source, FromColumn)]
+    with open_parquet(path) as file:
+        table = read_columns(file, path, ["episode_index", *sources], range(min(1, file.num_row_groups)))
+    if table.num_rows:
+        values.columns(table.slice(0, 1), int(to_numpy(table.column("episode_index"))[0]), 0)
+
+
 def _removed(base: DatasetFolder, key: str) -> RemovedFeature:
     """Return a feature with the bytes of its videos, or of its column in the data files."""
     if is_video(base.features[key]):
@@ -82,7 +89,7 @@ def _removed(base: DatasetFolder, key: str) -> RemovedFeature:
         size = sum((base.root.resolve() / video.relative).stat().st_size for video in files)
         return RemovedFeature(key, size, len(files))
     size = 0
-    for path in data_files(base):
+    for path in data_files(base).values():
         with open_parquet(path) as file:
             for group in range(file.num_row_groups):
                 row_group = file.metadata.row_group(group)

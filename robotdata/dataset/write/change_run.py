@@ -164,7 +164,7 @@ class _Next:
         for old, new in self._change.rename.items():
             kinds |= {kind.replace(old, new) for kind in kinds}
         new_problems = [problem for problem in report.problems if kind_of(report.root, problem) not in kinds]
-        if new_problems and before.count <= MOST:
+        if new_problems and (before.count <= MOST or report.count > before.count):
             listed = "; ".join(map(str, new_problems[:_LISTED]))
             raise EditError(f"the next state of {base.root} failed verification and was discarded: {listed}")
         own = f"{root.resolve()}/"  # the folder of the draft, which nobody knows

@@ -130,7 +130,9 @@ export function describedChange(answer) {
   if (answer.decoded_frames) lines.push(`Decode ${count(answer.decoded_frames, "frame")} for statistics.`);
   if (answer.rewritten_bytes) lines.push(`Write ${bytes(answer.rewritten_bytes)} of rows again. Videos stay as they are.`);
   if (!lines.length) lines.push(`One revision of ${count(answer.episodes, "episode")}; rows and videos stay as they are.`);
+  const differs = answer.removed.length || answer.added.length || Object.keys(answer.renamed).length;
   const shown = lines.map((line) => make("p", {}, line));
   if (answer.takes) shown.push(make("p", { class: "note tone-warn" }, `${count(answer.takes, "take")} not in the dataset yet will not fit it any more. Encode what you keep first.`));
+  if (differs) shown.push(make("p", { class: "hint" }, "A rig records into this dataset only while its features are the same. Undo this before you record more."));
   return shown;
 }
