@@ -2,18 +2,24 @@
 
 Runs in an environment with LeRobot: `interop_edits.py FOLDER` fills FOLDER with the datasets `one` and `two` and with
 what LeRobot makes of them: `split/train`, `split/val` (by share), `listed/odd`, `listed/even` (by list), `merged`,
-`removed` (a camera of each kind and a column) and `added` (three columns).
+`removed` (a camera of each kind and a column), `added` (three columns) and, from 0.6 on, `recounted` (statistics).
 Each has a camera as video, one as images in Parquet, a text and numbers.
 """
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 from interop_lerobot import LeRobotDataset  # first: it takes LeRobot offline
 from lerobot.datasets.dataset_tools import add_features, merge_datasets, remove_feature, split_dataset
+
+try:
+    from lerobot.datasets.dataset_tools import recompute_stats
+except ImportError:  # 0.4
+    recompute_stats = None
 
 from robotdata.video.barcode import Barcode, draw
 
@@ -89,6 +95,9 @@ def main() -> None:
     for name, keys in REMOVED.items():
         remove_feature(one, keys, output_dir=folder / name)
     add(one, folder / "added")
+    if recompute_stats is not None:
+        shutil.copytree(folder / "one", folder / "recounted")
+        recompute_stats(LeRobotDataset("recounted", root=folder / "recounted"))
 
 
 if __name__ == "__main__":

@@ -176,6 +176,20 @@ def test_features_come(theirs: Path, tmp_path: Path, interop_edits: Any, request
     load(root, request.node.callspec.params["theirs"])
 
 
+def test_statistics_are_counted_again(theirs: Path, tmp_path: Path) -> None:
+    if not (theirs / "recounted").is_dir():
+        pytest.skip("this LeRobot does not compute statistics again")
+    root = tmp_path / "recounted"
+    duplicate(theirs / "one", root, where(root))
+    (root / "meta/stats.json").write_text("{}")
+    change_features(root, FeatureChange(statistics="numbers"), work=where(root).work, revisions=where(root).revisions)
+    ours, other = DatasetFolder.open(root).stats(), DatasetFolder.open(theirs / "recounted").stats()
+    for key in ("action", "observation.force"):
+        assert ours[key].keys() == other[key].keys()
+        for name in ("min", "max", "mean", "std", "count"):  # quantiles of the whole follow a rule of their own
+            assert np.allclose(ours[key][name], other[key][name], atol=1e-6), (key, name)
+
+
 def load(root: Path, version: str) -> None:
     """LeRobot loads the dataset and gives all its frames."""
     variable, folder = ENVIRONMENTS[version]
