@@ -1,18 +1,25 @@
 """Make two datasets with the real LeRobot, and let its own tools split the first and merge both.
 
 Runs in an environment with LeRobot: `interop_edits.py FOLDER` fills FOLDER with the datasets `one` and `two` and with
-what LeRobot makes of them: `split/train`, `split/val` (by share), `listed/odd`, `listed/even` (by list) and `merged`.
+what LeRobot makes of them: `split/train`, `split/val` (by share), `listed/odd`, `listed/even` (by list), `merged`,
+`removed` (a camera of each kind and a column), `added` (three columns) and, from 0.6 on, `recounted` (statistics).
 Each has a camera as video, one as images in Parquet, a text and numbers.
 """
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 from interop_lerobot import LeRobotDataset  # first: it takes LeRobot offline
-from lerobot.datasets.dataset_tools import merge_datasets, split_dataset
+from lerobot.datasets.dataset_tools import add_features, merge_datasets, remove_feature, split_dataset
+
+try:
+    from lerobot.datasets.dataset_tools import recompute_stats
+except ImportError:  # 0.4
+    recompute_stats = None
 
 from robotdata.video.barcode import Barcode, draw
 
@@ -22,6 +29,8 @@ LENGTHS = {"one": (5, 9, 4, 7, 6), "two": (8, 3)}
 TASKS = ("push the cube", "räume auf", "pick it up")
 SHARES = {"train": 0.7, "val": 0.3}
 LISTS = {"odd": [3, 1], "even": [0, 2, 4]}
+REMOVED = {"removed": ["observation.force", FRONT], "unstilled": [STILL, "observation.words"]}
+SUCCEEDED = (0, 3)
 PICTURE = {"shape": (HEIGHT, WIDTH, 3), "names": ["height", "width", "channels"]}
 FEATURES = {
     "action": {"dtype": "float32", "shape": (3,), "names": ["a", "b", "c"]},
@@ -58,6 +67,24 @@ def record(folder: Path, name: str, first: int) -> LeRobotDataset:
     return LeRobotDataset(name, root=folder / name)
 
 
+def add(dataset: LeRobotDataset, folder: Path) -> None:
+    """Add a flag at the end of each successful episode, a part of a column, and a constant."""
+    rows = [(n, tick, length) for n, length in enumerate(LENGTHS["one"]) for tick in range(length)]
+    ended = np.array([n in SUCCEEDED and tick == length - 1 for n, tick, length in rows])
+    add_features(
+        dataset,
+        {
+            "next.success": (ended, {"dtype": "bool", "shape": (1,), "names": None}),
+            "action.first": (
+                lambda row, *_: row["action"][:2],
+                {"dtype": "float32", "shape": (2,), "names": ["a", "b"]},
+            ),
+            "weight": (np.full(len(rows), 2.5, np.float32), {"dtype": "float32", "shape": (1,), "names": None}),
+        },
+        output_dir=folder,
+    )
+
+
 def main() -> None:
     folder = Path(sys.argv[1])
     one = record(folder, "one", 0)
@@ -65,6 +92,12 @@ def main() -> None:
     split_dataset(one, dict(SHARES), output_dir=folder / "split")
     split_dataset(one, dict(LISTS), output_dir=folder / "listed")
     merge_datasets([one, two], "merged", output_dir=folder / "merged")
+    for name, keys in REMOVED.items():
+        remove_feature(one, keys, output_dir=folder / name)
+    add(one, folder / "added")
+    if recompute_stats is not None:
+        shutil.copytree(folder / "one", folder / "recounted")
+        recompute_stats(LeRobotDataset("recounted", root=folder / "recounted"))
 
 
 if __name__ == "__main__":

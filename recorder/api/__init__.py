@@ -11,6 +11,7 @@ from recorder.api import (
     datasets,
     disk,
     episodes,
+    features,
     operations,
     repairs,
     rigs,
@@ -29,6 +30,7 @@ api.add_router("", calibrations.router)
 api.add_router("", sessions.router)
 api.add_router("", datasets.router)
 api.add_router("", transfers.router)
+api.add_router("", features.router)
 api.add_router("", episodes.router)
 api.add_router("", operations.router)
 api.add_router("", unopened.router)

@@ -1,4 +1,4 @@
-"""Undo a finished copy, move, split, merge or duplicate: remove what it made, revert what it changed."""
+"""Undo a finished copy, move, split, merge, duplicate or change: remove what it made, revert what it changed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from recorder.jobs.operation_rows import begin_revising, is_written_at, operatio
 from recorder.jobs.revising import start_revert
 from recorder.models import Change, Dataset, Operation
 from recorder.models.permissions import Action, require
-from recorder.models.states import TRANSFERS, OperationState, OperationType
+from recorder.models.states import CHANGES, TRANSFERS, OperationState, OperationType
 from recorder.text import parse_uuid
 from robotdata.dataset.errors import DatasetError
 from robotdata.dataset.reader import DatasetFolder
@@ -28,17 +28,19 @@ def undo_transfer(*, operation: Operation, actor: Actor) -> Operation:
     require(actor, Action.REVISE, operation.dataset)
     if operation.type == OperationType.REPAIR:
         return _undo_repair(operation, actor)
-    if operation.type not in TRANSFERS or operation.state != OperationState.DONE:
+    if operation.type not in (*TRANSFERS, *CHANGES) or operation.state != OperationState.DONE:
         message = f"{operation} cannot be undone: it has not finished, or is of another kind."
         raise Refused("nothing_to_undo", message)
-    parts = operation.arguments["into"]
+    own = {"slug": operation.dataset.slug, "new": False}
+    parts = [own] if operation.type in CHANGES else operation.arguments["into"]
     rows = {row.slug: row for row in Dataset.objects.filter(slug__in=[part["slug"] for part in parts])}
     present = [(rows[part["slug"]], part["new"]) for part in parts if part["slug"] in rows]
     if not present:
         raise Refused("nothing_to_undo", f"{operation} was undone already.")
     new = [row for row, is_new in present if is_new]
-    filled = [row for row, is_new in present if not is_new and _holds_only_copies(row, operation)]
-    changed = [row for row, is_new in present if not is_new and row not in filled]
+    stays = [row for row, is_new in present if not is_new]
+    filled = [] if operation.type in CHANGES else [row for row in stays if _holds_only_copies(row, operation)]
+    changed = [row for row in stays if row not in filled]
     if operation.type == OperationType.MOVE:
         changed.append(operation.dataset)
     for row in new:
@@ -63,10 +65,12 @@ def can_undo(operation: Operation) -> bool:
 
     It asks the rows only, because pages call it for each operation; `undo_transfer` looks into the folders.
     """
-    if operation.type == OperationType.REPAIR and operation.state == OperationState.DONE:
-        return bool(operation.result.get("revision") == operation.dataset.revision)
-    if operation.type not in TRANSFERS or operation.state != OperationState.DONE:
+    if operation.state != OperationState.DONE:
         return False
+    if operation.type not in (*TRANSFERS, *CHANGES, OperationType.REPAIR):
+        return False
+    if operation.type in (*CHANGES, OperationType.REPAIR):
+        return bool(operation.result.get("revision") == operation.dataset.revision)
     made = {part["slug"]: part["revision"] for part in operation.result.get("made", [])}
     return any(made[row.slug] == row.revision for row in made_datasets(operation))
 

@@ -105,19 +105,19 @@ def preview_of_copy(*, dataset: Dataset, episodes: Sequence[Episode], to: Destin
     _check_committed(dataset, episodes)
     if to.dataset is not None and to.dataset.pk == dataset.pk:
         raise Refused("same", f"The episodes are in {dataset.title} already: choose another dataset.", 422)
-    opened = _opened(dataset)
+    opened = open_folder(dataset)
     numbers = numbers_of(dataset, opened, [str(episode.pk) for episode in episodes])
     if to.dataset is not None and is_fresh(to.dataset.path):
-        preview = _checked(lambda: preview_copy(opened, numbers, None, maps.names()))
+        preview = checked(lambda: preview_copy(opened, numbers, None, maps.names()))
         return compared_with_takes(preview, opened, to.dataset)
-    dest = None if to.dataset is None else _opened(to.dataset)
-    return _checked(lambda: preview_copy(opened, numbers, dest, maps.names()))
+    dest = None if to.dataset is None else open_folder(to.dataset)
+    return checked(lambda: preview_copy(opened, numbers, dest, maps.names()))
 
 
 def preview_of_split(*, dataset: Dataset, parts: Sequence[tuple[str, list[str]]]) -> list[tuple[str, Preview]]:
     """Return what each part would have."""
     _check_parts(parts)
-    opened = _opened(dataset)
+    opened = open_folder(dataset)
     return [(title, preview_copy(opened, numbers_of(dataset, opened, ids))) for title, ids in parts]
 
 
@@ -126,14 +126,14 @@ def preview_of_merge(*, dataset: Dataset, others: Sequence[Dataset], maps: Maps)
     rows = [dataset, *others]
     if len({row.pk for row in rows}) < max(2, len(rows)):
         raise Refused("same", "Merging needs two or more different datasets.", 422)
-    return _checked(lambda: preview_merge([_opened(row) for row in rows], maps.names()))
+    return checked(lambda: preview_merge([open_folder(row) for row in rows], maps.names()))
 
 
 def parts_by_share(dataset: Dataset, fractions: Sequence[tuple[str, float]]) -> list[tuple[str, list[str]]]:
     """Return consecutive episodes for each title by its share, as LeRobot splits. Raise Refused if one gets none."""
     ids = [str(pk) for pk in dataset.episodes.committed().order_by("episode_index").values_list("pk", flat=True)]
     keyed = {str(n): share for n, (_, share) in enumerate(fractions)}
-    lists = _checked(lambda: shares(len(ids), keyed))
+    lists = checked(lambda: shares(len(ids), keyed))
     return [(title, [ids[at] for at in lists[str(n)]]) for n, (title, _) in enumerate(fractions)]
 
 
@@ -208,11 +208,12 @@ def _refuse_differing(preview: Preview) -> None:
         raise Refused("differ", f"The episodes do not fit: {listed}.", 409)
 
 
-def _opened(dataset: Dataset) -> DatasetFolder:
-    return _checked(lambda: DatasetFolder.open(dataset.path))
+def open_folder(dataset: Dataset) -> DatasetFolder:
+    """Open the dataset's folder. Raise Refused if it cannot be read."""
+    return checked(lambda: DatasetFolder.open(dataset.path))
 
 
-def _checked(read: Callable[[], T]) -> T:
+def checked(read: Callable[[], T]) -> T:
     """Return what `read` returns; its errors become Refused."""
     try:
         return read()

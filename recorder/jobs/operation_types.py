@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from recorder.jobs.change_words import change_summary
 from recorder.models import Operation
 from recorder.models.permissions import Action
 from recorder.models.states import OperationType
@@ -139,6 +140,15 @@ TYPES = {
         occupied="is being written as v2.1",
         cancelled="Nothing was written.",
         closed="Nothing was written.",
+    ),
+    OperationType.FEATURES: TypeSpec(
+        action=Action.REVISE,
+        has_jobs=False,
+        summary=change_summary,
+        running="changing the dataset",
+        occupied="is being changed",
+        cancelled="The dataset is unchanged.",
+        closed="The dataset is unchanged.",
     ),
     OperationType.COPY: _transfer("copying episodes", "Nothing was copied."),
     OperationType.MOVE: _transfer("moving episodes", "The episodes stay where they are."),

@@ -14,7 +14,7 @@ from recorder.jobs.operation_rows import hold_unwritten, mark_cancelled, restart
 from recorder.jobs.operation_types import spec_of
 from recorder.models import Operation
 from recorder.models.permissions import require
-from recorder.models.states import TRANSFERS, OperationType
+from recorder.models.states import CHANGES, TRANSFERS, OperationType
 
 
 def _nothing_to_release(_: Operation, __: Actor) -> Callable[[], None]:
@@ -39,7 +39,8 @@ _FUNCTIONS = {
     OperationType.EDIT: _REVISING_FUNCTIONS,
     OperationType.REVERT: _REVISING_FUNCTIONS,
     OperationType.CONVERT: _TypeFunctions(prepare_removal, restart_revising),
-    **dict.fromkeys((*TRANSFERS, OperationType.UNDO, OperationType.REPAIR, OperationType.OLDER), _REVISING_FUNCTIONS),
+    **dict.fromkeys((*TRANSFERS, *CHANGES, OperationType.UNDO), _REVISING_FUNCTIONS),
+    **dict.fromkeys((OperationType.REPAIR, OperationType.OLDER), _REVISING_FUNCTIONS),
 }
 
 if missing := set(OperationType) - _FUNCTIONS.keys():

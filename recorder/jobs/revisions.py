@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from recorder.jobs.change_words import CHANGE_COUNTS
 from recorder.jobs.operation_types import EDIT_COUNTS
 from recorder.models import Dataset
 from robotdata.dataset.errors import DatasetError
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One revision, as the API returns it; `what` is committed, edited, reverted or converted, or empty if unknown.
+    """One revision, as the API returns it; `what` made it (committed, edited, features ...), empty if unknown.
 
     `episodes` and `frames` are None (null) if it cannot be read; `notes` list what could not be carried over into it.
     """
@@ -58,7 +59,8 @@ def revisions_of(dataset: Dataset) -> list[Revision]:
 def _revision(root: Path, number: int | None) -> Revision:
     sidecar = read_sidecar(root, [])
     made_by = sidecar.made_by
-    counts = {name: made_by[name] for name in ("committed", "copied", *EDIT_COUNTS) if type(made_by.get(name)) is int}
+    names = ("committed", "copied", *EDIT_COUNTS, *CHANGE_COUNTS)
+    counts = {name: made_by[name] for name in names if type(made_by.get(name)) is int}
     reverted_to = made_by.get("reverted_to")
     episodes, frames = _counts_of(root, sidecar)
     return Revision(

@@ -68,6 +68,7 @@ class OperationType(TextChoices):
     UNDO = "undo", "undo"
     REPAIR = "repair", "repair"
     OLDER = "older", "conversion to v2.1"
+    FEATURES = "features", "change of features"
 
 
 TRANSFERS = (
@@ -78,7 +79,9 @@ TRANSFERS = (
     OperationType.DUPLICATE,
 )
 """Types that bring episodes into other datasets: those that their arguments name under `into`."""
-REVISING = (OperationType.EDIT, OperationType.REVERT, OperationType.UNDO, *TRANSFERS, OperationType.REPAIR)
+CHANGES = (OperationType.FEATURES,)
+"""Types that make one revision of their own dataset; a revert to the one before undoes them."""
+REVISING = (OperationType.EDIT, OperationType.REVERT, OperationType.UNDO, OperationType.REPAIR, *TRANSFERS, *CHANGES)
 """Types of which a dataset has at most one at a time. Encoding adds to it, and waits for the lock."""
 
 STOPPABLE = (OperationType.CONVERT, OperationType.REPAIR, OperationType.OLDER)

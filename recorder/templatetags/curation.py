@@ -50,8 +50,10 @@ def revision_summary(revision: Revision) -> str:
         return "repaired"
     if revision.reverted_to is not None:
         return f"reverted to revision {revision.reverted_to}"
-    counts = [f"{name} {count}" for name, count in revision.counts.items()]
-    return ", ".join(counts) or "changed"
+    counts = ", ".join(f"{name} {count}" for name, count in revision.counts.items())
+    if revision.what == "features":
+        return f"features: {counts}" if counts else "statistics computed again"
+    return counts or "changed"
 
 
 @register.filter
@@ -68,7 +70,7 @@ def operation_summary(operation: Operation) -> str:
 
 @register.filter
 def undoable(operation: Operation) -> bool:
-    """Return whether the operation brought episodes into other datasets and can be undone."""
+    """Return whether the operation can be undone by one press."""
     return can_undo(operation)
 
 

@@ -20,6 +20,7 @@ from recorder.jobs.revising import planned_counts
 from recorder.jobs.revisions import revisions_of
 from recorder.models import Dataset, Operation, Policy
 from recorder.models.states import OperationState, OperationType
+from recorder.views.load_it import load_of
 from recorder.views.operations import with_progress
 from recorder.views.request import Request
 from recorder.views.wall import dataset_of, filter_of, wall_of
@@ -62,6 +63,7 @@ def dataset(request: Request, slug: str) -> HttpResponse:
     tasks = tasks_of(row)
     context = {
         **wall_of(request, row, tasks),
+        **load_of(row, request.GET),
         **filter_of(row),
         "figures": figures_of(row),
         **_operations(row),

@@ -9,7 +9,7 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
-from django_htmx.http import replace_url
+from django_htmx.http import replace_url, trigger_client_event
 
 from recorder.browse.counts import goal_of, tasks_of
 from recorder.browse.filters import REJECTED, SORTS, VIEWS, Filter, choices, rows_in, totals
@@ -30,7 +30,7 @@ def wall(request: Request, slug: str) -> HttpResponse:
     """The list for a changed filter; the response also sets the page's URL."""
     row = dataset_of(slug)
     context = wall_of(request, row)
-    response = render(request, "recorder/_wall.html", context)
+    response = trigger_client_event(render(request, "recorder/_wall.html", context), "filtered", after="settle")
     return replace_url(response, f"{reverse('recorder:dataset', args=[slug])}?{context['address']}")
 
 

@@ -13,8 +13,8 @@ from recorder.jobs.leases import Heartbeat
 from recorder.jobs.operation_rows import is_written
 from recorder.models import Episode, Operation
 from recorder.models.lifecycle import end_operation
-from recorder.models.states import OperationState
-from recorder.worker.run_steps import Progress, made_by, step_recorder
+from recorder.models.states import CHANGES, OperationState
+from recorder.worker.run_steps import Progress, made_by, owned_row, step_recorder
 from robotdata.dataset.annotations import Edit, planned_edit
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import DatasetFolder
@@ -42,7 +42,7 @@ def run_edit(operation: Operation, heartbeat: Heartbeat) -> list[Episode]:
             operation.result = {"rounded": rounded}
             Operation.objects.filter(pk=operation.pk, token=operation.token).update(result=operation.result)
 
-    return _make_revision_once(operation, heartbeat, make)
+    return make_revision_once(operation, heartbeat, make)
 
 
 def run_revert(operation: Operation, heartbeat: Heartbeat) -> list[Episode]:
@@ -51,10 +51,10 @@ def run_revert(operation: Operation, heartbeat: Heartbeat) -> list[Episode]:
     def make(folders: dict[str, Any], _: Progress) -> None:
         revert(operation.dataset.path, int(operation.arguments["revision"]), **folders)
 
-    return _make_revision_once(operation, heartbeat, make)
+    return make_revision_once(operation, heartbeat, make)
 
 
-def _make_revision_once(operation: Operation, heartbeat: Heartbeat, make: _MakeRevision) -> list[Episode]:
+def make_revision_once(operation: Operation, heartbeat: Heartbeat, make: _MakeRevision) -> list[Episode]:
     """Make the revision, then update the rows. Idempotent after a crash at any point: the revision is made once."""
     dataset = operation.dataset
     folders = {
@@ -76,5 +76,7 @@ def write_rows(operation: Operation) -> None:
     """Update the rows from the folder, and end the operation. Idempotent, in case another worker took over."""
     refresh_dataset(dataset=operation.dataset)
     adopt_sidecar(operation.dataset)
+    if operation.type in CHANGES:
+        owned_row(operation).update(result={**operation.result, "revision": operation.dataset.revision})
     with transaction.atomic():
         end_operation(operation, OperationState.DONE)

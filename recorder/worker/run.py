@@ -18,6 +18,7 @@ from recorder.models import Episode, Operation
 from recorder.models.job import lease_expired
 from recorder.models.lifecycle import end_operation, move
 from recorder.models.states import TRANSFERS, EpisodeState, OperationState, OperationType
+from recorder.worker.change import run_features
 from recorder.worker.commit import FolderMissing, clear_committed, run_commit
 from recorder.worker.convert import run_conversion
 from recorder.worker.encode import FINAL_ERRORS, SPACE_RETRY_AFTER, complete_episodes, is_no_space
@@ -43,6 +44,7 @@ RUNNERS: dict[OperationType, Runner] = {
     OperationType.UNDO: run_undo,
     OperationType.REPAIR: run_repair,
     OperationType.OLDER: run_older,
+    OperationType.FEATURES: run_features,
     **dict.fromkeys(TRANSFERS, run_transfer),
 }
 

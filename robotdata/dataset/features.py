@@ -194,10 +194,15 @@ def _describe(feature: Feature | None) -> str:
     return "missing" if feature is None else f"{feature['dtype']} {list(feature['shape'])}"
 
 
-def _check(key: str, feature: Mapping[str, Any], *, encoded_here: bool) -> None:
-    """Raise FeatureError if LeRobot could not read the feature."""
+def check_key(key: str) -> None:
+    """Raise FeatureError if LeRobot could not use `key` as the name of a feature, and of a camera's folder."""
     if not _KEY.fullmatch(key) or key in {".", ".."}:
         raise FeatureError(f"feature {key!r}: a name has 1 to 200 characters, and no slash, brace or control character")
+
+
+def _check(key: str, feature: Mapping[str, Any], *, encoded_here: bool) -> None:
+    """Raise FeatureError if LeRobot could not read the feature."""
+    check_key(key)
     dtype, shape = feature.get("dtype"), feature.get("shape")
     if dtype not in CAMERA_DTYPES | TEXT_DTYPES | NUMERIC_DTYPES:
         raise FeatureError(f"feature {key!r} has dtype {dtype!r}; want a number, string, image or video")

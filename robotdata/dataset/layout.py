@@ -63,6 +63,16 @@ class PathTemplate:
 
         return _FIELD.sub(value, self.text)
 
+    def numbers_of(self, relative: str, key: str) -> tuple[int, int] | None:
+        """Return (chunk, file) of a relative path if it is that of a file of camera `key`, else None."""
+        pattern, at = "", 0
+        for match in _FIELD.finditer(self.text):
+            pattern += re.escape(self.text[at : match.start()])
+            pattern += re.escape(key) if match[1] else rf"(?P<{match[2]}>\d{{{match[3] or 1},}})"
+            at = match.end()
+        found = re.fullmatch(pattern + re.escape(self.text[at:]), relative, re.ASCII)
+        return (int(found["chunk_index"]), int(found["file_index"])) if found else None
+
     @property
     def glob(self) -> str:
         """A glob pattern that matches all files of the template."""

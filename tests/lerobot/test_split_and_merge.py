@@ -1,8 +1,9 @@
-"""Split and merge give row for row what LeRobot's own tools give, where there is a LeRobot (`make interop`)."""
+"""Split, merge and features give row for row what LeRobot's own tools give, where there is one (`make interop`)."""
 
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -15,7 +16,10 @@ import pytest
 from PIL import Image
 
 from robotdata.dataset import DatasetFolder, verify_dataset
-from robotdata.dataset.write.transfer import Where, merge, shares, split
+from robotdata.dataset.layout import SIDECAR
+from robotdata.dataset.write.change_run import change_features
+from robotdata.dataset.write.feature_change import Added, Constant, FeatureChange, FromColumn, FromLabels
+from robotdata.dataset.write.transfer import Where, duplicate, merge, shares, split
 from robotdata.video.barcode import read
 from tests.dataset.conftest import barcodes
 
@@ -114,12 +118,89 @@ def test_a_merge(theirs: Path, tmp_path: Path) -> None:
         assert row["observation.words"] == f"episode {row['episode_index']} tick {row['frame_index']}"
 
 
-def test_lerobot_loads_what_is_made(theirs: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    variable, folder = ENVIRONMENTS[request.node.callspec.params["theirs"]]
+def changed(theirs: Path, root: Path, what: FeatureChange) -> Path:
+    """A duplicate of LeRobot's first dataset, changed. Its features are as LeRobot writes them."""
+    duplicate(theirs / "one", root, where(root))
+    change_features(root, what, work=where(root).work, revisions=where(root).revisions)
+    return root
+
+
+def assert_same_features(ours: Path, theirs: Path) -> None:
+    """The rows, their types, and what info.json says of them agree."""
+    mine, other = rows(ours), rows(theirs)
+    assert mine.to_pydict() == other.to_pydict()
+    a, b = DatasetFolder.open(ours), DatasetFolder.open(theirs)
+    assert list(a.features) == list(b.features)
+    for key, feature in b.features.items():
+        assert {name: a.features[key][name] for name in ("dtype", "shape")} == {
+            name: feature[name] for name in ("dtype", "shape")
+        }
+        if key in mine.column_names:
+            assert mine.schema.field(key).type == other.schema.field(key).type, key
+    for key in b.stats():  # LeRobot counts nothing of what it adds
+        for name in ("min", "max", "mean", "std", "count"):
+            assert np.allclose(a.stats()[key][name], b.stats()[key][name], atol=1e-6), (key, name)
+    assert (a.info["video_path"] is None) == (b.info["video_path"] is None)
+    for x, y in zip(a.episodes, b.episodes, strict=True):
+        assert (x.length, x.tasks, sorted(x.videos)) == (y.length, y.tasks, sorted(y.videos))
+        for key in a.video_keys:
+            assert barcodes(a, x.index, key) == barcodes(b, y.index, key)
+    assert verify_dataset(ours).problems == []
+
+
+def test_features_go(theirs: Path, tmp_path: Path, interop_edits: Any) -> None:
+    for name, keys in interop_edits["REMOVED"].items():
+        assert_same_features(changed(theirs, tmp_path / name, FeatureChange(remove=keys)), theirs / name)
+
+
+def test_features_come(theirs: Path, tmp_path: Path, interop_edits: Any, request: pytest.FixtureRequest) -> None:
+    root = tmp_path / "added"
+    duplicate(theirs / "one", root, where(root))
+    path = root / SIDECAR
+    sidecar = json.loads(path.read_text())
+    for number, entry in enumerate(sidecar["episodes"]):
+        entry["labels"] = ["success" if number in interop_edits["SUCCEEDED"] else "failure"]
+    path.write_text(json.dumps(sidecar))
+    what = FeatureChange(
+        add=[
+            Added("next.success", FromLabels({"success": True, "failure": False}, "last")),
+            Added("action.first", FromColumn("action", (0, 2))),
+            Added("weight", Constant(2.5)),
+        ]
+    )
+    change_features(root, what, work=where(root).work, revisions=where(root).revisions)
+    assert_same_features(root, theirs / "added")
+    change_features(
+        root, FeatureChange(rename={FRONT: f"{FRONT}.again"}), work=where(root).work, revisions=where(root).revisions
+    )
+    load(root, request.node.callspec.params["theirs"])
+
+
+def test_statistics_are_counted_again(theirs: Path, tmp_path: Path) -> None:
+    if not (theirs / "recounted").is_dir():
+        pytest.skip("this LeRobot does not compute statistics again")
+    root = tmp_path / "recounted"
+    duplicate(theirs / "one", root, where(root))
+    (root / "meta/stats.json").write_text("{}")
+    change_features(root, FeatureChange(statistics="numbers"), work=where(root).work, revisions=where(root).revisions)
+    ours, other = DatasetFolder.open(root).stats(), DatasetFolder.open(theirs / "recounted").stats()
+    for key in ("action", "observation.force"):
+        assert ours[key].keys() == other[key].keys()
+        for name in ("min", "max", "mean", "std", "count"):  # quantiles of the whole follow a rule of their own
+            assert np.allclose(ours[key][name], other[key][name], atol=1e-6), (key, name)
+
+
+def load(root: Path, version: str) -> None:
+    """LeRobot loads the dataset and gives all its frames."""
+    variable, folder = ENVIRONMENTS[version]
     python = Path(os.environ.get(variable) or ROOT / folder) / "bin/python"
+    script = [str(python), str(ROOT / "bench/interop_check.py"), str(root)]
+    done = subprocess.run(script, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": ""}, timeout=600)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_lerobot_loads_what_is_made(theirs: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     merge([theirs / "two", theirs / "one"], tmp_path / "merged", where(tmp_path / "merged"))
     split(tmp_path / "merged", {tmp_path / "part": [0, 3, 6]}, {tmp_path / "part": where(tmp_path / "part")})
     for root in ("merged", "part"):
-        script = [str(python), str(ROOT / "bench/interop_check.py"), str(tmp_path / root)]
-        done = subprocess.run(script, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": ""}, timeout=600)
-        assert done.returncode == 0, done.stdout + done.stderr
+        load(tmp_path / root, request.node.callspec.params["theirs"])

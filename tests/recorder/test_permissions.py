@@ -22,6 +22,7 @@ from recorder.catalog import (
     dataset_trash,
     datasets,
     datasets_on_disk,
+    feature_changes,
     older_copies,
     repairs,
     sending,
@@ -53,6 +54,7 @@ from recorder.models.states import OperationState, OperationType
 from recorder.review import bulk_edit, free_space, revert, trash, verdicts
 from recorder.review import change_many as many
 from recorder.worker import run
+from robotdata.dataset.write.feature_change import FeatureChange
 from tests.recorder.conftest import FRONT, H264, work, write_take
 from tests.support.acting import acting
 
@@ -301,6 +303,12 @@ CASES = {
     "start_merge": Case(lambda w, a, both: start_merge(both, a), two_encoded),
     "start_duplicate": Case(
         lambda w, a, cups: transfers.start_duplicate(dataset=cups, title="Again", actor=a), encoded
+    ),
+    "start_change": Case(
+        lambda w, a, cups: feature_changes.start_change(
+            dataset=cups, change=FeatureChange(robot_type="crane"), actor=a
+        ),
+        encoded,
     ),
     "undo_transfer": Case(lambda w, a, done: transfer_undo.undo_transfer(operation=done, actor=a), duplicated),
     "start_repair": Case(lambda w, a, cups: repairs.start_repair(dataset=cups, actor=a), encoded),

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from recorder.management.edit_words import episode_numbers, frame_range, names_of, parts_of
+from recorder.management.feature_words import add_feature_words, change_features_by_words
 from recorder.models.paths import datasets_root, revision_problem, revisions_of, work_of
 from recorder.text import sanitize_json
 from robotdata.dataset.errors import DatasetError
@@ -38,7 +39,7 @@ _EPISODES = "numbers of episodes, such as 0,3,7-9"
 class Command(BaseCommand):
     """The command; exit codes: 0 done, 1 refused with the reason."""
 
-    help = "Change a dataset: delete, trim, relabel, copy, move, split, merge, duplicate. --dry-run only says what."
+    help = "Change a dataset's episodes or features, or make datasets of it. --dry-run only says what would be done."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -68,12 +69,13 @@ class Command(BaseCommand):
         sub.add_argument("others", nargs="+", help="names or paths of the other datasets")
         _add_destination(sub, maps=True)
         _add_destination(add("duplicate", "copy the whole dataset"), maps=False)
+        add_feature_words(add)
 
     def handle(self, **options: Any) -> None:
         """Make the change, or say what it would be. Raise CommandError with the reason if it is refused."""
         try:
             root = existing(options["dataset"])
-            _CHANGES[options["change"]](self._say, root, options)
+            _CHANGES.get(options["change"], change_features_by_words)(self._say, root, options)
         except DatasetError as error:
             raise CommandError(f"{error}.") from error
 

@@ -1,15 +1,16 @@
-// Copy or move what is selected, split, merge, duplicate: a sheet each, with what would happen before it does.
+// Copy or move what is selected, split, merge, duplicate, change features: a sheet each, with what would happen before it does.
 import { call } from "../lib/api.js";
 import { make, say, show } from "../lib/dom.js";
 import { bytes, seconds } from "../lib/format.js";
 import { complain, toast } from "../lib/toast.js";
 import { ringTopics } from "../live.js";
+import { describedChange, fillFeatures, showFeatureFields } from "./features_form.js";
 import { readBody } from "./transfer_form.js";
 
 const PAUSE_MS = 350;
 const episodes = (count) => `${count.toLocaleString("en")} episode${count === 1 ? "" : "s"}`;
-const VERBS = { copy: "Copying", move: "Moving", split: "Splitting", merge: "Merging", duplicate: "Duplicating" };
-const ENDED = { copy: "Copied", move: "Moved", split: "Split", merge: "Merged", duplicate: "Duplicated" };
+const VERBS = { copy: "Copying", move: "Moving", split: "Splitting", merge: "Merging", duplicate: "Duplicating", features: "Changing features" };
+const ENDED = { copy: "Copied", move: "Moved", split: "Split", merge: "Merged", duplicate: "Duplicated", features: "Features changed" };
 
 class Sheet {
   constructor(dialog, selection) {
@@ -27,6 +28,7 @@ class Sheet {
     say(this.dialog.querySelector("[data-count]"), episodes(this.selection.ids.length));
     try {
       if (this.dialog.querySelector("[data-datasets], [data-others]")) await this.listDatasets();
+      if (this.kind === "features") await fillFeatures(this.form);
       this.later();
     } catch (error) {
       complain(error);
@@ -75,6 +77,7 @@ class Sheet {
     if (this.kind === "copy") show(this.form.querySelector("[data-maps]"), Boolean(this.form.elements.to.value));
     show(this.form.querySelector("[data-shares]"), this.form.elements.by?.value !== "task");
     if (this.kind === "copy") say(this.button, this.form.elements.how.value === "move" ? "Move" : "Copy");
+    if (this.kind === "features") showFeatureFields(this.form);
     if (!this.preview) return;
     this.button.disabled = true;
     clearTimeout(this.timer);
@@ -90,7 +93,7 @@ class Sheet {
       const body = this.body();
       const answers = body ? [await call("POST", `${this.url}/preview`, body)].flat() : [];
       shown = answers.flatMap((answer) => described(answer, answers.length > 1));
-      possible = answers.length > 0 && answers.every((answer) => !answer.differing.length);
+      possible = answers.length > 0 && answers.every((answer) => !answer.differing?.length && !answer.problem);
     } catch (error) {
       shown = [make("p", { class: "note tone-bad" }, error.message)];
     }
@@ -147,6 +150,7 @@ async function undo(id) {
 
 /** The counts of what would be made, what prevents it and what is only worth knowing. */
 function described(answer, named) {
+  if (answer.removed) return describedChange(answer);
   const counts = [episodes(answer.episodes), `${answer.frames.toLocaleString("en")} frames`, seconds(answer.seconds), bytes(answer.size_bytes)];
   const lines = [make("p", {}, named ? make("span", { class: "strong" }, `${answer.title}: `) : null, counts.join(" · "))];
   if (answer.differing.length) {

@@ -1,4 +1,5 @@
 // The forms of copy, split, merge and duplicate as the API wants them; null while something is still missing.
+import { featuresBody } from "./features_form.js";
 
 function linesOf(field) {
   const pairs = (field?.value ?? "").split("\n").map((line) => line.trim()).filter(Boolean).map((line) => {
@@ -41,6 +42,7 @@ function mergeBody(form) {
 export function readBody(kind, form, ids) {
   if (kind === "copy") return copyBody(form, ids);
   if (kind === "split") return splitBody(form);
+  if (kind === "features") return featuresBody(form);
   const body = kind === "merge" ? mergeBody(form) : { title: titleOf(form) };
   return body?.title ? body : null;
 }

@@ -1,0 +1,66 @@
+"""The lines that load the dataset with LeRobot: all of it, or the episodes that the filter of its list finds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from recorder.browse.filters import Filter, rows_in
+from recorder.models import Dataset
+from recorder.views.request import Request
+from recorder.views.wall import dataset_of
+
+_RUN = 4
+"""From so many consecutive numbers on, a range is shorter than the numbers."""
+_LINES = """\
+from lerobot.datasets import LeRobotDataset
+# LeRobot 0.4: from lerobot.datasets.lerobot_dataset import LeRobotDataset
+dataset = LeRobotDataset({arguments})
+print(len(dataset), dataset[0].keys())"""
+
+
+@require_GET
+def load_it(request: Request, slug: str) -> HttpResponse:
+    """The fragment for the filter in the address of the page that asks."""
+    query = dict(parse_qsl(urlsplit(request.htmx.current_url or "").query))
+    return render(request, "recorder/_load_code.html", load_of(dataset_of(slug), query))
+
+
+def load_of(row: Dataset, query: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the lines, and with a filter how many episodes of the dataset it finds: None without a filter."""
+    filters = Filter.read(query)
+    numbers: list[int] | None = None
+    if filters.conditions:
+        found = rows_in(row, "committed", filters).order_by("episode_index")
+        numbers = [number for number in found.values_list("episode_index", flat=True) if number is not None]
+    arguments = [_quoted(f"local/{row.slug}"), f"root={_quoted(str(row.path))}"]
+    if numbers:
+        arguments.append(f"episodes={python_list(numbers)}")
+    return {
+        "dataset": row,
+        "load_lines": _LINES.replace("{arguments}", ", ".join(arguments)),
+        "load_found": None if numbers is None else len(numbers),
+    }
+
+
+def _quoted(text: str) -> str:
+    """Return a text as Python writes it, in double quotes."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def python_list(numbers: Sequence[int]) -> str:
+    """Return ascending numbers as a short Python list: `[0, 3, *range(7, 12)]`."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    parts = [f"*range({run[0]}, {run[-1] + 1})" if len(run) >= _RUN else ", ".join(map(str, run)) for run in runs]
+    return f"[{', '.join(parts)}]"

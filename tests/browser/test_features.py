@@ -1,0 +1,85 @@
+"""Features changed on the dataset's page: previewed, made as one revision, taken back from the toast."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from robotdata.dataset import DatasetFolder, verify_dataset
+from tests.support.browser import quiet
+from tests.support.committing import commit
+from tests.support.desk_data import call, fill, until
+
+pytestmark = pytest.mark.browser
+TICKS = 8
+SHOTS = os.environ.get("ROBOTDATA_SHOTS")
+
+
+def look(page: Page, name: str) -> None:
+    """Keep a picture of the page for a person, where one is asked for."""
+    for width in (1440, 1024, 390) if SHOTS else ():
+        for scheme in ("light", "dark"):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.screenshot(path=str(Path(str(SHOTS)) / f"{name}-{width}-{scheme}.png"))
+    if SHOTS:
+        page.set_viewport_size({"width": 1440, "height": 900})
+
+
+def features(page: Page) -> dict[str, Any]:
+    found: dict[str, Any] = call(page, "GET", "/api/datasets/towels")["features"]
+    return found
+
+
+def test_it_writes_success_renames_a_camera_and_takes_it_back(visit: Any, product: Any) -> None:
+    page = visit("/")
+    ids = fill(page, product, "towels", 3, TICKS)
+    commit(page, "towels", ids)
+    until(lambda: call(page, "GET", "/api/datasets/towels")["total_episodes"], 3, within_s=90)
+    call(page, "PATCH", f"/api/episodes/{ids[1]}", {"labels": ["success"]})
+    before = features(page)
+    camera = next(key for key, feature in before.items() if feature["dtype"] == "video")
+    page.goto("/datasets/towels/?view=committed")
+    quiet(page)
+    lines = page.locator("#load-code")
+    page.locator("#filter-q").fill("success")
+    expect(lines).to_contain_text("1 episode found")
+    expect(lines).to_contain_text(re.compile(r"episodes=\[\d\]\)"))
+    look(page, "found")
+    page.locator("#filter-q").fill("")
+    expect(lines).not_to_contain_text("episodes=")
+    quiet(page)
+    page.get_by_role("button", name="Change features …").click()
+    sheet = page.locator("#features-sheet")
+    expect(sheet.get_by_label(f"Name of {camera}")).to_have_value(camera)
+    look(page, "features")
+    sheet.get_by_label("Add a column").select_option("success")
+    expect(sheet.get_by_label("Its name")).to_have_value("next.success")
+    expect(sheet.locator("[data-preview]")).to_contain_text("2 episodes")
+    expect(sheet.locator("[data-preview]")).to_contain_text("have none of the labels success, failure")
+    expect(sheet.get_by_role("button", name="Change", exact=True)).to_be_disabled()
+    look(page, "features-refused")
+    sheet.get_by_label("count as failed").check()
+    sheet.get_by_label(f"Name of {camera}").fill("observation.images.above")
+    expect(sheet.locator("[data-preview]")).to_contain_text(f"Rename {camera} to observation.images.above")
+    expect(sheet.locator("[data-preview]")).to_contain_text("true for 1 episode, false for 2 episodes")
+    expect(sheet.get_by_role("button", name="Change", exact=True)).to_be_enabled()
+    look(page, "features-filled")
+    sheet.get_by_role("button", name="Change", exact=True).click()
+    toast = page.locator(".toast", has_text="Features changed.")
+    expect(toast).to_be_visible()
+    after = features(page)
+    assert {"next.success", "observation.images.above"} <= after.keys() and camera not in after
+    root = product.home / "datasets" / "towels"
+    ends = [bool(DatasetFolder.open(root).rows(n)["next.success"][-1]) for n in range(3)]
+    assert sorted(ends) == [False, False, True] and verify_dataset(root).problems == []
+    toast.get_by_role("button", name="Undo").click()
+    until(lambda: features(page) == before, True, within_s=90)
+    assert verify_dataset(root).problems == []
+    page.get_by_role("button", name="Change features …").click()
+    expect(sheet.get_by_label(f"Name of {camera}")).to_have_value(camera)

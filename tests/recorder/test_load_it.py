@@ -1,0 +1,58 @@
+"""The lines that load a dataset name the episodes that the filter in sight finds."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+
+from recorder.models import Dataset, Episode
+from recorder.review.verdicts import edit_episodes
+from recorder.views.load_it import python_list
+from tests.support.transfers import OLGA
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        ([], "[]"),
+        ([3], "[3]"),
+        ([0, 1, 2, 5], "[0, 1, 2, 5]"),
+        ([0, 1, 2, 3, 7, *range(10, 200)], "[*range(0, 4), 7, *range(10, 200)]"),
+    ],
+)
+def test_a_list_is_short_and_python(numbers: list[int], text: str) -> None:
+    assert python_list(numbers) == text and eval(text) == numbers
+
+
+@pytest.fixture
+def olga(client: Client, transactional_db: None) -> Client:
+    client.force_login(get_user_model().objects.create_user("olga"))
+    return client
+
+
+def lines(client: Client, address: str) -> tuple[str, str]:
+    """The lines on the page at this address, and those that the page fetches when its filter changes to it."""
+    fragment = client.get("/datasets/cubes/load/", HTTP_HX_REQUEST="true", HTTP_HX_CURRENT_URL=f"http://host{address}")
+    texts = [answer.content.decode() for answer in (client.get(address), fragment)]
+    found = [re.search(r'<pre class="code" id="python"[^>]*>(.*?)</pre>', text, re.DOTALL) for text in texts]
+    assert found[0] and found[1] and "from lerobot.datasets import LeRobotDataset" in found[0][1]
+    return found[0][1], found[1][1]
+
+
+def test_the_filter_chooses_the_episodes(olga: Client, four: list[Episode], cubes: Dataset) -> None:
+    edit_episodes(episodes=[four[0], four[3]], actor=OLGA, labels=["good grasp"])
+    numbers = sorted(Episode.objects.get(pk=each.pk).episode_index or 0 for each in (four[0], four[3]))
+    for text in lines(olga, "/datasets/cubes/?view=committed&label=good%20grasp"):
+        assert f"episodes={numbers})" in text
+    for text in lines(olga, "/datasets/cubes/?view=committed"):
+        assert "episodes=" not in text and str(cubes.path) in text
+    shown = olga.get("/datasets/cubes/?view=committed&label=nobody").content.decode()
+    assert "The filter finds no episode of the dataset" in shown and "episodes=[" not in shown
+    assert "· 2 episodes found" in olga.get("/datasets/cubes/?label=good%20grasp").content.decode()
+    changed = olga.get("/datasets/cubes/wall/?view=committed&label=good%20grasp", HTTP_HX_REQUEST="true")
+    assert "filtered" in changed.headers["HX-Trigger-After-Settle"]
