@@ -38,11 +38,9 @@ def write_meta(plan: Plan, draft: Draft, made_by: Mapping[str, Any], videos: Map
     # If no stored episode changed, the old total covers episodes without statistics of their own.
     fallback, rows = ({}, 0) if plan.edited else (old_stats, before)
     totals = episode_table.aggregate(table, plan.features, fallback, rows)
-    kept = [part.old.index for part in plan.stored]
-    splits, notes = (
-        (plan.splits, []) if plan.imported else mapped_splits(draft.info.get("splits"), before, kept, len(plan.added))
-    )
-    if base and before and (plan.added or len(plan.stored) < before or any(part.trimmed for part in plan.stored)):
+    kept, more = plan.own, len(plan.parts) - len(plan.own)
+    splits, notes = (plan.splits, []) if plan.imported else mapped_splits(draft.info.get("splits"), before, kept, more)
+    if base and before and (more or len(kept) < before or any(part.trimmed for part in plan.stored)):
         notes += stale_notes(base.root, base.info, plan.features, old_stats, totals)
     info = draft.info
     if plan.edited:
@@ -159,7 +157,8 @@ def _untouched(part: Stored) -> dict[str, Any]:
 
 def _entry(part: Stored) -> dict[str, Any]:
     """Return the sidecar entry of an episode after an edit, without the pending changes that are now done."""
-    entry = {"uuid": None, **part.old.extra, "length": part.length}
+    stored = part.old.extra if part.ref.entry is None else part.ref.entry
+    entry = {"uuid": None, **stored, "length": part.length}
     done = {name for name, requested in (("task", part.ref.task), ("trim", part.ref.kept)) if requested is not None}
     pending = {name: value for name, value in planned_of(entry).items() if name not in done}
     entry.pop("planned", None)

@@ -5,7 +5,7 @@ Unchanged files are linked, rows with changed numbers are copied, and new rows a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -74,11 +74,11 @@ def plan_moves(
     Files before the first changed one keep their places; the others move up to close gaps. Without `close_up` every
     file keeps its place, so that a missing file finds its place free when it is restored.
     """
-    parts = {part.old.index: part for part in plan.stored}
+    parts = parts_by_episode(plan.stored)
     moves: list[FileMove] = []
     in_place, taken = True, [(0, -1)]
     for path, episodes in sources.items():
-        kept = [parts[episode.index] for episode in episodes if episode.index in parts]
+        kept = [part for episode in episodes for part in parts.get(episode.index, ())]
         old = place_of(episodes[0])
         is_unchanged = len(kept) == len(episodes) and not any(changes(part) for part in kept)
         in_place = in_place and is_unchanged
@@ -88,6 +88,14 @@ def plan_moves(
             taken.append(new)
         moves.append(FileMove(path, old, kept, new, is_unchanged))
     return moves
+
+
+def parts_by_episode(stored: Iterable[Stored]) -> dict[int, list[Stored]]:
+    """Return what becomes of each episode of the current state: one part, or several of an episode that is cut."""
+    parts: dict[int, list[Stored]] = {}
+    for part in stored:
+        parts.setdefault(part.old.index, []).append(part)
+    return parts
 
 
 def write_rows(plan: Plan, draft: Draft) -> None:
@@ -122,19 +130,19 @@ def _write_stored(plan: Plan, draft: Draft) -> list[FileMove]:
 
 def _copy_rows(plan: Plan, move: FileMove, target: Path) -> None:
     """Copy the kept rows of a data file with their new numbers."""
-    parts = {part.old.index: part for part in move.kept}
+    parts = parts_by_episode(move.kept)
     written = dict.fromkeys(parts, 0)
     with open_parquet(move.path) as file:
         schema = file.schema_arrow
     with ParquetFile(target, schema) as output:
         for table in episode_tables(move.path):
             index = int(table.column("episode_index")[0].as_py())
-            if (part := parts.get(index)) is None:
-                continue
-            rows = _renumbered(plan, table, part, written[index])
-            written[index] += table.num_rows
-            if rows.num_rows:
-                output.write(rows)
+            for part in parts.get(index, ()):
+                rows = _renumbered(plan, table, part, written[index])
+                if rows.num_rows:
+                    output.write(rows)
+            if index in parts:
+                written[index] += table.num_rows
 
 
 def _renumbered(plan: Plan, table: pa.Table, part: Stored, before: int) -> pa.Table:
@@ -177,8 +185,9 @@ def _schema(plan: Plan) -> pa.Schema:
     """Return the columns of added rows: the declared ones; for rows of other datasets those of the stored rows."""
     if not plan.brought:
         return data_schema(plan.features, images=plan.imported)
-    for part in reversed(plan.stored):
-        path = part.old.data_file
+    own = [part.source.episode for part in plan.brought if part.source.dataset is plan.base]
+    for episode in [*(part.old for part in reversed(plan.stored)), *own]:
+        path = episode.data_file
         if path is not None and path.is_file():
             with open_parquet(path) as file:
                 return file.schema_arrow

@@ -1,7 +1,7 @@
 """Write the video files of the next state.
 
 Unchanged files are linked, others get copied packets, and packets of new episodes are added at the end. Nothing is
-encoded.
+encoded here: the new videos of cameras that are encoded again are ready, one for each episode.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ def write_videos(plan: Plan, draft: Draft, key: str) -> list[Path]:
     Return the files of stored episodes. Raises EditError if a stored episode cannot be cut out, and CommitError if the
     video of a new one does not fit.
     """
+    if key in plan.encoded:
+        return _write_encoded(plan, draft, key)
     moves = _write_stored(plan, draft, key)
     if plan.added:
         _write_new(plan, draft, key, moves)
@@ -82,6 +84,21 @@ def _cut(plan: Plan, move: FileMove, key: str, target: Path) -> list[int]:
         frames += length
     write_pieces(pieces, target, plan.fps)
     return starts
+
+
+def _write_encoded(plan: Plan, draft: Draft, key: str) -> list[Path]:
+    """Write all files of a camera anew from the given video of each episode, and return them."""
+    placer = Placer(plan.fps, draft.video_limit, draft.chunks_size)
+    for part in plan.stored:
+        span = part.old.videos[key]
+        draft.video_path(key, span.chunk, span.file)  # removes the link in the draft
+    for part in plan.stored:
+        piece = piece_of(plan.encoded[key][part.old.index])
+        if piece.frames != part.length:
+            raise CommitError(f"{piece.path} has {piece.frames} frames, episode {part.old.index} has {part.length}")
+        location = placer.add(piece)
+        _set_place(plan, part, key, (location.chunk, location.file), location.first_frame)
+    return placer.write(lambda chunk, file: draft.video_path(key, chunk, file))
 
 
 def _write_new(plan: Plan, draft: Draft, key: str, moves: Sequence[FileMove]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,11 +22,16 @@ from robotdata.dataset.write.trims import Range
 
 @dataclass(frozen=True, slots=True)
 class StoredRef:
-    """An episode of the current state. `kept`: only its frames [first, end). `task`: its new text."""
+    """An episode of the current state.
+
+    `kept`: only its frames [first, end). An episode that is cut in two is referred to twice. `task`: its new text.
+    `entry`: another entry in the sidecar than its present one.
+    """
 
     episode: EpisodeInfo
     kept: Range | None = None
     task: str | None = None
+    entry: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +104,14 @@ class Brought(Part):
 class Plan:
     """The next state before any file is written: its episodes in order, the stored ones first.
 
-    The others are new ones, or those of other datasets; never both.
+    The others are new ones, or those of other datasets; never both. Those of `base` itself, brought in another order,
+    count as the latter.
 
     `unread`: why the rows of an episode cannot be read, by its current number. `edited`: whether a stored episode is
     dropped, trimmed or relabelled. `imported`: the new episodes come from a dataset of another version. Then their
     videos are copied and never linked, are cut where they are longer than the rows, and images inside Parquet files are
-    written; `splits` are those of info.json.
+    written; `splits` are those of info.json. `encoded`: by camera, new videos of its stored episodes, by their current
+    number, each of exactly their frames.
     """
 
     base: DatasetFolder | None
@@ -116,6 +125,13 @@ class Plan:
     edited: bool
     imported: bool = False
     splits: Any = None
+    encoded: Mapping[str, Mapping[int, Path]] = field(default_factory=dict)
+
+    @property
+    def own(self) -> list[int]:
+        """The current numbers of the episodes that stay, in their new order."""
+        brought = [part.source.episode.index for part in self.brought if part.source.dataset is self.base]
+        return [*(part.old.index for part in self.stored), *brought]
 
     @property
     def parts(self) -> list[Part]:
@@ -135,21 +151,25 @@ class Plan:
     @property
     def changed(self) -> range:
         """The range from the first to the last episode whose rows differ from the current state."""
-        moved = [part.index for part in self.stored if part.moved] + [part.index for part in self.added]
+        stored = [part.index for part in self.stored if part.moved or self.encoded]
+        moved = stored + [part.index for part in self.added]
         return range(min(moved), len(self.parts)) if moved else range(0)
 
 
 def plan_parts(base: DatasetFolder | None, features: Features, fps: float, refs: Sequence[EpisodeRef]) -> Plan:
     """Give every referenced episode its number, rows and tasks. Tasks follow the task_index of the rows.
 
-    Stored episodes must come first, in their current order. Raises EditError if unreadable rows would have to change,
+    Stored episodes must come first, in their current order; parts of one follow each other. Raises EditError if unreadable rows would have to change,
     and CommitError if a new task would get the number of other rows.
     """
     stored_refs = [ref for ref in refs if isinstance(ref, StoredRef)]
     new_refs = [ref for ref in refs if isinstance(ref, NewRef)]
     other_refs = [ref for ref in refs if isinstance(ref, BroughtRef)]
     order = [ref.episode.index for ref in stored_refs]
-    if list(refs) != [*stored_refs, *new_refs, *other_refs] or (new_refs and other_refs) or order != sorted(set(order)):
+    places = [(ref.episode.index, *(ref.kept or (0, ref.episode.length))) for ref in stored_refs]
+    overlap = any(a[0] == b[0] and a[2] > b[1] for a, b in pairwise(places))
+    first_stored = list(refs) == [*stored_refs, *new_refs, *other_refs]
+    if not first_stored or (new_refs and other_refs) or overlap or places != sorted(places):
         raise ValueError("stored episodes come first, in their present order")
     numbers, unread = row_numbers(base, set(order)) if base else ({}, {})
     stored, first_row = _stored_parts(stored_refs, numbers)
@@ -161,7 +181,8 @@ def plan_parts(base: DatasetFolder | None, features: Features, fps: float, refs:
     requested += [text for each in texts for text in dict.fromkeys(each)]
     others = row_texts(other_refs)
     requested += [text for named, _ in others for text in named]
-    tasks = _plan_tasks(base, stored, requested, keep_all=bool(unread) or not edited)
+    reordered = any(ref.dataset is base for ref in other_refs)  # then every task keeps its number
+    tasks = _plan_tasks(base, stored, requested, keep_all=bool(unread) or not edited or reordered)
     for part in stored:
         _set_tasks(base, tasks, part, numbers.get(part.old.index))
     new: list[New] = []
