@@ -89,7 +89,9 @@ def test_orders_have_names(six: Bench) -> None:
     with pytest.raises(EditError, match="recorded"):
         order_by(base, "recorded")
     days = [3, 1, 2, 6, 5, 4]
-    change_sidecar(six, lambda entries: [e.update(recorded_at=f"2026-01-0{d}") for e, d in zip(entries, days)])
+    change_sidecar(
+        six, lambda entries: [e.update(recorded_at=f"2026-01-0{d}") for e, d in zip(entries, days, strict=True)]
+    )
     assert order_by(six.open(), "recorded") == [1, 2, 0, 5, 4, 3]
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 from robotdata.capture.actions import ACTION
 from robotdata.dataset import stats
 from robotdata.dataset.annotations import planned_of
+from robotdata.dataset.features import video_keys
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.sidecar import RECORDED_ACTION, Sidecar
 from robotdata.dataset.write import episode_table
@@ -69,6 +70,8 @@ def _stored_table(plan: Plan, base: DatasetFolder, schema: pa.Schema) -> pa.Tabl
     """Return the rows of stored episodes, with changed values replaced."""
     kept_rows = [part.old.index for part in plan.stored]
     table = episode_table.old_table(base, schema)
+    gone = [f"videos/{key}/" for key in base.video_keys if key not in video_keys(plan.features)]
+    table = table.drop_columns([name for name in table.column_names if name.startswith(tuple(gone))])
     if plan.edited:
         table = table.take(pa.array(kept_rows))
     if not plan.unread and episode_table.missing_numeric(table, plan.features):
@@ -115,8 +118,8 @@ def _trimmed_values(plan: Plan, base: DatasetFolder) -> dict[int, dict[str, Any]
     values = {}
     for row, part in enumerate(plan.stored):
         if part.trimmed and part.tasks is not None:
-            columns = row_columns(part.kept, plan.fps, part.index, part.first_row, part.tasks)
-            values[row] = trimmed_stats(base, part.old, part.kept, columns)
+            columns = row_columns(part.length, plan.fps, part.index, part.first_row, part.tasks)
+            values[row] = trimmed_stats(base, part.old, part.frames, columns, plan.fps)
     return values
 
 

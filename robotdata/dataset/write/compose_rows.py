@@ -112,7 +112,10 @@ def _write_stored(plan: Plan, draft: Draft) -> list[FileMove]:
     def place_of(episode: EpisodeInfo) -> Place:
         return episode.data_chunk, episode.data_file_index
 
-    moves = plan_moves(sources, plan, place_of, lambda part: part.moved, draft.chunks_size, close_up=not plan.unread)
+    def changes(part: Stored) -> bool:
+        return part.moved or plan.rows is not None
+
+    moves = plan_moves(sources, plan, place_of, changes, draft.chunks_size, close_up=not plan.unread)
     for move in moves:
         if not move.stays:
             draft.data_path(*move.old)  # removes the link in the draft
@@ -134,11 +137,15 @@ def _copy_rows(plan: Plan, move: FileMove, target: Path) -> None:
     written = dict.fromkeys(parts, 0)
     with open_parquet(move.path) as file:
         schema = file.schema_arrow
+    if plan.rows is not None:
+        schema = plan.rows(schema.empty_table(), move.kept[0], 0).schema
     with ParquetFile(target, schema) as output:
         for table in episode_tables(move.path):
             index = int(table.column("episode_index")[0].as_py())
             for part in parts.get(index, ()):
                 rows = _renumbered(plan, table, part, written[index])
+                if rows.num_rows and plan.rows is not None:
+                    rows = plan.rows(rows, part, len(range(part.kept[0], written[index], part.ref.step)))
                 if rows.num_rows:
                     output.write(rows)
             if index in parts:
@@ -150,8 +157,11 @@ def _renumbered(plan: Plan, table: pa.Table, part: Stored, before: int) -> pa.Ta
     if part.tasks is None:
         raise EditError(f"the rows of episode {part.old.index} cannot be read: {plan.unread[part.old.index]}")
     first, end = (min(max(side - before, 0), table.num_rows) for side in part.kept)
-    begin = max(before - part.kept[0], 0)
+    begin = len(range(part.kept[0], before, part.ref.step))
     table = table.slice(first, end - first)
+    if part.ref.step > 1:  # begin with the first kept frame that is in this table
+        skipped = part.kept[0] + begin * part.ref.step - before - first
+        table = table.take(pa.array(range(skipped, table.num_rows, part.ref.step), pa.int64()))
     frame = np.arange(begin, begin + table.num_rows, dtype=np.int64)
     columns = {
         "episode_index": np.full(table.num_rows, part.index, np.int64),

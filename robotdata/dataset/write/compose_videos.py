@@ -14,6 +14,7 @@ from robotdata.dataset import stats
 from robotdata.dataset.episode_list import EpisodeInfo, file_problem
 from robotdata.dataset.errors import CommitError, EditError
 from robotdata.dataset.features import frame_size
+from robotdata.dataset.layout import Layout
 from robotdata.dataset.write import episode_table
 from robotdata.dataset.write.brought import brought_piece
 from robotdata.dataset.write.compose_rows import FileMove, Place, plan_moves, sources_of
@@ -89,9 +90,7 @@ def _cut(plan: Plan, move: FileMove, key: str, target: Path) -> list[int]:
 def _write_encoded(plan: Plan, draft: Draft, key: str) -> list[Path]:
     """Write all files of a camera anew from the given video of each episode, and return them."""
     placer = Placer(plan.fps, draft.video_limit, draft.chunks_size)
-    for part in plan.stored:
-        span = part.old.videos[key]
-        draft.video_path(key, span.chunk, span.file)  # removes the link in the draft
+    remove_videos(plan, draft, key)
     for part in plan.stored:
         piece = piece_of(plan.encoded[key][part.old.index])
         if piece.frames != part.length:
@@ -99,6 +98,16 @@ def _write_encoded(plan: Plan, draft: Draft, key: str) -> list[Path]:
         location = placer.add(piece)
         _set_place(plan, part, key, (location.chunk, location.file), location.first_frame)
     return placer.write(lambda chunk, file: draft.video_path(key, chunk, file))
+
+
+def remove_videos(plan: Plan, draft: Draft, key: str) -> None:
+    """Remove the draft's links to the files of a camera."""
+    if plan.base is None:
+        return
+    layout = Layout.of(draft.root, plan.base.info)
+    for episode in plan.base.episodes:
+        if (span := episode.videos.get(key)) is not None:
+            layout.video_file(key, span.chunk, span.file).unlink(missing_ok=True)
 
 
 def _write_new(plan: Plan, draft: Draft, key: str, moves: Sequence[FileMove]) -> None:

@@ -58,18 +58,20 @@ def _kept(base: DatasetFolder, episode: EpisodeInfo, requested: Range, indices: 
     return first, end
 
 
-def trimmed_stats(base: DatasetFolder, episode: EpisodeInfo, kept: Range, columns: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the `stats/...` columns of the kept rows; `columns` has their new bookkeeping columns.
+def trimmed_stats(
+    base: DatasetFolder, episode: EpisodeInfo, kept: range, columns: Mapping[str, Any], fps: float
+) -> dict[str, Any]:
+    """Return the `stats/...` columns of the kept rows; `columns` has their new bookkeeping columns, `fps` the new rate.
 
     Cameras are decoded, because the raw frames no longer exist. Depth without a known unit keeps its statistics.
     """
-    first, end = kept
-    rows = {name: values[first:end] for name, values in base.rows(episode.index).items()} | dict(columns)
+    own = slice(kept.start, kept.stop, kept.step)
+    rows = {name: values[own] for name, values in base.rows(episode.index).items()} | dict(columns)
     result: dict[str, stats.Stat] = {}
     for key in episode_table.with_stats(base.features):
         feature = base.features[key]
         if feature["dtype"] in NUMERIC_DTYPES:
-            values = np.arange(end - first) / base.fps if key == "timestamp" else rows[key]
+            values = np.arange(len(kept)) / fps if key == "timestamp" else rows[key]
             if (stat := episode_table.feature_stats(feature, values)) is not None:
                 result[key] = stat
         elif is_depth(feature):
@@ -80,9 +82,9 @@ def trimmed_stats(base: DatasetFolder, episode: EpisodeInfo, kept: Range, column
     return episode_table.stats_columns(result)
 
 
-def row_columns(kept: Range, fps: float, index: int, first_row: int, task: NDArray[np.int64]) -> dict[str, Any]:
+def row_columns(length: int, fps: float, index: int, first_row: int, task: NDArray[np.int64]) -> dict[str, Any]:
     """Return the columns that are recomputed for every trimmed row."""
-    frame = np.arange(kept[1] - kept[0], dtype=np.int64)
+    frame = np.arange(length, dtype=np.int64)
     return {
         "timestamp": (frame / fps).astype(np.float32),
         "frame_index": frame,
@@ -113,22 +115,22 @@ def shifted_marks(marks: Any, kept: Range) -> list[dict[str, Any]]:
     return shifted
 
 
-def picture_stats(base: DatasetFolder, episode: EpisodeInfo, kept: Range, key: str) -> stats.Stat:
+def picture_stats(base: DatasetFolder, episode: EpisodeInfo, kept: range, key: str) -> stats.Stat:
     """Return the statistics of a colour camera over the kept frames."""
     span, counter = episode.videos[key], stats.ImageStats()
     with open_video(span.path) as video:
-        for n in stats.sample_indices(kept[1] - kept[0]):
-            counter.add(video.frame(span.first_frame + kept[0] + int(n)))
+        for n in stats.sample_indices(len(kept)):
+            counter.add(video.frame(span.first_frame + kept[int(n)]))
     return counter.result()
 
 
-def depth_stats(base: DatasetFolder, episode: EpisodeInfo, kept: Range, key: str) -> stats.Stat:
+def depth_stats(base: DatasetFolder, episode: EpisodeInfo, kept: range, key: str) -> stats.Stat:
     """Return the statistics of a depth camera over the kept frames, in the unit that the dataset states."""
     span, counter, feature = episode.videos[key], stats.DepthStats(), base.features[key]
     scale, metres = depth_scale(feature), depth_unit(feature) == "m"
     with open_video(span.path) as video:
-        for n in stats.sample_indices(kept[1] - kept[0]):
-            depth = decode_depth(video, span.first_frame + kept[0] + int(n), scale)
+        for n in stats.sample_indices(len(kept)):
+            depth = decode_depth(video, span.first_frame + kept[int(n)], scale)
             counter.add(depth[..., None])
     result = counter.result()
     return {name: v / 1000 if metres and name != "count" else v for name, v in result.items()}
