@@ -6,6 +6,7 @@ Unchanged files are linked, rows with changed numbers are copied, and new rows a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -24,7 +25,7 @@ from robotdata.dataset.write import episode_table
 from robotdata.dataset.write.brought import brought_tables
 from robotdata.dataset.write.data_files import DataWriter, episode_tables
 from robotdata.dataset.write.draft import Draft
-from robotdata.dataset.write.episode_refs import Brought, New, Plan, Stored, new_columns
+from robotdata.dataset.write.episode_refs import Brought, New, Plan, RowChange, Stored, new_columns
 from robotdata.dataset.write.new_episode import to_blame
 from robotdata.files.trees import link_or_copy
 
@@ -100,9 +101,44 @@ def parts_by_episode(stored: Iterable[Stored]) -> dict[int, list[Stored]]:
 
 def write_rows(plan: Plan, draft: Draft) -> None:
     """Write all data files. Set in each part's `row` where its rows are, and for new episodes their statistics."""
+    if plan.rows is not None:
+        return rewrite_rows(plan, draft, plan.rows)
     moves = _write_stored(plan, draft)
     if plan.added:
         _write_new(plan, draft, max(moves, key=lambda move: move.new, default=None))
+
+
+def rewrite_rows(plan: Plan, draft: Draft, change: RowChange) -> None:
+    """Write the rows of all stored episodes anew, with other columns; memory holds those of one episode."""
+    sources = sources_of(plan, lambda episode: episode.data_file)
+    for episode in plan.base.episodes if plan.base else ():
+        draft.data_path(episode.data_chunk, episode.data_file_index)  # removes the link in the draft
+    with ExitStack() as stack:
+        writer: DataWriter | None = None
+        for part, table in _changed_tables(plan, sources, change):
+            if writer is None:
+                writer = DataWriter(table.schema, draft.data_path, draft.data_limit, draft.chunks_size)
+                stack.enter_context(writer)
+            part.row["data/chunk_index"], part.row["data/file_index"] = writer.add(table)
+
+
+def _changed_tables(plan: Plan, sources: Iterable[Path], change: RowChange) -> Iterator[tuple[Stored, pa.Table]]:
+    """Yield each stored episode with all its rows, changed."""
+    parts = parts_by_episode(plan.stored)
+    for path in sources:
+        ready: dict[int, list[pa.Table]] = {}
+        written: dict[int, int] = {}
+        for table in episode_tables(path):
+            number = int(table.column("episode_index")[0].as_py())
+            for part in parts.get(number, ()):
+                before = written.get(number, 0)
+                rows = renumbered(plan, table, part, before)
+                own = ready.setdefault(part.index, [])
+                if rows.num_rows:
+                    own.append(change(rows, part, sum(each.num_rows for each in own)))
+                if own and sum(each.num_rows for each in own) == part.length:
+                    yield part, pa.concat_tables(ready.pop(part.index))
+            written[number] = written.get(number, 0) + table.num_rows
 
 
 def _write_stored(plan: Plan, draft: Draft) -> list[FileMove]:
@@ -112,10 +148,7 @@ def _write_stored(plan: Plan, draft: Draft) -> list[FileMove]:
     def place_of(episode: EpisodeInfo) -> Place:
         return episode.data_chunk, episode.data_file_index
 
-    def changes(part: Stored) -> bool:
-        return part.moved or plan.rows is not None
-
-    moves = plan_moves(sources, plan, place_of, changes, draft.chunks_size, close_up=not plan.unread)
+    moves = plan_moves(sources, plan, place_of, lambda part: part.moved, draft.chunks_size, close_up=not plan.unread)
     for move in moves:
         if not move.stays:
             draft.data_path(*move.old)  # removes the link in the draft
@@ -137,22 +170,18 @@ def _copy_rows(plan: Plan, move: FileMove, target: Path) -> None:
     written = dict.fromkeys(parts, 0)
     with open_parquet(move.path) as file:
         schema = file.schema_arrow
-    if plan.rows is not None:
-        schema = plan.rows(schema.empty_table(), move.kept[0], 0).schema
     with ParquetFile(target, schema) as output:
         for table in episode_tables(move.path):
             index = int(table.column("episode_index")[0].as_py())
             for part in parts.get(index, ()):
-                rows = _renumbered(plan, table, part, written[index])
-                if rows.num_rows and plan.rows is not None:
-                    rows = plan.rows(rows, part, len(range(part.kept[0], written[index], part.ref.step)))
+                rows = renumbered(plan, table, part, written[index])
                 if rows.num_rows:
                     output.write(rows)
             if index in parts:
                 written[index] += table.num_rows
 
 
-def _renumbered(plan: Plan, table: pa.Table, part: Stored, before: int) -> pa.Table:
+def renumbered(plan: Plan, table: pa.Table, part: Stored, before: int) -> pa.Table:
     """Return the kept rows of `table` with their new numbers; it begins at row `before` of the episode."""
     if part.tasks is None:
         raise EditError(f"the rows of episode {part.old.index} cannot be read: {plan.unread[part.old.index]}")

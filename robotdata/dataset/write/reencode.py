@@ -109,7 +109,7 @@ def reencode_cameras(
     settings = resolve(settings)
 
     def tasks(base: DatasetFolder) -> list[EncodeTask]:
-        check_cameras(base, cameras, settings, size)
+        check_cameras(base, settings, cameras, size)
         return video_tasks(base, cameras, Recoding(settings, base.fps, size))
 
     def prepare(base: DatasetFolder, encoded: EncodedPaths) -> Reshaped:
@@ -130,10 +130,10 @@ def preview_reencode(
     Time and size are measured by encoding a few frames of each camera here. Raises as `reencode_cameras`, VideoError.
     """
     settings = resolve(settings)
-    check_cameras(base, cameras, settings, size)
+    check_cameras(base, settings, cameras, size)
     seconds, before, after, notes = 0.0, 0, 0, []
     for key in cameras:
-        took_s, byte_count = _measured(base, key, settings, size)
+        took_s, byte_count = measured(base, key, settings, size)
         own = sum(path.stat().st_size for path in {e.videos[key].path for e in base.episodes if key in e.videos})
         seconds += took_s * base.total_frames
         before, after = before + own, after + round(byte_count * base.total_frames)
@@ -151,26 +151,33 @@ def preview_reencode(
 
 
 def check_cameras(
-    base: DatasetFolder, cameras: Sequence[str], settings: EncodeSettings, size: tuple[int, int] | None
+    base: DatasetFolder,
+    settings: EncodeSettings,
+    cameras: Sequence[str] | None = None,
+    size: tuple[int, int] | None = None,
 ) -> None:
-    """Raise EditError unless these cameras can be encoded with these settings."""
+    """Raise EditError unless these cameras, by default all of colours, can be encoded with these settings."""
     known = video_keys(base.features)
-    if not cameras or len(set(cameras)) < len(cameras):
+    colours = [key for key in known if not is_depth(base.features[key])]
+    if cameras is not None and (not cameras or len(set(cameras)) < len(cameras)):
         raise EditError("name each camera once, and at least one")
-    for key in cameras:
+    for key in colours if cameras is None else cameras:
         if key not in known:
             raise EditError(f"{base.root.name} has no camera {key!r} with videos; it has {', '.join(known) or 'none'}")
-        if is_depth(base.features[key]):
+        if key not in colours:
             raise EditError(f"camera {key} is depth, which has one lossless codec: leave it out")
-        width, height = size or frame_size(base.features[key])
-        if size is not None and (width % 2 or height % 2):
-            raise EditError(
-                f"{width}x{height}: sides must be even, as 320x240, because colours are stored at half size"
-            )
-        try:
-            check_picture_size(settings, width, height)
-        except VideoError as error:
-            raise EditError(f"camera {key} cannot be encoded: {error}") from error
+        check_size(key, base.features[key], settings, size)
+
+
+def check_size(key: str, feature: Feature, settings: EncodeSettings, size: tuple[int, int] | None) -> None:
+    """Raise EditError unless frames of this size, by default of the present one, can be encoded."""
+    width, height = size or frame_size(feature)
+    if size is not None and (width % 2 or height % 2):
+        raise EditError(f"{width}x{height}: sides must be even, as 320x240, because colours are stored at half size")
+    try:
+        check_picture_size(settings, width, height)
+    except VideoError as error:
+        raise EditError(f"camera {key} cannot be encoded: {error}") from error
 
 
 def stated(feature: Mapping[str, Any], path: Path, settings: EncodeSettings) -> Feature:
@@ -190,10 +197,10 @@ def _features(base: DatasetFolder, encoded: EncodedPaths, settings: EncodeSettin
     return {key: stated(features[key], next(iter(paths.values())), settings) for key, paths in encoded.items()}
 
 
-def _measured(
+def measured(
     base: DatasetFolder, key: str, settings: EncodeSettings, size: tuple[int, int] | None
 ) -> tuple[float, float]:
-    """Return the seconds and bytes that a frame of this camera takes, from a few frames of the longest episode."""
+    """Return the seconds and bytes that encoding a frame of this camera takes, from a few of the longest episode."""
     longest = max((e for e in base.episodes if key in e.videos), key=lambda e: e.length, default=None)
     if longest is None:
         raise EditError(f"camera {key} of {base.root.name} has no video: download or copy it there")
