@@ -10,6 +10,7 @@ from recorder.api import (
     datasets,
     episodes,
     operations,
+    reshapes,
     rigs,
     sessions,
     stations,
@@ -26,6 +27,7 @@ api.add_router("", calibrations.router)
 api.add_router("", sessions.router)
 api.add_router("", datasets.router)
 api.add_router("", transfers.router)
+api.add_router("", reshapes.router)
 api.add_router("", episodes.router)
 api.add_router("", operations.router)
 api.add_router("", unopened.router)

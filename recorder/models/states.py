@@ -66,6 +66,12 @@ class OperationType(TextChoices):
     MERGE = "merge", "merge"
     DUPLICATE = "duplicate", "duplicate"
     UNDO = "undo", "undo"
+    REORDER = "reorder", "new order"
+    CUT = "cut", "cut"
+    REENCODE = "reencode", "re-encode"
+    DROP_FRAMES = "drop_frames", "change of fps"
+    TO_VIDEOS = "to_videos", "change to videos"
+    TO_IMAGES = "to_images", "change to images"
 
 
 TRANSFERS = (
@@ -76,10 +82,19 @@ TRANSFERS = (
     OperationType.DUPLICATE,
 )
 """Types that bring episodes into other datasets: those that their arguments name under `into`."""
-REVISING = (OperationType.EDIT, OperationType.REVERT, OperationType.UNDO, *TRANSFERS)
+RESHAPES = (
+    OperationType.REORDER,
+    OperationType.CUT,
+    OperationType.REENCODE,
+    OperationType.DROP_FRAMES,
+    OperationType.TO_VIDEOS,
+    OperationType.TO_IMAGES,
+)
+"""Types that change a dataset's time and pictures."""
+REVISING = (OperationType.EDIT, OperationType.REVERT, OperationType.UNDO, *TRANSFERS, *RESHAPES)
 """Types of which a dataset has at most one at a time. Encoding adds to it, and waits for the lock."""
 
-STOPPABLE = (OperationType.CONVERT,)
+STOPPABLE = (OperationType.CONVERT, *RESHAPES)
 """Types that may be cancelled while a worker runs them, until it begins to write (`result["writing"]`)."""
 
 

@@ -18,6 +18,14 @@ from robotdata.spool.annotation import OUTCOMES
 
 register = template.Library()
 
+_RESHAPED = {
+    "reordered": "episodes in another order",
+    "cut": "frames cut out",
+    "reencoded": "videos encoded again",
+    "retimed": "frames dropped",
+    "to_videos": "images changed to videos",
+    "to_pictures": "videos changed to images",
+}
 PLANNED_LABELS = {"delete": "to be deleted", "relabel": "to be relabelled", "trim": "to be trimmed"}
 
 
@@ -46,6 +54,8 @@ def revision_summary(revision: Revision) -> str:
         return "converted from an older version"
     if revision.what == "repaired":
         return "repaired"
+    if revision.what in _RESHAPED:
+        return _RESHAPED[revision.what]
     if revision.reverted_to is not None:
         return f"reverted to revision {revision.reverted_to}"
     counts = [f"{name} {count}" for name, count in revision.counts.items()]
@@ -66,7 +76,7 @@ def operation_summary(operation: Operation) -> str:
 
 @register.filter
 def undoable(operation: Operation) -> bool:
-    """Return whether the operation brought episodes into other datasets and can be undone."""
+    """Return whether the operation is of a kind that has an undo, and can be undone."""
     return can_undo(operation)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -27,6 +27,9 @@ from robotdata.dataset.write.transfer import How, Where
 from robotdata.dataset.write.transfer_preview import size_of_episodes
 from robotdata.dataset.write.trims import Range, kept_ranges
 
+Cuts = Mapping[int, Range]
+"""The frames [first, end) to be cut out of each episode."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -41,7 +44,13 @@ class Parts:
         return self.before[1], self.behind[0]
 
 
-def cut_out(root: Path, cuts: Mapping[int, Range], where: Where, how: How | None = None) -> EditResult:
+def cut_out(
+    root: Path,
+    cuts: Cuts | Callable[[DatasetFolder], Cuts],
+    where: Where,
+    how: How | None = None,
+    before_swap: Callable[[], None] | None = None,
+) -> EditResult:
     """Cut frames [first, end) out of each of these episodes, which thereby become two.
 
     Both parts have the episode's task, verdict and labels; the second one has a new UUID and says in the sidecar where
@@ -50,13 +59,13 @@ def cut_out(root: Path, cuts: Mapping[int, Range], where: Where, how: How | None
     """
 
     def prepare(base: DatasetFolder) -> Reshaped:
-        parts = parts_of_cuts(base, cuts)
+        parts = parts_of_cuts(base, cuts(base) if callable(cuts) else cuts)
         refs = [ref for episode in base.episodes for ref in _refs(base, episode, parts.get(episode.index))]
         plan = plan_parts(base, base.features, base.fps, refs)
         removed = sum(part.removed[1] - part.removed[0] for part in parts.values())
         return Reshaped(plan, info_of(base), {"what": "cut", "cut": len(parts), "frames_removed": removed})
 
-    return make_revision(root, prepare, where, how)
+    return make_revision(root, prepare, where, how, before_swap)
 
 
 def parts_of_cuts(base: DatasetFolder, cuts: Mapping[int, Range]) -> dict[int, Parts]:

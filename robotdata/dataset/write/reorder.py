@@ -29,7 +29,13 @@ BY = ("recorded", "task", "length")
 Order = Callable[[DatasetFolder], Sequence[int]]
 
 
-def reorder_episodes(root: Path, order: Order | Sequence[int], where: Where, how: How | None = None) -> EditResult:
+def reorder_episodes(
+    root: Path,
+    order: Order | Sequence[int],
+    where: Where,
+    how: How | None = None,
+    before_swap: Callable[[], None] | None = None,
+) -> EditResult:
     """Put all episodes into `order`, the current numbers in the new order, or a function that returns them.
 
     Rows, frames, tasks, labels and statistics go with their episode. Raises EditError if an episode is missing or
@@ -46,7 +52,7 @@ def reorder_episodes(root: Path, order: Order | Sequence[int], where: Where, how
         plan = plan_parts(base, base.features, base.fps, refs)
         return Reshaped(plan, info_of(base), {"what": "reordered", "moved": moved})
 
-    return make_revision(root, prepare, where, how)
+    return make_revision(root, prepare, where, how, before_swap)
 
 
 def order_by(base: DatasetFolder, by: str) -> list[int]:
@@ -71,7 +77,7 @@ def preview_reorder(base: DatasetFolder, order: Sequence[int]) -> ReshapePreview
     numbers, size = check_order(base, order), size_of_dataset(base)
     moved = sum(place != number for place, number in enumerate(numbers))
     notes = [f"{moved} of {len(numbers)} episodes get another number." if moved else "They are in this order already."]
-    return ReshapePreview(len(numbers), base.total_frames, size, 0, copying_s(size), notes)
+    return ReshapePreview(len(numbers), base.total_frames, size, 0, copying_s(size) if moved else 0, notes)
 
 
 def check_order(base: DatasetFolder, order: Sequence[int]) -> list[int]:
