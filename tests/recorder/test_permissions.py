@@ -21,6 +21,8 @@ from recorder.catalog import (
     conversions,
     datasets,
     datasets_on_disk,
+    reshape_undo,
+    reshapes,
     sending,
     takes,
     transfer_undo,
@@ -193,6 +195,17 @@ def duplicated(world: World) -> Operation:
     return operation
 
 
+def reshape(cups: Dataset, actor: Actor) -> Operation:
+    change = reshapes.to_images_of(cups, cameras=[FRONT])
+    return reshapes.start_reshape(dataset=cups, change=change, actor=actor)
+
+
+def reshaped(world: World) -> Operation:
+    operation = reshape(encoded(world), OLGA)
+    run.run_operation(operation.pk)
+    return Operation.objects.get(pk=operation.pk)
+
+
 def start_copy(cups: Dataset, actor: Actor) -> Operation:
     new = transfers.Destination(title="New")
     maps = transfers.Maps()
@@ -290,6 +303,8 @@ CASES = {
         lambda w, a, cups: transfers.start_duplicate(dataset=cups, title="Again", actor=a), encoded
     ),
     "undo_transfer": Case(lambda w, a, done: transfer_undo.undo_transfer(operation=done, actor=a), duplicated),
+    "start_reshape": Case(lambda w, a, cups: reshape(cups, a), encoded),
+    "undo_reshape": Case(lambda w, a, done: reshape_undo.undo_reshape(operation=done, actor=a), reshaped),
     "create_dataset": Case(lambda w, a, _: datasets.create_dataset(title="Cups", actor=a)),
     "change_dataset": Case(lambda w, a, _: datasets.change_dataset(dataset=w.cubes, goal=9, actor=a)),
     "look_into": Case(lambda w, a, _: additions.look_into(path="here", actor=a), ends="invalid"),

@@ -140,8 +140,8 @@ def preview_reencode(
         width, height = size or frame_size(base.features[key])
         name = key.removeprefix("observation.images.")
         notes.append(
-            f"Camera {name}: {width}x{height}, {settings.codec}, {_mb(own)} become about "
-            f"{_mb(byte_count * base.total_frames)}."
+            f"Camera {name}: {width}x{height}, {settings.codec}, {_size_text(own)} become about "
+            f"{_size_text(byte_count * base.total_frames)}."
         )
     total = size_of_dataset(base)
     notes.append("Pictures are encoded once more, which loses a little of them; undo brings the present ones back.")
@@ -221,8 +221,8 @@ def _revision(root: Path) -> int:
         return -1
 
 
-def _mb(size: float) -> str:
-    return f"{size / 1e6:.1f} MB"
+def _size_text(size: float) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
 
 
 class _ChangedMeanwhile(EditError):

@@ -5,6 +5,7 @@ import { undoLast } from "../lib/toast.js";
 import { Player } from "./player.js";
 import { watchReplay } from "./replay.js";
 import { Review } from "./review.js";
+import { watchCut } from "./cut.js";
 import { copyLink, followPause, frameAsked } from "./share.js";
 import { watchHistory } from "./history.js";
 import { Typing } from "./typing.js";
@@ -21,6 +22,7 @@ watchAdvance();
 player.open(details().episode, frameAsked());
 followPause(player);
 watchReplay(player);
+watchCut(player);
 
 document.getElementById("play").addEventListener("click", () => player.toggle());
 document.getElementById("loop").addEventListener("click", () => player.setLoop(!player.loop));
