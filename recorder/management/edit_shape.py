@@ -101,7 +101,7 @@ def _cameras(base: DatasetFolder, options: dict[str, Any]) -> list[str]:
 
 @contextmanager
 def _aside(root: Path, where: Where) -> Iterator[Aside]:
-    """Yield where videos are encoded; a killed command goes on there when it is started again."""
+    """Yield where videos are encoded; a killed command continues there when it is started again."""
     folder = where.work / f"{PREFIX}{root.resolve().name}"
     yield Aside(folder)
     remove_tree(folder)

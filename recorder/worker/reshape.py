@@ -38,8 +38,8 @@ _REPORT_EVERY_S = 1.0
 def run_reshape(operation: Operation, heartbeat: Heartbeat) -> list[Episode]:
     """Make the revision once, however often it is run. Return []: no raw frames to delete.
 
-    What is encoded is kept beside the dataset until then, so a killed run goes on. Raise LostLease as soon as the row
-    is cancelled.
+    What is encoded is kept beside the dataset until then, so the next run continues a killed one. Raise LostLease as
+    soon as the row is cancelled.
     """
     dataset, folder = operation.dataset, encoded_folder(operation)
     with dataset_lock(dataset.path, wait_s=LOCK_WAIT_S):

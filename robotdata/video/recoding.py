@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from av.video.reformatter import VideoReformatter
 from robotdata.video.codecs import DEPTH_PIX_FMT, EncodeSettings
 from robotdata.video.colours import to_rgb
 from robotdata.video.decode import VideoDecoder
-from robotdata.video.depth.video import DEPTH_SETTINGS
 from robotdata.video.encode import EncodedVideo, Progress, encode_frames
 from robotdata.video.errors import UnknownOptionError
 from robotdata.video.index import PacketIndex
@@ -32,15 +30,14 @@ def recode_frames(
 ) -> EncodedVideo:
     """Encode frames `numbers` of `path` as the MP4 `out` at `fps` Hz, scaled to `size` (width, height) if given.
 
-    The result is decoded and its frames are counted before it appears at `out`. Depth keeps its lossless codec; of
-    `settings` only the threads apply. Raises EncodeError and its subclasses, and the errors of reading.
+    The result is decoded and its frames are counted before it appears at `out`. Depth needs the settings of depth, and
+    cannot be scaled. Raises EncodeError and its subclasses, and the errors of reading.
     """
     with VideoDecoder(path, index=index) as decoder:
         frames: Iterator[av.VideoFrame] = decoder.native_frames(numbers)
         if decoder.index.pix_fmt == DEPTH_PIX_FMT:
-            if size is not None:
-                raise UnknownOptionError(f"{path} holds depth, which cannot be scaled: distances would be mixed")
-            settings = replace(DEPTH_SETTINGS, threads=settings.threads)
+            if size is not None or settings.pix_fmt != DEPTH_PIX_FMT:
+                raise UnknownOptionError(f"{path} holds depth, which only its own settings keep, at its own size")
         elif size is not None and size != (decoder.index.width, decoder.index.height):
             frames = _scaled(frames, size)
         return encode_frames(frames, out, fps=fps, settings=settings, progress=progress, overwrite=True, verify=True)

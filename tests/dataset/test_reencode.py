@@ -17,8 +17,7 @@ from robotdata.dataset.write.reencode import Aside, preview_reencode, reencode_c
 from robotdata.dataset.write.transfer import Where
 from robotdata.video.codecs import EncodeSettings
 from robotdata.video.index import index_video
-from tests.dataset.conftest import FRONT, HEIGHT, LENGTHS, TOP, WIDTH, Bench, columns, expected
-from tests.dataset.test_transfer import packets
+from tests.dataset.conftest import FRONT, HEIGHT, LENGTHS, TOP, WIDTH, Bench, columns, expected, packets
 
 SMALL = EncodeSettings(codec="h264", preset="ultrafast", g=10, crf=28)
 FRAMES = sum(LENGTHS)

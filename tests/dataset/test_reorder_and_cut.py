@@ -17,8 +17,7 @@ from robotdata.dataset.write.cut import cut_out, preview_cut
 from robotdata.dataset.write.edit import revert
 from robotdata.dataset.write.reorder import order_by, preview_reorder, reorder_episodes
 from robotdata.dataset.write.transfer import Where
-from tests.dataset.conftest import CAMERAS, FRONT, H264, LENGTHS, Bench, columns, expected
-from tests.dataset.test_transfer import packets
+from tests.dataset.conftest import CAMERAS, FRONT, H264, LENGTHS, Bench, columns, expected, packets
 
 ORDER = [4, 0, 5, 3, 1, 2]
 EVERY_SECOND = replace(H264, g=2)

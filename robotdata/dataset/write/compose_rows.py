@@ -109,7 +109,7 @@ def write_rows(plan: Plan, draft: Draft) -> None:
 
 
 def rewrite_rows(plan: Plan, draft: Draft, change: RowChange) -> None:
-    """Write the rows of all stored episodes anew, with other columns; memory holds those of one episode."""
+    """Rewrite the rows of all stored episodes with other columns; memory holds those of one episode."""
     sources = sources_of(plan, lambda episode: episode.data_file)
     for episode in plan.base.episodes if plan.base else ():
         draft.data_path(episode.data_chunk, episode.data_file_index)  # removes the link in the draft

@@ -88,7 +88,7 @@ def _cut(plan: Plan, move: FileMove, key: str, target: Path) -> list[int]:
 
 
 def _write_encoded(plan: Plan, draft: Draft, key: str) -> list[Path]:
-    """Write all files of a camera anew from the given video of each episode, and return them."""
+    """Rewrite all files of a camera from the given video of each episode, and return them."""
     placer = Placer(plan.fps, draft.video_limit, draft.chunks_size)
     remove_videos(plan, draft, key)
     for part in plan.stored:

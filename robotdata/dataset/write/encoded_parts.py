@@ -1,7 +1,7 @@
 """Encode new videos of stored episodes beside the dataset, one file for each, before its next state is built.
 
-A file has a name made of what it is encoded from and how, and appears when it is complete. So a killed run goes on
-where it was, and a video of an episode that was changed meanwhile is never taken for another's.
+A file has a name made of what it is encoded from and how, and appears when it is complete. So the next run
+continues a killed one, and a video of an episode that was changed meanwhile is never taken for another's.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from typing import Any
 
 from robotdata.dataset.episode_list import EpisodeInfo, file_problem
 from robotdata.dataset.errors import EditError
+from robotdata.dataset.features import is_depth
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.video.codecs import EncodeSettings
+from robotdata.video.depth.video import DEPTH_SETTINGS
 from robotdata.video.encode import Progress, resolve
 from robotdata.video.errors import VideoError
 from robotdata.video.index import PacketIndex, index_video
@@ -81,6 +83,8 @@ def _video_task(
         raise EditError(
             f"episode {episode.index} of {base.root.name}, camera {key}: {why}. Download or copy it there, then retry"
         )
+    if is_depth(base.features[key]):
+        how = replace(how, settings=replace(DEPTH_SETTINGS, threads=how.settings.threads))
     numbers = range(span.first_frame, span.first_frame + episode.length, how.step)
 
     def encode(path: Path, progress: Progress) -> None:

@@ -1,6 +1,6 @@
 """Encode cameras of a dataset again: another codec, quality or size. The videos of the other cameras stay as they are.
 
-New videos are made beside the dataset, without its lock, so that people go on reviewing it. Then the next state is
+New videos are made beside the dataset, without its lock, so that people can review it meanwhile. Then the next state is
 built of them under the lock.
 """
 
@@ -50,7 +50,7 @@ _SAMPLE = 12
 class Aside:
     """Where videos are encoded, and how that is told.
 
-    `folder` is kept when a run is killed or cancelled, so that the next one goes on; it is the caller's to remove.
+    `folder` is kept when a run is killed or cancelled, so that the next one continues; it is the caller's to remove.
     `report` may raise to cancel. `before_swap` is called when the next state is complete and not yet in place.
     """
 

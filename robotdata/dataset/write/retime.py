@@ -57,7 +57,7 @@ def drop_frames(
 def new_fps(base: DatasetFolder, factor: int) -> int | float:
     """Return the rate after dropping frames. Raises EditError unless it is whole, or the present one is not either."""
     if type(factor) is not int or not 2 <= factor <= _MOST:
-        raise EditError(f"{factor!r} is no number of frames to keep one of: choose 2 or more")
+        raise EditError(f"one of {factor!r} frames cannot be kept: choose a whole number of 2 or more")
     fps = base.fps / factor
     if fps != int(fps) and base.fps == int(base.fps):
         fit = [n for n in range(2, int(base.fps) + 1) if base.fps % n == 0]
