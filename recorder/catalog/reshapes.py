@@ -127,14 +127,16 @@ def order_of(dataset: Dataset, base: DatasetFolder, arguments: Mapping[str, Any]
     """Return the current numbers in the new order; episodes that are not listed come behind, as they were."""
     if by := arguments.get("by"):
         return order_by(base, by)
-    listed = [_number(dataset, base, each) for each in arguments["episodes"]]
+    listed = _numbers(dataset, base, arguments["episodes"])
     known = set(listed)
     return listed + [number for number in range(len(base.episodes)) if number not in known]
 
 
 def cuts_of(dataset: Dataset, base: DatasetFolder, arguments: Mapping[str, Any]) -> dict[int, tuple[int, int]]:
     """Return the frames [first, end) to be cut out, by the current number of their episode."""
-    return {_number(dataset, base, cut["episode"]): (cut["first"], cut["end"]) for cut in arguments["cuts"]}
+    cuts = arguments["cuts"]
+    numbers = _numbers(dataset, base, [cut["episode"] for cut in cuts])
+    return {number: (cut["first"], cut["end"]) for number, cut in zip(numbers, cuts, strict=True)}
 
 
 def settings_of(arguments: Mapping[str, Any]) -> EncodeSettings:
@@ -148,11 +150,12 @@ def size_of(arguments: Mapping[str, Any]) -> tuple[int, int] | None:
     return (int(size[0]), int(size[1])) if size else None
 
 
-def _number(dataset: Dataset, base: DatasetFolder, pk: str) -> int:
-    number = next((each.index for each in base.episodes if str(committed_id(dataset, each)) == pk), None)
-    if number is None:
-        raise EditError(f"an episode is no longer in {dataset.title}: reload the page and choose again")
-    return number
+def _numbers(dataset: Dataset, base: DatasetFolder, ids: Sequence[str]) -> list[int]:
+    """Return the current numbers of these episodes, in their order. Raise EditError if one is gone."""
+    at = {str(committed_id(dataset, each)): each.index for each in base.episodes}
+    if missing := sum(each not in at for each in ids):
+        raise EditError(f"{missing} of the episodes are no longer in {dataset.title}: reload the page, choose again")
+    return [at[each] for each in ids]
 
 
 def _encoding(dataset: Dataset, changed: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from robotdata.dataset.write.transfer import Where
 from robotdata.video.barcode import read
 from robotdata.video.codecs import EncodeSettings
 from robotdata.video.png import decode_png
-from tests.dataset.conftest import FRONT, LENGTHS, TOP, Bench, columns, expected
+from tests.dataset.conftest import FRONT, LENGTHS, TOP, Bench, columns, expected, picture
 
 SMALL = EncodeSettings(codec="h264", preset="ultrafast", crf=20)
 
@@ -110,6 +110,17 @@ def test_columns_that_nobody_knows_stay(six: Bench) -> None:
     assert rows_of(six).column("odd") == odd
     pictures_to_videos(six.root, [FRONT], SMALL, aside(six), Where(**six.places))
     assert rows_of(six).column("odd") == odd
+
+
+def test_the_statistics_of_pictures_in_rows_are_those_of_the_kept_frames(six: Bench) -> None:
+    videos_to_pictures(six.root, [FRONT], Where(**six.places))
+    drop_frames(six.root, 3, SMALL, aside(six), Where(**six.places))
+    assert_sound(six)
+    row = pq.read_table(six.root / "meta/episodes/chunk-000/file-000.parquet").to_pylist()[5]
+    pictures = np.stack([picture(tick, 5, 0) for tick in (0, 3, 6)]) / 255
+    for name, expected_value in (("min", pictures.min((0, 1, 2))), ("mean", pictures.mean((0, 1, 2)))):
+        np.testing.assert_allclose(np.ravel(row[f"stats/{FRONT}/{name}"]), expected_value, atol=0.02)
+    assert row[f"stats/{FRONT}/count"] == [3]
 
 
 def test_a_dataset_without_any_video_left_opens_and_comes_back(six: Bench) -> None:

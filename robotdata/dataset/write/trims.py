@@ -11,15 +11,18 @@ from numpy.typing import NDArray
 
 from robotdata.dataset import stats
 from robotdata.dataset.episode_list import EpisodeInfo
-from robotdata.dataset.errors import EditError
-from robotdata.dataset.features import NUMERIC_DTYPES, depth_scale, depth_unit, is_depth, is_video
+from robotdata.dataset.errors import DamagedFile, EditError
+from robotdata.dataset.features import NUMERIC_DTYPES, depth_scale, depth_unit, is_depth, is_image, is_video
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.write import episode_table
 from robotdata.video.decode import open_video
 from robotdata.video.depth.video import decode_depth
 from robotdata.video.index import PacketIndex, index_video
+from robotdata.video.jpeg import decode_jpeg
+from robotdata.video.png import decode_png
 from robotdata.video.ranges import copyable_range
 
+_JPEG = b"\xff\xd8"
 Range = tuple[int, int]
 """Frames [first, end) of an episode."""
 
@@ -79,6 +82,8 @@ def trimmed_stats(
                 result[key] = depth_stats(base, episode, kept, key)
         elif is_video(feature):
             result[key] = picture_stats(base, episode, kept, key)
+        elif is_image(feature):
+            result[key] = image_stats(base, episode, kept, key)
     return episode_table.stats_columns(result)
 
 
@@ -121,6 +126,19 @@ def picture_stats(base: DatasetFolder, episode: EpisodeInfo, kept: range, key: s
     with open_video(span.path) as video:
         for n in stats.sample_indices(len(kept)):
             counter.add(video.frame(span.first_frame + kept[int(n)]))
+    return counter.result()
+
+
+def image_stats(base: DatasetFolder, episode: EpisodeInfo, kept: range, key: str) -> stats.Stat:
+    """Return the statistics of a camera whose pictures are in the rows, over the kept frames. Raises DamagedFile."""
+    counter, values = stats.ImageStats(), base.rows(episode.index, [key])[key]
+    for n in stats.sample_indices(len(kept)):
+        data = values[kept[int(n)]]["bytes"]
+        try:
+            counter.add(decode_jpeg(data) if data.startswith(_JPEG) else decode_png(data))
+        except ValueError as error:
+            path = episode.data_file or base.root
+            raise DamagedFile(path, f"image {kept[int(n)]} of {key} cannot be read ({error})") from error
     return counter.result()
 
 
