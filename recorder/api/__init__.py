@@ -14,6 +14,7 @@ from recorder.api import (
     features,
     operations,
     repairs,
+    reshapes,
     rigs,
     sessions,
     stations,
@@ -31,6 +32,7 @@ api.add_router("", sessions.router)
 api.add_router("", datasets.router)
 api.add_router("", transfers.router)
 api.add_router("", features.router)
+api.add_router("", reshapes.router)
 api.add_router("", episodes.router)
 api.add_router("", operations.router)
 api.add_router("", unopened.router)

@@ -72,7 +72,7 @@ def cancel(request: HttpRequest, operation_id: UUID) -> Detail:
 
 @router.post("/operations/{operation_id}/undo", response={202: OperationDetail, **ERRORS})
 def undo(request: HttpRequest, operation_id: UUID) -> Status[Detail]:
-    """Undo a finished copy, move, split, merge, duplicate or change of features. Returns an operation: poll it."""
+    """Undo a finished copy, move, split or merge, or a change of features, time or pictures. Returns an operation."""
     operation = undo_transfer(operation=lookups.operation_of(operation_id), actor=actor_of(request))
     return Status(202, Detail(lookups.operation_of(operation.pk)))
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from recorder.actor import Actor
+from recorder.catalog.reshape_undo import can_undo_reshape, undo_reshape
 from recorder.errors import Refused
 from recorder.jobs.operation_rows import begin_revising, is_written_at, operation_of
 from recorder.jobs.revising import start_revert
 from recorder.models import Change, Dataset, Operation
 from recorder.models.permissions import Action, require
-from recorder.models.states import CHANGES, TRANSFERS, OperationState, OperationType
+from recorder.models.states import CHANGES, RESHAPES, TRANSFERS, OperationState, OperationType
 from recorder.text import parse_uuid
 from robotdata.dataset.errors import DatasetError
 from robotdata.dataset.reader import DatasetFolder
@@ -28,6 +29,8 @@ def undo_transfer(*, operation: Operation, actor: Actor) -> Operation:
     require(actor, Action.REVISE, operation.dataset)
     if operation.type == OperationType.REPAIR:
         return _undo_repair(operation, actor)
+    if operation.type in RESHAPES:
+        return undo_reshape(operation=operation, actor=actor)
     if operation.type not in (*TRANSFERS, *CHANGES) or operation.state != OperationState.DONE:
         message = f"{operation} cannot be undone: it has not finished, or is of another kind."
         raise Refused("nothing_to_undo", message)
@@ -65,9 +68,9 @@ def can_undo(operation: Operation) -> bool:
 
     It asks the rows only, because pages call it for each operation; `undo_transfer` looks into the folders.
     """
-    if operation.state != OperationState.DONE:
-        return False
-    if operation.type not in (*TRANSFERS, *CHANGES, OperationType.REPAIR):
+    if operation.type in RESHAPES:
+        return can_undo_reshape(operation)
+    if operation.type not in (*TRANSFERS, *CHANGES, OperationType.REPAIR) or operation.state != OperationState.DONE:
         return False
     if operation.type in (*CHANGES, OperationType.REPAIR):
         return bool(operation.result.get("revision") == operation.dataset.revision)

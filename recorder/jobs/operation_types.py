@@ -77,6 +77,19 @@ def _transfer(running: str, unchanged: str) -> TypeSpec:
     )
 
 
+def _reshape(running: str) -> TypeSpec:
+    """Describe a type that changes the dataset's time or pictures; `arguments["summary"]` says what it does."""
+    return TypeSpec(
+        action=Action.REVISE,
+        has_jobs=False,
+        summary=lambda operation: str(operation.arguments.get("summary", "")),
+        running=running,
+        occupied="is being changed",
+        cancelled="The dataset is unchanged.",
+        closed="The dataset is unchanged.",
+    )
+
+
 TYPES = {
     OperationType.ENCODE: TypeSpec(
         action=Action.ENCODE,
@@ -155,6 +168,12 @@ TYPES = {
     OperationType.SPLIT: _transfer("splitting the dataset", "No dataset was made."),
     OperationType.MERGE: _transfer("merging datasets", "No dataset was made."),
     OperationType.DUPLICATE: _transfer("duplicating the dataset", "No dataset was made."),
+    OperationType.REORDER: _reshape("re-ordering episodes"),
+    OperationType.CUT: _reshape("cutting episodes"),
+    OperationType.REENCODE: _reshape("encoding again"),
+    OperationType.DROP_FRAMES: _reshape("dropping frames"),
+    OperationType.TO_VIDEOS: _reshape("changing images to videos"),
+    OperationType.TO_IMAGES: _reshape("changing videos to images"),
 }
 
 if missing := set(OperationType) - TYPES.keys():

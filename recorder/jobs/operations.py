@@ -12,9 +12,10 @@ from recorder.jobs.converting import prepare_removal
 from recorder.jobs.encoding import prepare_release, retry_encoding
 from recorder.jobs.operation_rows import hold_unwritten, mark_cancelled, restart_revising
 from recorder.jobs.operation_types import spec_of
+from recorder.jobs.reencoding import prepare_forgetting
 from recorder.models import Operation
 from recorder.models.permissions import require
-from recorder.models.states import CHANGES, TRANSFERS, OperationType
+from recorder.models.states import CHANGES, RESHAPES, TRANSFERS, OperationType
 
 
 def _nothing_to_release(_: Operation, __: Actor) -> Callable[[], None]:
@@ -41,6 +42,7 @@ _FUNCTIONS = {
     OperationType.CONVERT: _TypeFunctions(prepare_removal, restart_revising),
     **dict.fromkeys((*TRANSFERS, *CHANGES, OperationType.UNDO), _REVISING_FUNCTIONS),
     **dict.fromkeys((OperationType.REPAIR, OperationType.OLDER), _REVISING_FUNCTIONS),
+    **dict.fromkeys(RESHAPES, _TypeFunctions(prepare_forgetting, restart_revising)),
 }
 
 if missing := set(OperationType) - _FUNCTIONS.keys():

@@ -69,6 +69,12 @@ class OperationType(TextChoices):
     REPAIR = "repair", "repair"
     OLDER = "older", "conversion to v2.1"
     FEATURES = "features", "change of features"
+    REORDER = "reorder", "new order"
+    CUT = "cut", "cut"
+    REENCODE = "reencode", "re-encode"
+    DROP_FRAMES = "drop_frames", "change of fps"
+    TO_VIDEOS = "to_videos", "change to videos"
+    TO_IMAGES = "to_images", "change to images"
 
 
 TRANSFERS = (
@@ -81,10 +87,27 @@ TRANSFERS = (
 """Types that bring episodes into other datasets: those that their arguments name under `into`."""
 CHANGES = (OperationType.FEATURES,)
 """Types that make one revision of their own dataset; a revert to the one before undoes them."""
-REVISING = (OperationType.EDIT, OperationType.REVERT, OperationType.UNDO, OperationType.REPAIR, *TRANSFERS, *CHANGES)
+RESHAPES = (
+    OperationType.REORDER,
+    OperationType.CUT,
+    OperationType.REENCODE,
+    OperationType.DROP_FRAMES,
+    OperationType.TO_VIDEOS,
+    OperationType.TO_IMAGES,
+)
+"""Types that change a dataset's time and pictures."""
+REVISING = (
+    OperationType.EDIT,
+    OperationType.REVERT,
+    OperationType.UNDO,
+    OperationType.REPAIR,
+    *TRANSFERS,
+    *CHANGES,
+    *RESHAPES,
+)
 """Types of which a dataset has at most one at a time. Encoding adds to it, and waits for the lock."""
 
-STOPPABLE = (OperationType.CONVERT, OperationType.REPAIR, OperationType.OLDER)
+STOPPABLE = (OperationType.CONVERT, OperationType.REPAIR, OperationType.OLDER, *RESHAPES)
 """Types that may be cancelled while a worker runs them, until it begins to write (`result["writing"]`)."""
 
 

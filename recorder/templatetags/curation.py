@@ -20,6 +20,14 @@ from robotdata.spool.annotation import OUTCOMES
 
 register = template.Library()
 
+_RESHAPED = {
+    "reordered": "episodes in another order",
+    "cut": "frames cut out",
+    "reencoded": "videos encoded again",
+    "retimed": "frames dropped",
+    "to_videos": "images changed to videos",
+    "to_pictures": "videos changed to images",
+}
 PLANNED_LABELS = {"delete": "to be deleted", "relabel": "to be relabelled", "trim": "to be trimmed"}
 
 
@@ -48,6 +56,8 @@ def revision_summary(revision: Revision) -> str:
         return "converted from an older version"
     if revision.what == "repaired":
         return "repaired"
+    if revision.what in _RESHAPED:
+        return _RESHAPED[revision.what]
     if revision.reverted_to is not None:
         return f"reverted to revision {revision.reverted_to}"
     counts = ", ".join(f"{name} {count}" for name, count in revision.counts.items())

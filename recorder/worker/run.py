@@ -17,13 +17,14 @@ from recorder.jobs.leases import Heartbeat, LostLease, lease_end
 from recorder.models import Episode, Operation
 from recorder.models.job import lease_expired
 from recorder.models.lifecycle import end_operation, move
-from recorder.models.states import TRANSFERS, EpisodeState, OperationState, OperationType
+from recorder.models.states import RESHAPES, TRANSFERS, EpisodeState, OperationState, OperationType
 from recorder.worker.change import run_features
 from recorder.worker.commit import FolderMissing, clear_committed, run_commit
 from recorder.worker.convert import run_conversion
 from recorder.worker.encode import FINAL_ERRORS, SPACE_RETRY_AFTER, complete_episodes, is_no_space
 from recorder.worker.older import run_older
 from recorder.worker.repair import run_repair
+from recorder.worker.reshape import run_reshape
 from recorder.worker.revise import run_edit, run_revert
 from recorder.worker.run_steps import owned_row
 from recorder.worker.transfer import run_transfer
@@ -46,6 +47,7 @@ RUNNERS: dict[OperationType, Runner] = {
     OperationType.OLDER: run_older,
     OperationType.FEATURES: run_features,
     **dict.fromkeys(TRANSFERS, run_transfer),
+    **dict.fromkeys(RESHAPES, run_reshape),
 }
 
 if missing := set(OperationType) - RUNNERS.keys():

@@ -36,6 +36,7 @@ from recorder.quality.assess import REJUDGE_AFTER, unassessed
 from recorder.text import parse_uuid
 from recorder.worker.commit import clear_committed
 from recorder.worker.encode import fail_job, finish_encoding
+from recorder.worker.reshape import tidy_encoded
 from robotdata.spool import SpoolError, TakeBusy, recover_take
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ def sweep() -> None:
         "Checking new dataset folders": lambda: adopt_unknown_folders(datasets, unopened, actor=WORKER),
         "Rechecking unreadable takes": lambda: retry_takes(unopened),
         "Tidying the staging folder": tidy_staging,
+        "Tidying re-encodes": lambda: tidy_encoded({dataset.work_path for dataset in datasets}),
         "Tidying additions": lambda: incoming().tidy(),
         "Tidying downloads": lambda: tidy_work({dataset.work_path for dataset in datasets}),
         "Notifying workers of takes to measure": lambda: notify_unassessed(now),

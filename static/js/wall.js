@@ -4,6 +4,7 @@ import { watchPlace } from "./wall/back.js";
 import { watchLook } from "./wall/look.js";
 import { Many } from "./wall/many.js";
 import { Selection } from "./wall/selection.js";
+import { watchReshapes } from "./wall/reshape.js";
 import { watchTransfers } from "./wall/transfer.js";
 
 const cards = () => [...document.querySelectorAll("#cards .take")];
@@ -43,6 +44,7 @@ export function watchWall() {
   const selection = new Selection();
   const many = new Many(selection);
   watchTransfers(selection);
+  watchReshapes(selection);
   document.addEventListener("focusin", ({ target }) => {
     last = target.closest("#cards .take")?.id ?? last;
   });

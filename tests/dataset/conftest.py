@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -103,6 +104,15 @@ def barcodes(dataset: DatasetFolder, index: int, key: str) -> list[tuple[int, in
 
 def expected(number: int, length: int) -> list[tuple[int, int, int]]:
     return [(number, camera, tick) for camera in range(len(CAMERAS)) for tick in range(length)]
+
+
+def packets(root: Path) -> set[bytes]:
+    """The bytes of all video packets of the front camera."""
+    found = set()
+    for path in root.glob(f"videos/{FRONT}/*/*.mp4"):
+        with av.open(str(path)) as container:
+            found |= {bytes(packet) for packet in container.demux(video=0) if packet.size}
+    return found
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from robotdata.dataset.write.transfer import (
     shares,
     split,
 )
-from tests.dataset.conftest import CAMERAS, FRONT, LENGTHS, TOP, Bench, barcodes, columns, expected
+from tests.dataset.conftest import CAMERAS, FRONT, LENGTHS, TOP, Bench, barcodes, columns, expected, packets
 from tests.support.odd_columns import with_odd_columns
 
 
@@ -52,17 +52,6 @@ def assert_sound(root: Path, numbers: list[int]) -> None:
         assert dataset.episodes[index].tasks == [f"task {n % 2}"]
         assert {dataset.tasks[number] for number in rows["task_index"]} == {f"task {n % 2}"}
         assert dataset.episodes[index].extra["verdict"] == "keep"
-
-
-def packets(root: Path) -> set[bytes]:
-    """The bytes of all video packets of the front camera."""
-    import av
-
-    found = set()
-    for path in root.glob(f"videos/{FRONT}/*/*.mp4"):
-        with av.open(str(path)) as container:
-            found |= {bytes(packet) for packet in container.demux(video=0) if packet.size}
-    return found
 
 
 @pytest.mark.parametrize("chosen", [[0], [5], [1, 2, 4], [4, 1], [0, 1, 2, 3, 4, 5]])

@@ -25,6 +25,8 @@ from recorder.catalog import (
     feature_changes,
     older_copies,
     repairs,
+    reshape_undo,
+    reshapes,
     sending,
     takes,
     transfer_undo,
@@ -208,6 +210,17 @@ def in_trash(world: World) -> str:
     return dataset_trash.trash_dataset(dataset=idle(world), actor=OLGA).name
 
 
+def reshape(cups: Dataset, actor: Actor) -> Operation:
+    change = reshapes.to_images_of(cups, cameras=[FRONT])
+    return reshapes.start_reshape(dataset=cups, change=change, actor=actor)
+
+
+def reshaped(world: World) -> Operation:
+    operation = reshape(encoded(world), OLGA)
+    run.run_operation(operation.pk)
+    return Operation.objects.get(pk=operation.pk)
+
+
 def start_copy(cups: Dataset, actor: Actor) -> Operation:
     new = transfers.Destination(title="New")
     maps = transfers.Maps()
@@ -323,6 +336,8 @@ CASES = {
     "restore_dataset": Case(lambda w, a, name: dataset_trash.restore_dataset(name=name, actor=a), in_trash),
     "delete_permanently": Case(lambda w, a, name: dataset_trash.delete_permanently(name=name, actor=a), in_trash),
     "free_space": Case(lambda w, a, _: free_space.free_space(kind=Kind.REVISIONS, name="cubes", actor=a)),
+    "start_reshape": Case(lambda w, a, cups: reshape(cups, a), encoded),
+    "undo_reshape": Case(lambda w, a, done: reshape_undo.undo_reshape(operation=done, actor=a), reshaped),
     "create_dataset": Case(lambda w, a, _: datasets.create_dataset(title="Cups", actor=a)),
     "change_dataset": Case(lambda w, a, _: datasets.change_dataset(dataset=w.cubes, goal=9, actor=a)),
     "look_into": Case(lambda w, a, _: additions.look_into(path="here", actor=a), ends="invalid"),

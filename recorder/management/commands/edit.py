@@ -1,4 +1,4 @@
-"""`robotdata edit DATASET ...`: change a dataset's folder without the web; frames are copied, never encoded again."""
+"""`robotdata edit DATASET ...`: change a dataset's folder without the web; what stays is copied, not encoded again."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from recorder.management import edit_shape
 from recorder.management.edit_words import episode_numbers, frame_range, names_of, parts_of
 from recorder.management.feature_words import add_feature_words, change_features_by_words
 from recorder.models.paths import datasets_root, revision_problem, revisions_of, work_of
@@ -39,7 +40,9 @@ _EPISODES = "numbers of episodes, such as 0,3,7-9"
 class Command(BaseCommand):
     """The command; exit codes: 0 done, 1 refused with the reason."""
 
-    help = "Change a dataset's episodes or features, or make datasets of it. --dry-run only says what would be done."
+    help = (
+        "Change a dataset: delete, trim, cut, copy, merge, re-encode, features. --dry-run says what it would do."
+    )
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -70,6 +73,7 @@ class Command(BaseCommand):
         _add_destination(sub, maps=True)
         _add_destination(add("duplicate", "copy the whole dataset"), maps=False)
         add_feature_words(add)
+        edit_shape.add_arguments(add)
 
     def handle(self, **options: Any) -> None:
         """Make the change, or say what it would be. Raise CommandError with the reason if it is refused."""
@@ -177,6 +181,11 @@ def _duplicate(say: Say, root: Path, options: dict[str, Any]) -> None:
         _say_result(say, duplicate(root, dest, where(dest), how=_how()))
 
 
+def _reshape(say: Say, root: Path, options: dict[str, Any]) -> None:
+    """Change time or pictures."""
+    edit_shape.change_shape(say, root, options, where(root), _how())
+
+
 _CHANGES: dict[str, Callable[[Say, Path, dict[str, Any]], None]] = {
     "delete": _edit,
     "trim": _edit,
@@ -186,6 +195,7 @@ _CHANGES: dict[str, Callable[[Say, Path, dict[str, Any]], None]] = {
     "split": _split,
     "merge": _merge,
     "duplicate": _duplicate,
+    **dict.fromkeys(edit_shape.SHAPE_CHANGES, _reshape),
 }
 
 

@@ -84,7 +84,7 @@ def count_cameras(base: DatasetFolder, new: NewStats, all_rows: Sequence[Episode
         for n in numbers:
             episode = base.episodes[n]
             span = replace(episode.videos[key], first_frame=starts[n][key])
-            _set(new, n, key, count(base, replace(episode, videos={key: span}), (0, all_rows[n].length), key))
+            _set(new, n, key, count(base, replace(episode, videos={key: span}), range(all_rows[n].length), key))
 
 
 def new_totals(

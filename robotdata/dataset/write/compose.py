@@ -10,7 +10,7 @@ from robotdata.dataset.features import video_keys
 from robotdata.dataset.write.commit_progress import CommitProgress
 from robotdata.dataset.write.compose_meta import write_meta
 from robotdata.dataset.write.compose_rows import write_rows
-from robotdata.dataset.write.compose_videos import write_videos
+from robotdata.dataset.write.compose_videos import remove_videos, write_videos
 from robotdata.dataset.write.draft import Draft
 from robotdata.dataset.write.episode_refs import Plan
 from robotdata.dataset.write.next_state import Origin, Tasks, check_next
@@ -33,6 +33,8 @@ def compose(
     write_rows(plan, draft)
     steps.step()
     videos = {}
+    for key in set(video_keys(plan.base.features) if plan.base else ()) - set(video_keys(plan.features)):
+        remove_videos(plan, draft, key)
     for key in video_keys(plan.features):
         videos[key] = write_videos(plan, draft, key)
         steps.step()

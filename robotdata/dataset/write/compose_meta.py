@@ -13,6 +13,7 @@ import pyarrow as pa
 from robotdata.capture.actions import ACTION
 from robotdata.dataset import stats
 from robotdata.dataset.annotations import planned_of
+from robotdata.dataset.features import video_keys
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.sidecar import RECORDED_ACTION, Sidecar
 from robotdata.dataset.write import episode_table
@@ -38,11 +39,9 @@ def write_meta(plan: Plan, draft: Draft, made_by: Mapping[str, Any], videos: Map
     # If no stored episode changed, the old total covers episodes without statistics of their own.
     fallback, rows = ({}, 0) if plan.edited else (old_stats, before)
     totals = episode_table.aggregate(table, plan.features, fallback, rows)
-    kept = [part.old.index for part in plan.stored]
-    splits, notes = (
-        (plan.splits, []) if plan.imported else mapped_splits(draft.info.get("splits"), before, kept, len(plan.added))
-    )
-    if base and before and (plan.added or len(plan.stored) < before or any(part.trimmed for part in plan.stored)):
+    kept, more = plan.own, len(plan.parts) - len(plan.own)
+    splits, notes = (plan.splits, []) if plan.imported else mapped_splits(draft.info.get("splits"), before, kept, more)
+    if base and before and (more or len(kept) < before or any(part.trimmed for part in plan.stored)):
         notes += stale_notes(base.root, base.info, plan.features, old_stats, totals)
     info = draft.info
     if plan.edited:
@@ -71,6 +70,8 @@ def _stored_table(plan: Plan, base: DatasetFolder, schema: pa.Schema) -> pa.Tabl
     """Return the rows of stored episodes, with changed values replaced."""
     kept_rows = [part.old.index for part in plan.stored]
     table = episode_table.old_table(base, schema)
+    gone = [f"videos/{key}/" for key in base.video_keys if key not in video_keys(plan.features)]
+    table = table.drop_columns([name for name in table.column_names if name.startswith(tuple(gone))])
     if plan.edited:
         table = table.take(pa.array(kept_rows))
     if not plan.unread and episode_table.missing_numeric(table, plan.features):
@@ -117,8 +118,8 @@ def _trimmed_values(plan: Plan, base: DatasetFolder) -> dict[int, dict[str, Any]
     values = {}
     for row, part in enumerate(plan.stored):
         if part.trimmed and part.tasks is not None:
-            columns = row_columns(part.kept, plan.fps, part.index, part.first_row, part.tasks)
-            values[row] = trimmed_stats(base, part.old, part.kept, columns)
+            columns = row_columns(part.length, plan.fps, part.index, part.first_row, part.tasks)
+            values[row] = trimmed_stats(base, part.old, part.frames, columns, plan.fps)
     return values
 
 
@@ -159,7 +160,8 @@ def _untouched(part: Stored) -> dict[str, Any]:
 
 def _entry(part: Stored) -> dict[str, Any]:
     """Return the sidecar entry of an episode after an edit, without the pending changes that are now done."""
-    entry = {"uuid": None, **part.old.extra, "length": part.length}
+    stored = part.old.extra if part.ref.entry is None else part.ref.entry
+    entry = {"uuid": None, **stored, "length": part.length}
     done = {name for name, requested in (("task", part.ref.task), ("trim", part.ref.kept)) if requested is not None}
     pending = {name: value for name, value in planned_of(entry).items() if name not in done}
     entry.pop("planned", None)

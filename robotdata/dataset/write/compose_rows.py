@@ -5,7 +5,8 @@ Unchanged files are linked, rows with changed numbers are copied, and new rows a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -22,9 +23,9 @@ from robotdata.dataset.layout import next_file
 from robotdata.dataset.tables import ParquetFile, data_schema, data_table, open_parquet
 from robotdata.dataset.write import episode_table
 from robotdata.dataset.write.brought import brought_tables
-from robotdata.dataset.write.data_files import DataWriter, episode_runs
+from robotdata.dataset.write.data_files import DataWriter, episode_runs, episode_tables
 from robotdata.dataset.write.draft import Draft
-from robotdata.dataset.write.episode_refs import Brought, New, Plan, Stored, new_columns
+from robotdata.dataset.write.episode_refs import Brought, New, Plan, RowChange, Stored, new_columns
 from robotdata.dataset.write.new_episode import to_blame
 from robotdata.files.trees import link_or_copy
 
@@ -74,11 +75,11 @@ def plan_moves(
     Files before the first changed one keep their places; the others move up to close gaps. Without `close_up` every
     file keeps its place, so that a missing file finds its place free when it is restored.
     """
-    parts = {part.old.index: part for part in plan.stored}
+    parts = parts_by_episode(plan.stored)
     moves: list[FileMove] = []
     in_place, taken = True, [(0, -1)]
     for path, episodes in sources.items():
-        kept = [parts[episode.index] for episode in episodes if episode.index in parts]
+        kept = [part for episode in episodes for part in parts.get(episode.index, ())]
         old = place_of(episodes[0])
         is_unchanged = len(kept) == len(episodes) and not any(changes(part) for part in kept)
         in_place = in_place and is_unchanged
@@ -90,11 +91,54 @@ def plan_moves(
     return moves
 
 
+def parts_by_episode(stored: Iterable[Stored]) -> dict[int, list[Stored]]:
+    """Return what becomes of each episode of the current state: one part, or several of an episode that is cut."""
+    parts: dict[int, list[Stored]] = {}
+    for part in stored:
+        parts.setdefault(part.old.index, []).append(part)
+    return parts
+
+
 def write_rows(plan: Plan, draft: Draft) -> None:
     """Write all data files. Set in each part's `row` where its rows are, and for new episodes their statistics."""
+    if plan.rows is not None:
+        return rewrite_rows(plan, draft, plan.rows)
     moves = _write_stored(plan, draft)
     if plan.added:
         _write_new(plan, draft, max(moves, key=lambda move: move.new, default=None))
+
+
+def rewrite_rows(plan: Plan, draft: Draft, change: RowChange) -> None:
+    """Rewrite the rows of all stored episodes with other columns; memory holds those of one episode."""
+    sources = sources_of(plan, lambda episode: episode.data_file)
+    for episode in plan.base.episodes if plan.base else ():
+        draft.data_path(episode.data_chunk, episode.data_file_index)  # removes the link in the draft
+    with ExitStack() as stack:
+        writer: DataWriter | None = None
+        for part, table in _changed_tables(plan, sources, change):
+            if writer is None:
+                writer = DataWriter(table.schema, draft.data_path, draft.data_limit, draft.chunks_size)
+                stack.enter_context(writer)
+            part.row["data/chunk_index"], part.row["data/file_index"] = writer.add(table)
+
+
+def _changed_tables(plan: Plan, sources: Iterable[Path], change: RowChange) -> Iterator[tuple[Stored, pa.Table]]:
+    """Yield each stored episode with all its rows, changed."""
+    parts = parts_by_episode(plan.stored)
+    for path in sources:
+        ready: dict[int, list[pa.Table]] = {}
+        written: dict[int, int] = {}
+        for table in episode_tables(path):
+            number = int(table.column("episode_index")[0].as_py())
+            for part in parts.get(number, ()):
+                before = written.get(number, 0)
+                rows = renumbered(plan, table, part, before)
+                own = ready.setdefault(part.index, [])
+                if rows.num_rows:
+                    own.append(change(rows, part, sum(each.num_rows for each in own)))
+                if own and sum(each.num_rows for each in own) == part.length:
+                    yield part, pa.concat_tables(ready.pop(part.index))
+            written[number] = written.get(number, 0) + table.num_rows
 
 
 def _write_stored(plan: Plan, draft: Draft) -> list[FileMove]:
@@ -122,23 +166,27 @@ def _write_stored(plan: Plan, draft: Draft) -> list[FileMove]:
 
 def _copy_rows(plan: Plan, move: FileMove, target: Path) -> None:
     """Copy the kept rows of a data file with their new numbers."""
-    parts = {part.old.index: part for part in move.kept}
+    parts = parts_by_episode(move.kept)
     written = dict.fromkeys(parts, 0)
     with open_parquet(move.path) as file:
         schema = file.schema_arrow
     with ParquetFile(target, schema) as output:
         for table, runs in episode_runs(move.path):
-            kept = [(parts[index], begin, end) for index, begin, end in runs if index in parts]
-            together = not any(part.trimmed or part.tasks is None for part, _, _ in kept)
+            kept = [(part, begin, end) for index, begin, end in runs for part in parts.get(index, ())]
+            together = len({part.old.index for part, _, _ in kept}) == len(kept) and not any(
+                part.trimmed or part.tasks is None for part, _, _ in kept
+            )
             if together:
                 table = _all_renumbered(table, kept, written)
-            for part, begin, end in kept:
-                rows = table.slice(begin, end - begin)
-                if not together:
-                    rows = _renumbered(plan, rows, part, written[part.old.index])
-                written[part.old.index] += end - begin
-                if rows.num_rows:
-                    output.write(rows)
+            for index, begin, end in runs:
+                for part in parts.get(index, ()):
+                    rows = table.slice(begin, end - begin)
+                    if not together:
+                        rows = renumbered(plan, rows, part, written[index])
+                    if rows.num_rows:
+                        output.write(rows)
+                if index in parts:
+                    written[index] += end - begin
 
 
 def _all_renumbered(table: pa.Table, kept: Sequence[tuple[Stored, int, int]], written: Mapping[int, int]) -> pa.Table:
@@ -169,13 +217,16 @@ def _with_numbers(table: pa.Table, name: str, values: Any, path: Path | None) ->
     return table.set_column(position, kind, pa.array(values).cast(kind.type))
 
 
-def _renumbered(plan: Plan, table: pa.Table, part: Stored, before: int) -> pa.Table:
+def renumbered(plan: Plan, table: pa.Table, part: Stored, before: int) -> pa.Table:
     """Return the kept rows of `table` with their new numbers; it begins at row `before` of the episode."""
     if part.tasks is None:
         raise EditError(f"the rows of episode {part.old.index} cannot be read: {plan.unread[part.old.index]}")
     first, end = (min(max(side - before, 0), table.num_rows) for side in part.kept)
-    begin = max(before - part.kept[0], 0)
+    begin = len(range(part.kept[0], before, part.ref.step))
     table = table.slice(first, end - first)
+    if part.ref.step > 1:  # begin with the first kept frame that is in this table
+        skipped = part.kept[0] + begin * part.ref.step - before - first
+        table = table.take(pa.array(range(skipped, table.num_rows, part.ref.step), pa.int64()))
     frame = np.arange(begin, begin + table.num_rows, dtype=np.int64)
     columns = {
         "episode_index": np.full(table.num_rows, part.index, np.int64),
@@ -205,8 +256,9 @@ def _schema(plan: Plan) -> pa.Schema:
     """Return the columns of added rows: the declared ones; for rows of other datasets those of the stored rows."""
     if not plan.brought:
         return data_schema(plan.features, images=plan.imported)
-    for part in reversed(plan.stored):
-        path = part.old.data_file
+    own = [part.source.episode for part in plan.brought if part.source.dataset is plan.base]
+    for episode in [*(part.old for part in reversed(plan.stored)), *own]:
+        path = episode.data_file
         if path is not None and path.is_file():
             with open_parquet(path) as file:
                 return file.schema_arrow

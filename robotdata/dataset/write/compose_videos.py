@@ -1,7 +1,7 @@
 """Write the video files of the next state.
 
 Unchanged files are linked, others get copied packets, and packets of new episodes are added at the end. Nothing is
-encoded.
+encoded here: the new videos of cameras that are encoded again are ready, one for each episode.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from robotdata.dataset import stats
 from robotdata.dataset.episode_list import EpisodeInfo, file_problem
 from robotdata.dataset.errors import CommitError, EditError
 from robotdata.dataset.features import frame_size
+from robotdata.dataset.layout import Layout
 from robotdata.dataset.write import episode_table
 from robotdata.dataset.write.brought import brought_piece
 from robotdata.dataset.write.compose_rows import FileMove, Place, plan_moves, sources_of
@@ -33,6 +34,8 @@ def write_videos(plan: Plan, draft: Draft, key: str) -> list[Path]:
     Return the files of stored episodes. Raises EditError if a stored episode cannot be cut out, and CommitError if the
     video of a new one does not fit.
     """
+    if key in plan.encoded:
+        return _write_encoded(plan, draft, key)
     moves = _write_stored(plan, draft, key)
     if plan.added:
         _write_new(plan, draft, key, moves)
@@ -83,6 +86,29 @@ def _cut(plan: Plan, move: FileMove, key: str, target: Path) -> list[int]:
         frames += length
     write_pieces(pieces, target, plan.fps)
     return starts
+
+
+def _write_encoded(plan: Plan, draft: Draft, key: str) -> list[Path]:
+    """Rewrite all files of a camera from the given video of each episode, and return them."""
+    placer = Placer(plan.fps, draft.video_limit, draft.chunks_size)
+    remove_videos(plan, draft, key)
+    for part in plan.stored:
+        piece = piece_of(plan.encoded[key][part.old.index])
+        if piece.frames != part.length:
+            raise CommitError(f"{piece.path} has {piece.frames} frames, episode {part.old.index} has {part.length}")
+        location = placer.add(piece)
+        _set_place(plan, part, key, (location.chunk, location.file), location.first_frame)
+    return placer.write(lambda chunk, file: draft.video_path(key, chunk, file))
+
+
+def remove_videos(plan: Plan, draft: Draft, key: str) -> None:
+    """Remove the draft's links to the files of a camera."""
+    if plan.base is None:
+        return
+    layout = Layout.of(draft.root, plan.base.info)
+    for episode in plan.base.episodes:
+        if (span := episode.videos.get(key)) is not None:
+            layout.video_file(key, span.chunk, span.file).unlink(missing_ok=True)
 
 
 def _write_new(plan: Plan, draft: Draft, key: str, moves: Sequence[FileMove]) -> None:

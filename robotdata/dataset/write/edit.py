@@ -103,18 +103,18 @@ def apply_edit(
         recover_dataset(root, work, revisions)
         base = DatasetFolder.open(root)
         if ids is not None:
-            base = _with_uuids(base, ids)
+            base = all_with_uuids(base, ids)
         edit = plan(base)
         if not edit:
             return None
         _check(base, edit)
         steps = CommitProgress(video_keys(base.features), progress)
-        with steps.named(), _next_state(root, work, revisions, keep_revisions) as folder:
+        with steps.named(), next_state(root, work, revisions, keep_revisions) as folder:
             trimmed = _compose(base, folder, edit, {**edit_counts(edit), **(made_by or {})}, steps)
             if before_swap is not None:
                 before_swap()
         steps.step()
-    return _result(root, trimmed)
+    return edit_result(root, trimmed)
 
 
 def select_episodes(root: Path, indices: Sequence[int], folder: Path) -> None:
@@ -178,8 +178,8 @@ def revert(
             raise EditError(f"{root} has no revision {revision} to revert to; available: {available}")
         base, old = DatasetFolder.open(root), DatasetFolder.open(source)
         if ids is not None:
-            base, old = _with_uuids(base, ids), _with_uuids(old, ids)
-        with _next_state(root, work, revisions, keep_revisions) as folder:
+            base, old = all_with_uuids(base, ids), all_with_uuids(old, ids)
+        with next_state(root, work, revisions, keep_revisions) as folder:
             link_tree(source, folder)
             unlink_from_others(folder / "meta")
             entries = carry_annotations(old.sidecar, base.sidecar, _same_content(old, base))
@@ -189,18 +189,18 @@ def revert(
             path.unlink(missing_ok=True)
             write_new_text(path, sidecar.to_json())
             DatasetFolder.open(folder)
-    return _result(root, {})
+    return edit_result(root, {})
 
 
 @contextmanager
-def _next_state(root: Path, work: Path, revisions: Path, keep: int) -> Iterator[Path]:
+def next_state(root: Path, work: Path, revisions: Path, keep: int) -> Iterator[Path]:
     """Yield the folder for the next state; swap it in if the block succeeds."""
     with work_folder(root, work) as folder:
         yield folder / NEXT
         swap_in(root, folder, revisions, keep_revisions=keep)
 
 
-def _with_uuids(base: DatasetFolder, ids: Ids) -> DatasetFolder:
+def all_with_uuids(base: DatasetFolder, ids: Ids) -> DatasetFolder:
     """Return the dataset with a UUID for every episode."""
     sidecar = with_uuids(base, ids)
     episodes = [
@@ -265,7 +265,8 @@ def _compose(
         raise EditError(f"{base.root} cannot be edited: {explain_misfit(base.root, error)}") from error
 
 
-def _result(root: Path, trimmed: Mapping[int, Range]) -> EditResult:
+def edit_result(root: Path, trimmed: Mapping[int, Range]) -> EditResult:
+    """Return what the dataset is after an edit. Raises EditError."""
     try:
         dataset = DatasetFolder.open(root)
     except DatasetError as error:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import EditError
@@ -20,11 +23,18 @@ from robotdata.dataset.write.trims import Range
 
 @dataclass(frozen=True, slots=True)
 class StoredRef:
-    """An episode of the current state. `kept`: only its frames [first, end). `task`: its new text."""
+    """An episode of the current state.
+
+    `kept`: only its frames [first, end). An episode that is cut in two is referred to twice. `step`: only every so many
+    of these frames, from the first on; then all cameras need new videos. `task`: its new text. `entry`: another entry
+    in the sidecar than its present one.
+    """
 
     episode: EpisodeInfo
     kept: Range | None = None
     task: str | None = None
+    entry: Mapping[str, Any] | None = None
+    step: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,11 @@ class Stored(Part):
     numbers: Numbers | None
 
     @property
+    def frames(self) -> range:
+        """Its kept frames, by their numbers in the current state."""
+        return range(*self.kept, self.ref.step)
+
+    @property
     def trimmed(self) -> bool:
         """Whether some of its frames are dropped."""
         return self.length < self.old.length
@@ -93,16 +108,22 @@ class Brought(Part):
     source: BroughtRef
 
 
+RowChange = Callable[[pa.Table, Stored, int], pa.Table]
+
+
 @dataclass
 class Plan:
     """The next state before any file is written: its episodes in order, the stored ones first.
 
-    The others are new ones, or those of other datasets; never both.
+    The others are new ones, or those of other datasets; never both. Those of `base` itself, brought in another order,
+    count as the latter.
 
     `unread`: why the rows of an episode cannot be read, by its current number. `edited`: whether a stored episode is
     dropped, trimmed or relabelled. `imported`: the new episodes come from a dataset of another version. Then their
     videos are copied and never linked, are cut where they are longer than the rows, and images inside Parquet files are
-    written; `splits` are those of info.json.
+    written; `splits` are those of info.json. `encoded`: by camera, new videos of its stored episodes, by their current
+    number, each of exactly their frames. `rows`: adds columns to rows of a stored episode or removes them; given the
+    rows, the episode, and how many of its rows come before these.
     """
 
     base: DatasetFolder | None
@@ -116,6 +137,14 @@ class Plan:
     edited: bool
     imported: bool = False
     splits: Any = None
+    encoded: Mapping[str, Mapping[int, Path]] = field(default_factory=dict)
+    rows: RowChange | None = None
+
+    @property
+    def own(self) -> list[int]:
+        """The current numbers of the episodes that stay, in their new order."""
+        brought = [part.source.episode.index for part in self.brought if part.source.dataset is self.base]
+        return [*(part.old.index for part in self.stored), *brought]
 
     @property
     def parts(self) -> list[Part]:
@@ -135,33 +164,38 @@ class Plan:
     @property
     def changed(self) -> range:
         """The range from the first to the last episode whose rows differ from the current state."""
-        moved = [part.index for part in self.stored if part.moved] + [part.index for part in self.added]
+        stored = [part.index for part in self.stored if part.moved or self.encoded or self.rows]
+        moved = stored + [part.index for part in self.added]
         return range(min(moved), len(self.parts)) if moved else range(0)
 
 
 def plan_parts(base: DatasetFolder | None, features: Features, fps: float, refs: Sequence[EpisodeRef]) -> Plan:
     """Give every referenced episode its number, rows and tasks. Tasks follow the task_index of the rows.
 
-    Stored episodes must come first, in their current order. Raises EditError if unreadable rows would have to change,
-    and CommitError if a new task would get the number of other rows.
+    Stored episodes must come first, in their current order; parts of one follow each other. Raises EditError if
+    unreadable rows would have to change, and CommitError if a new task would get the number of other rows.
     """
     stored_refs = [ref for ref in refs if isinstance(ref, StoredRef)]
     new_refs = [ref for ref in refs if isinstance(ref, NewRef)]
     other_refs = [ref for ref in refs if isinstance(ref, BroughtRef)]
     order = [ref.episode.index for ref in stored_refs]
-    if list(refs) != [*stored_refs, *new_refs, *other_refs] or (new_refs and other_refs) or order != sorted(set(order)):
+    places = [(ref.episode.index, *(ref.kept or (0, ref.episode.length))) for ref in stored_refs]
+    overlap = any(a[0] == b[0] and a[2] > b[1] for a, b in pairwise(places))
+    first_stored = list(refs) == [*stored_refs, *new_refs, *other_refs]
+    if not first_stored or (new_refs and other_refs) or overlap or places != sorted(places):
         raise ValueError("stored episodes come first, in their present order")
     numbers, unread = row_numbers(base, set(order)) if base else ({}, {})
     stored, first_row = _stored_parts(stored_refs, numbers)
     texts = [task_texts(ref.episode) for ref in new_refs]
     edited = len(stored) < len(base.episodes if base else ()) or any(
-        ref.kept is not None or ref.task is not None for ref in stored_refs
+        ref.kept is not None or ref.task is not None or ref.step > 1 for ref in stored_refs
     )
     requested = [ref.task for ref in stored_refs if ref.task is not None]
     requested += [text for each in texts for text in dict.fromkeys(each)]
     others = row_texts(other_refs)
     requested += [text for named, _ in others for text in named]
-    tasks = _plan_tasks(base, stored, requested, keep_all=bool(unread) or not edited)
+    reordered = any(ref.dataset is base for ref in other_refs)  # then every task keeps its number
+    tasks = _plan_tasks(base, stored, requested, keep_all=bool(unread) or not edited or reordered)
     for part in stored:
         _set_tasks(base, tasks, part, numbers.get(part.old.index))
     new: list[New] = []
@@ -207,8 +241,8 @@ def _stored_parts(refs: Sequence[StoredRef], numbers: Mapping[int, Numbers]) -> 
         old = ref.episode
         kept = ref.kept or (0, old.length)
         own = numbers.get(old.index)
-        own = own if own is None else own[kept[0] : kept[1]]
-        length = kept[1] - kept[0]
+        own = own if own is None else own[kept[0] : kept[1] : ref.step]
+        length = len(range(*kept, ref.step))
         parts.append(
             Stored(index=len(parts), first_row=first_row, length=length, old=old, kept=kept, ref=ref, numbers=own)
         )

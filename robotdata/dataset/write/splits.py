@@ -16,9 +16,10 @@ _RANGE = re.compile(r"\s*(\d+)\s*:\s*(\d+)\s*")
 def mapped_splits(splits: Any, before: int, kept: Sequence[int], added: int) -> tuple[Any, list[str]]:
     """Return the splits of the next state, and notes about what could not be carried over.
 
-    `before`: the current number of episodes. `kept`: those that stay, ascending. `added`: the number of new ones after
-    them. New episodes go to `train` if it reaches the last episode or if there are no splits; otherwise they are in no
-    split, because only a person can decide. A split that is not in LeRobot's form (`"0:4"`, `"0:4,6:8"`) is unchanged.
+    `before`: the current number of episodes. `kept`: those that stay, in their new order; both parts of one that is cut
+    have its number. `added`: the number of new ones after them. New episodes go to `train` if it reaches the last
+    episode or if there are no splits; otherwise they are in no split, because only a person can decide. A split that is
+    not in LeRobot's form (`"0:4"`, `"0:4,6:8"`) is unchanged.
     """
     total = len(kept) + added
     if splits is not None and not isinstance(splits, Mapping):

@@ -11,15 +11,18 @@ from numpy.typing import NDArray
 
 from robotdata.dataset import stats
 from robotdata.dataset.episode_list import EpisodeInfo
-from robotdata.dataset.errors import EditError
-from robotdata.dataset.features import NUMERIC_DTYPES, depth_scale, depth_unit, is_depth, is_video
+from robotdata.dataset.errors import DamagedFile, EditError
+from robotdata.dataset.features import NUMERIC_DTYPES, depth_scale, depth_unit, is_depth, is_image, is_video
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.write import episode_table
 from robotdata.video.decode import open_video
 from robotdata.video.depth.video import decode_depth
 from robotdata.video.index import PacketIndex, index_video
+from robotdata.video.jpeg import decode_jpeg
+from robotdata.video.png import decode_png
 from robotdata.video.ranges import copyable_range
 
+_JPEG = b"\xff\xd8"
 Range = tuple[int, int]
 """Frames [first, end) of an episode."""
 
@@ -58,18 +61,20 @@ def _kept(base: DatasetFolder, episode: EpisodeInfo, requested: Range, indices: 
     return first, end
 
 
-def trimmed_stats(base: DatasetFolder, episode: EpisodeInfo, kept: Range, columns: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the `stats/...` columns of the kept rows; `columns` has their new bookkeeping columns.
+def trimmed_stats(
+    base: DatasetFolder, episode: EpisodeInfo, kept: range, columns: Mapping[str, Any], fps: float
+) -> dict[str, Any]:
+    """Return the `stats/...` columns of the kept rows; `columns` has their new bookkeeping columns, `fps` the new rate.
 
     Cameras are decoded, because the raw frames no longer exist. Depth without a known unit keeps its statistics.
     """
-    first, end = kept
-    rows = {name: values[first:end] for name, values in base.rows(episode.index).items()} | dict(columns)
+    own = slice(kept.start, kept.stop, kept.step)
+    rows = {name: values[own] for name, values in base.rows(episode.index).items()} | dict(columns)
     result: dict[str, stats.Stat] = {}
     for key in episode_table.with_stats(base.features):
         feature = base.features[key]
         if feature["dtype"] in NUMERIC_DTYPES:
-            values = np.arange(end - first) / base.fps if key == "timestamp" else rows[key]
+            values = np.arange(len(kept)) / fps if key == "timestamp" else rows[key]
             if (stat := episode_table.feature_stats(feature, values)) is not None:
                 result[key] = stat
         elif is_depth(feature):
@@ -77,12 +82,14 @@ def trimmed_stats(base: DatasetFolder, episode: EpisodeInfo, kept: Range, column
                 result[key] = depth_stats(base, episode, kept, key)
         elif is_video(feature):
             result[key] = picture_stats(base, episode, kept, key)
+        elif is_image(feature):
+            result[key] = image_stats(base, episode, kept, key)
     return episode_table.stats_columns(result)
 
 
-def row_columns(kept: Range, fps: float, index: int, first_row: int, task: NDArray[np.int64]) -> dict[str, Any]:
+def row_columns(length: int, fps: float, index: int, first_row: int, task: NDArray[np.int64]) -> dict[str, Any]:
     """Return the columns that are recomputed for every trimmed row."""
-    frame = np.arange(kept[1] - kept[0], dtype=np.int64)
+    frame = np.arange(length, dtype=np.int64)
     return {
         "timestamp": (frame / fps).astype(np.float32),
         "frame_index": frame,
@@ -113,22 +120,35 @@ def shifted_marks(marks: Any, kept: Range) -> list[dict[str, Any]]:
     return shifted
 
 
-def picture_stats(base: DatasetFolder, episode: EpisodeInfo, kept: Range, key: str) -> stats.Stat:
+def picture_stats(base: DatasetFolder, episode: EpisodeInfo, kept: range, key: str) -> stats.Stat:
     """Return the statistics of a colour camera over the kept frames."""
     span, counter = episode.videos[key], stats.ImageStats()
     with open_video(span.path) as video:
-        for n in stats.sample_indices(kept[1] - kept[0]):
-            counter.add(video.frame(span.first_frame + kept[0] + int(n)))
+        for n in stats.sample_indices(len(kept)):
+            counter.add(video.frame(span.first_frame + kept[int(n)]))
     return counter.result()
 
 
-def depth_stats(base: DatasetFolder, episode: EpisodeInfo, kept: Range, key: str) -> stats.Stat:
+def image_stats(base: DatasetFolder, episode: EpisodeInfo, kept: range, key: str) -> stats.Stat:
+    """Return the statistics of a camera whose pictures are in the rows, over the kept frames. Raises DamagedFile."""
+    counter, values = stats.ImageStats(), base.rows(episode.index, [key])[key]
+    for n in stats.sample_indices(len(kept)):
+        data = values[kept[int(n)]]["bytes"]
+        try:
+            counter.add(decode_jpeg(data) if data.startswith(_JPEG) else decode_png(data))
+        except ValueError as error:
+            path = episode.data_file or base.root
+            raise DamagedFile(path, f"image {kept[int(n)]} of {key} cannot be read ({error})") from error
+    return counter.result()
+
+
+def depth_stats(base: DatasetFolder, episode: EpisodeInfo, kept: range, key: str) -> stats.Stat:
     """Return the statistics of a depth camera over the kept frames, in the unit that the dataset states."""
     span, counter, feature = episode.videos[key], stats.DepthStats(), base.features[key]
     scale, metres = depth_scale(feature), depth_unit(feature) == "m"
     with open_video(span.path) as video:
-        for n in stats.sample_indices(kept[1] - kept[0]):
-            depth = decode_depth(video, span.first_frame + kept[0] + int(n), scale)
+        for n in stats.sample_indices(len(kept)):
+            depth = decode_depth(video, span.first_frame + kept[int(n)], scale)
             counter.add(depth[..., None])
     result = counter.result()
     return {name: v / 1000 if metres and name != "count" else v for name, v in result.items()}

@@ -6,6 +6,7 @@ import { OneCamera } from "./one_camera.js";
 import { Player } from "./player.js";
 import { watchReplay } from "./replay.js";
 import { Review } from "./review.js";
+import { watchCut } from "./cut.js";
 import { copyLink, followPause, frameAsked } from "./share.js";
 import { watchHistory } from "./history.js";
 import { Typing } from "./typing.js";
@@ -23,6 +24,7 @@ watchAdvance();
 player.open(details().episode, frameAsked());
 followPause(player);
 watchReplay(player);
+watchCut(player);
 
 document.getElementById("play").addEventListener("click", () => player.toggle());
 document.getElementById("loop").addEventListener("click", () => player.setLoop(!player.loop));

@@ -11,6 +11,8 @@ const PAUSE_MS = 350;
 const episodes = (count) => `${count.toLocaleString("en")} episode${count === 1 ? "" : "s"}`;
 const VERBS = { copy: "Copying", move: "Moving", split: "Splitting", merge: "Merging", duplicate: "Duplicating", features: "Changing features" };
 const ENDED = { copy: "Copied", move: "Moved", split: "Split", merge: "Merged", duplicate: "Duplicated", features: "Features changed" };
+Object.assign(VERBS, { reorder: "Re-ordering", cut: "Cutting", reencode: "Re-encoding", drop_frames: "Dropping frames", to_videos: "Encoding videos", to_images: "Writing images" });
+Object.assign(ENDED, { reorder: "Re-ordered", cut: "Cut", reencode: "Re-encoded", drop_frames: "Frames dropped", to_videos: "Videos encoded", to_images: "Images written" });
 
 class Sheet {
   constructor(dialog, selection) {
@@ -110,9 +112,7 @@ class Sheet {
     try {
       const operation = await call("POST", this.url, body);
       this.dialog.close();
-      begun.set(operation.id, operation.type);
-      toast(`${VERBS[operation.type]} …`);
-      ringTopics(["operations", "new-operation"]);
+      follow(operation);
       if (this.kind === "copy") this.selection.clear();
     } catch (error) {
       complain(error);
@@ -123,6 +123,15 @@ class Sheet {
 }
 
 const begun = new Map(); // the type of each operation that this page began, by its id
+
+/** Say that an operation has begun, and when it has ended; then it can be undone. */
+export function follow(operation) {
+  begun.set(operation.id, operation.type);
+  toast(`${VERBS[operation.type]} …`);
+  ringTopics(["operations", "new-operation"]);
+}
+
+document.addEventListener("row-moved", ended);
 
 async function ended({ detail: { kind, id, state } }) {
   if (kind !== "operation" || !begun.has(id) || !["done", "failed", "cancelled"].includes(state)) return;
@@ -174,5 +183,4 @@ export function watchTransfers(selection) {
     const button = target.closest("[data-transfer-open]");
     if (button) sheets.get(button.dataset.transferOpen)?.open();
   });
-  document.addEventListener("row-moved", ended);
 }
