@@ -13,7 +13,8 @@ from robotdata.dataset.exchange.errors import Cancelled
 from robotdata.dataset.hub.client import library
 from robotdata.dataset.hub.contents import compare
 from robotdata.dataset.hub.errors import HubPassing, HubRefused
-from robotdata.dataset.hub.push import Step, Watch, look
+from robotdata.dataset.hub.push import Watch, look
+from robotdata.dataset.hub.upload import Step
 from tests.dataset.conftest import Bench
 from tests.support.fake_hub import FakeHub, Trouble
 from tests.support.hub_steps import REPO, contents, every, hub_of, pushed, sent_files
@@ -165,7 +166,7 @@ def test_large_files_go_in_parts(six: Bench, server: FakeHub) -> None:
 
 def test_a_repository_with_something_else_is_left_alone(six: Bench, server: FakeHub) -> None:
     server.fill(REPO, {"model.safetensors": b"x" * 5000, "README.md": b"hi"})
-    with pytest.raises(HubRefused, match="no LeRobot dataset"):
+    with pytest.raises(HubRefused, match="not of a LeRobot dataset"):
         pushed(server, six.root)
     assert set(server.content(REPO)) == {"model.safetensors", "README.md"}
 

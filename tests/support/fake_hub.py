@@ -13,50 +13,11 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-TOKEN = "hf_testtoken0123456789"
-USER = "olga"
-_REGULAR_BYTES = 2048
-_PAGE = 7
-
-
-@dataclass
-class Trouble:
-    """What happens to a request: a status (with a message and headers), or a connection that is cut.
-
-    `when`: "before" the request has an effect, or "after" it, so that only the answer is lost.
-    """
-
-    status: int = 0
-    message: str = ""
-    headers: dict[str, str] = field(default_factory=dict)
-    when: str = "before"
-
-
-@dataclass
-class Commit:
-    oid: str
-    files: dict[str, Any]  # path: bytes, or ("lfs", oid, size)
-    title: str
-    description: str = ""
-
-
-@dataclass
-class Repo:
-    id: str
-    private: bool
-    gated: bool = False
-    commits: dict[str, Commit] = field(default_factory=dict)
-    refs: dict[str, str] = field(default_factory=dict)  # main, tags/v3.0, refs/pr/1 -> commit
-    requests: list[int] = field(default_factory=list)
-
-    def head(self, revision: str = "main") -> Commit | None:
-        at = self.refs.get(revision) or self.refs.get(f"tags/{revision}") or revision
-        return self.commits.get(at)
+from tests.support.fake_hub_parts import PAGE, TOKEN, USER, Commit, Refuse, Repo, Trouble, git_sha1, mode, pointer
 
 
 class FakeHub:
@@ -90,7 +51,7 @@ class FakeHub:
         made = self.repos[repo] = Repo(repo, private)
         entries: dict[str, Any] = {}
         for path, data in files.items():
-            if _mode(path, len(data)) == "lfs":
+            if mode(path, len(data)) == "lfs":
                 oid = hashlib.sha256(data).hexdigest()
                 self.objects[oid] = data
                 entries[path] = ("lfs", oid, len(data))
@@ -115,23 +76,6 @@ class FakeHub:
         finally:
             self.server.shutdown()
             self.server.server_close()
-
-
-def _mode(path: str, size: int) -> str:
-    return "lfs" if size and (size > _REGULAR_BYTES or path.endswith((".parquet", ".mp4"))) else "regular"
-
-
-def git_sha1(data: bytes) -> str:
-    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
-
-
-def _pointer(oid: str, size: int) -> bytes:
-    return f"version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize {size}\n".encode()
-
-
-class Refuse(Exception):
-    def __init__(self, status: int, message: str = "", code: str = "") -> None:
-        self.status, self.message, self.code = status, message, code
 
 
 def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
@@ -277,17 +221,17 @@ class _Handler(BaseHTTPRequestHandler):
         files = sorted(self._at(self._repo(name), revision).files.items())
         first = int(self.query.get("cursor", "0"))
         entries = []
-        for path, value in files[first : first + _PAGE]:
+        for path, value in files[first : first + PAGE]:
             if isinstance(value, bytes):
                 entries.append({"type": "file", "path": path, "size": len(value), "oid": git_sha1(value)})
                 continue
             _, oid, size = value
-            pointer = _pointer(oid, size)
-            entry = {"type": "file", "path": path, "size": size, "oid": git_sha1(pointer)}
-            entries.append(entry | {"lfs": {"oid": oid, "size": size, "pointerSize": len(pointer)}})
+            link = pointer(oid, size)
+            entry = {"type": "file", "path": path, "size": size, "oid": git_sha1(link)}
+            entries.append(entry | {"lfs": {"oid": oid, "size": size, "pointerSize": len(link)}})
         headers = {}
-        if first + _PAGE < len(files):
-            following = f"{self.hub.url}{self.route}?recursive=True&cursor={first + _PAGE}"
+        if first + PAGE < len(files):
+            following = f"{self.hub.url}{self.route}?recursive=True&cursor={first + PAGE}"
             headers["Link"] = f'<{following}>; rel="next"'
         self._answer(200, entries, headers)
 
@@ -298,8 +242,8 @@ class _Handler(BaseHTTPRequestHandler):
         for asked in json.loads(self.body)["files"]:
             there = commit.files.get(asked["path"])
             oid = git_sha1(there) if isinstance(there, bytes) else there[1] if there else None
-            mode = _mode(asked["path"], asked["size"])
-            files.append({"path": asked["path"], "uploadMode": mode, "shouldIgnore": False, "oid": oid})
+            kind = mode(asked["path"], asked["size"])
+            files.append({"path": asked["path"], "uploadMode": kind, "shouldIgnore": False, "oid": oid})
         return {"files": files}
 
     def batch(self, name: str) -> Any:

@@ -127,7 +127,7 @@ def size_of(files: Iterable[OwnFile]) -> int:
 def contents_of(archive: Archive, name: str) -> Contents:
     """Return what is sent of the state in `archive`, whose files are in the folder `name`.
 
-    Raises HubRefused if it is no dataset, and DatasetError.
+    Raises HubRefused if that is not a dataset, and DatasetError.
     """
     paths = {file.name.removeprefix(f"{name}/"): file for file in archive.plan.files}
     if INFO not in paths:
@@ -168,12 +168,12 @@ def compare(contents: Contents, remote: Mapping[str, RemoteFile]) -> Comparison:
 
 
 def refuse_other_content(repository: str, remote: Mapping[str, RemoteFile]) -> None:
-    """Raise HubRefused if the repository holds something that is no LeRobot dataset."""
+    """Raise HubRefused if the repository holds something else than a LeRobot dataset."""
     if INFO in remote:
         return
     if others := sorted(name for name in remote if name not in _THEIRS):
         raise HubRefused(
-            f"{repository} holds {len(others)} files that are no LeRobot dataset ({others[0][:100]} and so on): choose "
+            f"{repository} holds {len(others)} files that are not of a LeRobot dataset ({others[0][:100]} and so on): choose "
             "another name"
         )
 

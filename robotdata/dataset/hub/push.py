@@ -2,19 +2,16 @@
 
 Large files go first; the Hub keeps them by their SHA-256 before any commit names them, so a run that was killed does
 not send them again. The one commit names its parent: if somebody else was faster, or if the answer was lost, the
-repository is compared anew, and only what is missing then is committed.
+repository is compared again, and only what is missing then is committed.
 """
 
 from __future__ import annotations
 
-import io
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from robotdata.dataset.exchange.errors import Cancelled
 from robotdata.dataset.hub.client import DATASET, Hub, library
 from robotdata.dataset.hub.contents import (
     CARD,
@@ -28,6 +25,7 @@ from robotdata.dataset.hub.contents import (
     size_of,
 )
 from robotdata.dataset.hub.errors import HubMoved, HubPassing, HubRefused
+from robotdata.dataset.hub.upload import Step, Tally, counted_addition
 
 TAG = "v3.0"
 _GROUP_BYTES, _GROUP_FILES = 64 << 20, 50
@@ -38,7 +36,7 @@ _ROUNDS = 6
 
 @dataclass(frozen=True, slots=True)
 class PushRequest:
-    """What is asked for. `card`: the text of README.md; None leaves it as it is there.
+    """What is asked for. `card`: the text of README.md; None leaves the one that is there, or sends `first_card`.
 
     `mark` names this push in its commit, so that a later run finds the pull request of one that was killed.
     """
@@ -49,16 +47,7 @@ class PushRequest:
     private: bool = True
     pull_request: bool = False
     card: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """How far a push is: files and bytes of those that have to be sent."""
-
-    files: int
-    files_total: int
-    bytes: int
-    bytes_total: int
+    first_card: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +154,11 @@ def _tree(hub: Hub, repository: str, revision: str) -> dict[str, RemoteFile]:
 
 
 def _card(request: PushRequest, place: Place) -> list[Any]:
-    if request.card is None:
-        return []
-    data = request.card.encode()
     there = place.files.get(CARD)
+    text = request.card if request.card is not None else request.first_card if there is None else ""
+    if not text:
+        return []
+    data = text.encode()
     same = there is not None and there.sha1 == git_sha1(data)
     return [] if same else [library().CommitOperationAdd(CARD, data)]
 
@@ -178,10 +168,10 @@ def _upload(hub: Hub, files: Sequence[OwnFile], request: PushRequest, watch: Wat
 
     What goes over the network is added to `sent`, with its size.
     """
-    tally = _Tally(files, hub.stopped, sent)
+    tally = Tally(files, hub.stopped, sent)
     additions = []
     for group in _groups(files):
-        added = [_Added.of(file, tally) for file in group]
+        added = [counted_addition(file, tally) for file in group]
 
         def send(added: list[Any] = added) -> None:
             for each in added:
@@ -213,7 +203,7 @@ def _groups(files: Sequence[OwnFile]) -> Iterator[list[OwnFile]]:
         yield group
 
 
-def _watched(hub: Hub, work: Callable[[], None], tally: _Tally, watch: Watch) -> None:
+def _watched(hub: Hub, work: Callable[[], None], tally: Tally, watch: Watch) -> None:
     """Do `work` in a thread, and report meanwhile. If the report raises, the thread stops at its next piece."""
     ended: list[BaseException | None] = []
 
@@ -330,72 +320,3 @@ def _tag(hub: Hub, repository: str, commit: str) -> bool:
         return True
 
     return hub.ask(repository, move)
-
-
-class _Tally:
-    """Counts the bytes of several uploads at once; a file that is sent again counts once."""
-
-    def __init__(self, files: Sequence[OwnFile], stopped: threading.Event, sent: dict[str, int]) -> None:
-        self.stopped, self._sent = stopped, sent
-        self._sizes = {file.name: file.size for file in files}
-        self._done: dict[str, int] = {}
-        self._finished: set[str] = set()
-
-    def at(self, name: str, position: int) -> None:
-        """Note how far a file was read. Raises Cancelled."""
-        if self.stopped.is_set():
-            raise Cancelled("cancelled")
-        self._sent[name] = self._sizes[name]
-        self._done[name] = max(self._done.get(name, 0), min(position, self._sizes[name]))
-
-    def finish(self, files: Sequence[OwnFile]) -> None:
-        """Note that these files are there."""
-        for file in files:
-            self._done[file.name] = file.size
-            self._finished.add(file.name)
-
-    def step(self) -> Step:
-        """Return how far it is."""
-        done = sum(list(self._done.values()))
-        return Step(len(self._finished), len(self._sizes), done, sum(self._sizes.values()))
-
-
-class _Reading(io.FileIO):
-    """A file that notes how far it was read."""
-
-    def __init__(self, path: str, name: str, tally: _Tally) -> None:
-        super().__init__(path)
-        self._about, self._tally = name, tally
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Read at most `size` bytes. Raises Cancelled."""
-        data = super().read(-1 if size is None else size)
-        self._tally.at(self._about, self.tell())
-        return data or b""
-
-
-class _Added:
-    """Makes the additions of a commit: files that are counted while they are read."""
-
-    @staticmethod
-    def of(file: OwnFile, tally: _Tally) -> Any:
-        """Return the addition of the file."""
-
-        class Addition(library().CommitOperationAdd):  # type: ignore[misc]  # the package is loaded when it is needed
-            """An addition whose reading is counted."""
-
-            def check(self) -> None:
-                """Raise ChangedMeanwhile or HubRefused if the file is not what was committed here."""
-                file.check()
-                if file.stored and self.upload_info.sha256.hex() != file.stored:
-                    raise HubRefused(
-                        f"{file.sent.path} is damaged: it is not what was committed. Revert to an earlier revision, "
-                        "or repair the dataset, then push again"
-                    )
-
-            @contextmanager
-            def as_file(self, with_tqdm: bool = False) -> Iterator[io.FileIO]:
-                with _Reading(self.path_or_fileobj, file.name, tally) as opened:
-                    yield opened
-
-        return Addition(file.name, str(file.sent.path))
