@@ -20,6 +20,7 @@ HELP = """usage: robotdata COMMAND [OPTIONS]
   repair     put right what is wrong in a dataset, after saying what
   convert    make a dataset v3.0 of one of version v2.0 or v2.1, or v2.1 of v3.0
   edit       split, merge, copy, trim or relabel a dataset
+  push       send a dataset to the Hugging Face Hub
   recover    update the database from the folders after a crash
   rebuild    rebuild the database from the folders
   --version  print the version

@@ -9,6 +9,7 @@ from recorder.api import (
     cameras,
     datasets,
     episodes,
+    hub,
     operations,
     rigs,
     sessions,
@@ -30,6 +31,7 @@ api.add_router("", episodes.router)
 api.add_router("", operations.router)
 api.add_router("", unopened.router)
 api.add_router("", additions.router)
+api.add_router("", hub.router)
 api.add_router("", archives.router)
 
 __all__ = ["api"]

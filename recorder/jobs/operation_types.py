@@ -63,6 +63,11 @@ def _undo_summary(operation: Operation) -> str:
     return f"undo the {operation.arguments.get('what')}: {', '.join(parts)}"
 
 
+def _push_summary(operation: Operation) -> str:
+    way = "pull request to" if operation.arguments.get("pull_request") else "push to"
+    return f"{way} {operation.arguments.get('repository')}"
+
+
 def _transfer(running: str, unchanged: str) -> TypeSpec:
     """Describe a type that brings episodes into other datasets."""
     return TypeSpec(
@@ -121,6 +126,15 @@ TYPES = {
         occupied="is being changed",
         cancelled="Nothing was undone.",
         closed="What was undone stays undone; the rest stays.",
+    ),
+    OperationType.PUSH: TypeSpec(
+        action=Action.PUBLISH_DATASET,
+        has_jobs=False,
+        summary=_push_summary,
+        running="sending to the Hub",
+        occupied="is being sent to the Hub",
+        cancelled="The repository is as it was.",
+        closed="The repository is as it was.",
     ),
     OperationType.COPY: _transfer("copying episodes", "Nothing was copied."),
     OperationType.MOVE: _transfer("moving episodes", "The episodes stay where they are."),

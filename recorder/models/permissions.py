@@ -28,6 +28,7 @@ class Action(StrEnum):
     ADD_DATASET = "add datasets"  # upload a zip file, open a folder among the datasets
     READ_COMPUTER = "add folders of the server"  # any folder that the server's user may read
     SEND_DATASET = "download datasets"
+    PUBLISH_DATASET = "send datasets to the Hub"  # and keep a token for it
     CONFIGURE_DATASET = "change the settings of datasets"
     RECORD = "record"  # start, change and end sessions
     COMMAND_RIG = "command rigs"

@@ -66,6 +66,7 @@ class OperationType(TextChoices):
     MERGE = "merge", "merge"
     DUPLICATE = "duplicate", "duplicate"
     UNDO = "undo", "undo"
+    PUSH = "push", "push"
 
 
 TRANSFERS = (
@@ -79,8 +80,11 @@ TRANSFERS = (
 REVISING = (OperationType.EDIT, OperationType.REVERT, OperationType.UNDO, *TRANSFERS)
 """Types of which a dataset has at most one at a time. Encoding adds to it, and waits for the lock."""
 
-STOPPABLE = (OperationType.CONVERT,)
+STOPPABLE = (OperationType.CONVERT, OperationType.PUSH)
 """Types that may be cancelled while a worker runs them, until it begins to write (`result["writing"]`)."""
+
+BESIDE = (OperationType.PUSH,)
+"""Types that only read a state of their dataset, which they keep: it may be changed meanwhile."""
 
 
 # Keyed by kind of row, because an operation's and a job's `queued` are equal as texts.

@@ -17,7 +17,6 @@ from recorder.jobs.converting import conversions_of
 from recorder.jobs.revising import planned_counts
 from recorder.jobs.revisions import revisions_of
 from recorder.models import Dataset, Operation, Policy
-from recorder.models.states import OperationState
 from recorder.views.operations import with_progress
 from recorder.views.request import Request
 from recorder.views.wall import dataset_of, filter_of, wall_of
@@ -67,7 +66,7 @@ def dataset(request: Request, slug: str) -> HttpResponse:
 
 def _planned(row: Dataset) -> dict[str, Any]:
     """Return the pending changes, and whether the dataset is `changing`, so that they cannot be applied now."""
-    changing = Operation.objects.filter(dataset=row, state=OperationState.RUNNING).exists()
+    changing = Operation.objects.filter(dataset=row).changing().exists()
     return {"planned": planned_counts(row), "changing": changing}
 
 

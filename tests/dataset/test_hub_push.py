@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from types import SimpleNamespace
 
 import pytest
 
 from robotdata.dataset import delete_episodes
 from robotdata.dataset.exchange.errors import Cancelled
-from robotdata.dataset.hub.client import library
 from robotdata.dataset.hub.contents import compare
 from robotdata.dataset.hub.errors import HubPassing, HubRefused
 from robotdata.dataset.hub.push import Watch, look
 from robotdata.dataset.hub.upload import Step
 from tests.dataset.conftest import Bench
 from tests.support.fake_hub import FakeHub, Trouble
-from tests.support.hub_steps import REPO, contents, every, hub_of, pushed, sent_files
+from tests.support.hub_steps import REPO, contents, every, hub_of, pushed, quick_hub, sent_files
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # of the client, in its own uploads
 CARD = "# Cubes\n"
@@ -25,10 +23,7 @@ CARD = "# Cubes\n"
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
-    """A Hub; its client does not wait before it tries again."""
-    library()
-    monkeypatch.setattr("huggingface_hub.utils._http.time", SimpleNamespace(sleep=lambda seconds: None))
-    with FakeHub().running() as running:
+    with quick_hub(monkeypatch) as running:
         yield running
 
 

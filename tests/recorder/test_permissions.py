@@ -21,13 +21,15 @@ from recorder.catalog import (
     conversions,
     datasets,
     datasets_on_disk,
+    hub_tokens,
+    publishing,
     sending,
     takes,
     transfer_undo,
     transfers,
 )
 from recorder.errors import Refused
-from recorder.jobs import converting, encoding, operation_rows, operations, revising
+from recorder.jobs import converting, encoding, operation_rows, operations, pushing, revising
 from recorder.live import (
     camera_pairing,
     preflight,
@@ -110,6 +112,12 @@ def failed_operation(world: World) -> Operation:
 
 def failed_edit(world: World) -> Operation:
     return Operation.objects.create(dataset=world.cubes, type=OperationType.EDIT, state=OperationState.FAILED)
+
+
+def failed_push(world: World) -> Operation:
+    asked = {"repository": "a/b", "user": None}
+    failed = OperationState.FAILED
+    return Operation.objects.create(dataset=world.cubes, type=OperationType.PUSH, state=failed, arguments=asked)
 
 
 def waiting_edit(world: World) -> Operation:
@@ -303,6 +311,14 @@ CASES = {
     ),
     "cancel_addition": Case(lambda w, a, one: additions.cancel_addition(addition_id=one, actor=a), begun_upload),
     "open_inner": Case(lambda w, a, _: additions.open_inner(outer="ann", inner="cubes", actor=a), ends="no_dataset"),
+    "preview_push": Case(
+        lambda w, a, _: publishing.preview_push(dataset=w.cubes, repository="a/b", actor=a), ends="empty"
+    ),
+    "start_push": Case(lambda w, a, _: publishing.start_push(dataset=w.cubes, repository="a/b", actor=a), ends="empty"),
+    "begin_push": Case(lambda w, a, _: pushing.begin_push(dataset=w.cubes, actor=a, arguments={"repository": "a/b"})),
+    "restart_push": Case(lambda w, a, push: pushing.restart_push(push, a), failed_push),
+    "keep_token": Case(lambda w, a, _: hub_tokens.keep_token(token="hf_x", actor=a), ends="no_account"),
+    "forget_token": Case(lambda w, a, _: hub_tokens.forget_token(actor=a)),
     "open_archive": Case(lambda w, a, _: sending.open_archive(dataset=w.cubes, actor=a), ends="empty"),
     "adopt_folder": Case(lambda w, a, path: datasets_on_disk.adopt_folder(path=path, actor=a), dataset_folder),
     "start_session": Case(

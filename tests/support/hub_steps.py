@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from robotdata.dataset.exchange.snapshot import archive_of
-from robotdata.dataset.hub.client import Access, Hub
+from robotdata.dataset.hub.client import Access, Hub, library
 from robotdata.dataset.hub.contents import Contents, contents_of
 from robotdata.dataset.hub.push import Outcome, PushRequest, Watch, push
 from tests.support.fake_hub import TOKEN, FakeHub
 
 REPO = "olga/cubes"
 OURS = ("meta/robotdata.json",)
+
+
+@contextmanager
+def quick_hub(patch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+    """A Hub that runs. Its client does not wait before it tries again, and nobody is signed in on this computer."""
+    library()
+    patch.setattr("huggingface_hub.utils._http.time", SimpleNamespace(sleep=lambda seconds: None))
+    patch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", "/nowhere/token")
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+        patch.delenv(name, raising=False)
+    with FakeHub().running() as running:
+        yield running
 
 
 def hub_of(server: FakeHub, token: str = TOKEN) -> Hub:

@@ -71,17 +71,17 @@ def own_token() -> str:
 class Hub:
     """The Hub, asked by one person. Every question is asked again while it fails in a way that passes."""
 
-    def __init__(self, access: Access, *, stopped: threading.Event | None = None) -> None:
-        self.access = access
+    def __init__(self, access: Access, *, stopped: threading.Event | None = None, tries: int = _TRIES) -> None:
+        self.access, self._tries = access, tries
         self.stopped = stopped or threading.Event()
         self.api = library().HfApi(endpoint=access.endpoint, token=access.token or False)
 
-    def ask(self, about: str, question: Callable[[], T], *, tries: int = _TRIES) -> T:
+    def ask(self, about: str, question: Callable[[], T]) -> T:
         """Return the answer about the repository `about`.
 
-        Raises HubRefused, HubMoved, HubPassing after `tries`, and Cancelled as soon as `stopped` is set.
+        Raises HubRefused, HubMoved, HubPassing after some tries, and Cancelled as soon as `stopped` is set.
         """
-        for attempt in range(tries):
+        for attempt in range(self._tries):
             if self.stopped.is_set():
                 raise Cancelled("cancelled")
             try:
@@ -91,7 +91,7 @@ class Hub:
                 if isinstance(cause, TransferError):
                     raise cause from error
                 failure = self._words(about, cause)
-                if not isinstance(failure, HubPassing) or attempt + 1 == tries:
+                if not isinstance(failure, HubPassing) or attempt + 1 == self._tries:
                     raise failure from error
                 log.info("The Hub is asked again: %s", failure)
                 self.stopped.wait(_pause(cause, attempt))

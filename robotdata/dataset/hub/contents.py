@@ -173,8 +173,8 @@ def refuse_other_content(repository: str, remote: Mapping[str, RemoteFile]) -> N
         return
     if others := sorted(name for name in remote if name not in _THEIRS):
         raise HubRefused(
-            f"{repository} holds {len(others)} files that are not of a LeRobot dataset ({others[0][:100]} and so on): choose "
-            "another name"
+            f"{repository} holds {len(others)} files that are not of a LeRobot dataset (first "
+            f"{others[0][:100]!r}): choose another name"
         )
 
 
