@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -27,7 +27,7 @@ class HubOut(Schema):
     """The Hub, and whose token is used: your `own`, that of the `server`'s user, or `none`."""
 
     endpoint: str
-    token: Literal["own", "server", "none"]
+    token: str
 
 
 class TokenIn(Body):

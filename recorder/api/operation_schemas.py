@@ -98,11 +98,13 @@ class OperationOut(Schema):
 
     @staticmethod
     def resolve_sending(operation: Operation) -> dict[str, Any] | None:
-        return operation.result.get("step")
+        step: dict[str, Any] | None = operation.result.get("step")
+        return step
 
     @staticmethod
     def resolve_pushed(operation: Operation) -> dict[str, Any] | None:
-        return operation.result.get("push")
+        pushed: dict[str, Any] | None = operation.result.get("push")
+        return pushed
 
     @staticmethod
     def resolve_summary(operation: Operation) -> str:

@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+from io import StringIO
+from typing import Any
+
 import pytest
+from django.core.management import CommandError, call_command
 
 from tests.dataset.conftest import Bench, _recorded, six, staged  # noqa: F401 - fixtures
-from tests.support.command_line import run_command
-from tests.support.fake_hub import TOKEN, FakeHub
-from tests.support.hub_steps import REPO, sent_files
+from tests.support.fake_hub import TOKEN
+from tests.support.hub_steps import REPO, quick_hub, sent_files
+
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # of the client, in its own uploads
 
 
-def test_it_says_sends_and_compares(six: Bench, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    with FakeHub().running() as server:
-        monkeypatch.setenv("HF_ENDPOINT", server.url)
+def run(*words: str) -> str:
+    said = StringIO()
+    call_command("push", *words, stdout=said, stderr=said)
+    return said.getvalue()
+
+
+def test_it_says_sends_and_compares(six: Bench, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    settings.DATASETS_DIR = six.home / "datasets"
+    with quick_hub(monkeypatch) as server:
+        settings.HUB_ENDPOINT = server.url
+        with pytest.raises(CommandError, match="hf auth login"):
+            run("cubes", REPO)
         monkeypatch.setenv("HF_TOKEN", TOKEN)
         count = len(sent_files(six.root))
-        code, text = run_command(six.home, "push", "cubes", REPO, "--dry-run")
-        assert code == 0 and f"{count} files" in text and "Nothing was sent" in text and server.repos == {}
-        code, text = run_command(six.home, "push", "cubes", REPO, "--public", "--licence", "mit")
-        assert code == 0 and f"All {count} files" in text and TOKEN not in text
+        text = run("cubes", REPO, "--dry-run")
+        assert f"{count} files" in text and "Nothing was sent" in text and server.repos == {}
+        text = run("cubes", REPO, "--public", "--licence", "mit")
+        assert f"All {count} files" in text and TOKEN not in text
         assert not server.repos[REPO].private and b"license: mit" in server.content(REPO)["README.md"]
-        code, text = run_command(six.home, "push", "cubes", "ann/cubes")
-        assert code == 1 and "permission to write" in text and TOKEN not in text
-        assert run_command(six.home, "push", "none", REPO)[0] == 1
+        with pytest.raises(CommandError, match="permission to write") as refused:
+            run("cubes", "ann/cubes")
+        assert TOKEN not in str(refused.value)
+        with pytest.raises(CommandError, match="no dataset"):
+            run("none", REPO)

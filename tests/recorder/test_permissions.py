@@ -115,7 +115,7 @@ def failed_edit(world: World) -> Operation:
 
 
 def failed_push(world: World) -> Operation:
-    asked = {"repository": "a/b", "user": None}
+    asked = {"repository": "a/b", "user": OLGA.user_id}
     failed = OperationState.FAILED
     return Operation.objects.create(dataset=world.cubes, type=OperationType.PUSH, state=failed, arguments=asked)
 
@@ -317,8 +317,10 @@ CASES = {
     "start_push": Case(lambda w, a, _: publishing.start_push(dataset=w.cubes, repository="a/b", actor=a), ends="empty"),
     "begin_push": Case(lambda w, a, _: pushing.begin_push(dataset=w.cubes, actor=a, arguments={"repository": "a/b"})),
     "restart_push": Case(lambda w, a, push: pushing.restart_push(push, a), failed_push),
-    "keep_token": Case(lambda w, a, _: hub_tokens.keep_token(token="hf_x", actor=a), ends="no_account"),
-    "forget_token": Case(lambda w, a, _: hub_tokens.forget_token(actor=a)),
+    "keep_token": Case(lambda w, a, _: hub_tokens.keep_token(token="hf_x", actor=a)),
+    "forget_token": Case(
+        lambda w, a, _: hub_tokens.forget_token(actor=a), lambda _: hub_tokens.keep_token(token="hf_x", actor=OLGA)
+    ),
     "open_archive": Case(lambda w, a, _: sending.open_archive(dataset=w.cubes, actor=a), ends="empty"),
     "adopt_folder": Case(lambda w, a, path: datasets_on_disk.adopt_folder(path=path, actor=a), dataset_folder),
     "start_session": Case(
