@@ -20,6 +20,7 @@ from recorder.models import Dataset, Operation, Policy
 from recorder.views.operations import with_progress
 from recorder.views.request import Request
 from recorder.views.wall import dataset_of, filter_of, wall_of
+from robotdata.dataset.hub.card import LICENCES
 
 
 @require_GET
@@ -60,6 +61,7 @@ def dataset(request: Request, slug: str) -> HttpResponse:
         "tasks": tasks,
         **_planned(row),
         "policies": Policy.choices,
+        "licences": LICENCES,
     }
     return render(request, "recorder/dataset.html", context)
 
