@@ -302,6 +302,7 @@ CASES = {
     "change_dataset": Case(lambda w, a, _: datasets.change_dataset(dataset=w.cubes, goal=9, actor=a)),
     "look_into": Case(lambda w, a, _: additions.look_into(path="here", actor=a), ends="invalid"),
     "add_paths": Case(lambda w, a, _: additions.add_paths(paths=["here"], actor=a), ends="invalid"),
+    "add_from_hub": Case(lambda w, a, _: additions.add_from_hub(repository="here", actor=a), ends="not_added"),
     "begin_upload": Case(lambda w, a, _: additions.begin_upload(name="x.zip", size=9, actor=a)),
     "store_piece": Case(
         lambda w, a, one: additions.store_piece(addition_id=one, offset=0, data=b"PK", actor=a), begun_upload

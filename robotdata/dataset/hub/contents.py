@@ -52,7 +52,7 @@ class OwnFile:
 
     def git_sha1(self) -> str:
         """Return the SHA-1 that git gives the content. Raises ChangedMeanwhile, OSError."""
-        return self._digest("git", _git_sha1)
+        return self._digest("git", git_sha1_of)
 
     def _digest(self, kind: str, compute: Callable[[Path], str]) -> str:
         with _digests_lock:
@@ -189,7 +189,8 @@ def git_sha1(data: bytes) -> str:
     return hashlib.sha1(b"blob %d\0%b" % (len(data), data), usedforsecurity=False).hexdigest()
 
 
-def _git_sha1(path: Path) -> str:
+def git_sha1_of(path: Path) -> str:
+    """Return the SHA-1 that git gives the content of a file."""
     total = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
     with path.open("rb") as file:
         while piece := file.read(_PIECE_BYTES):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from robotdata.dataset.exchange.errors import TransferError
+from robotdata.dataset.exchange.errors import Passing, TransferError
 
 
 class HubError(TransferError):
@@ -13,7 +13,7 @@ class HubRefused(HubError):
     """The same request would be refused again: a name, a token, a permission or a quota must change first."""
 
 
-class HubPassing(HubError):
+class HubPassing(HubError, Passing):
     """The Hub or the network failed several times in a row; the same request may succeed later."""
 
 

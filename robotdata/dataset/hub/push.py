@@ -90,7 +90,7 @@ def look(hub: Hub, repository: str, revision: str | None = None) -> Place:
     if info is None:
         return Place(None, True, {})
     at = revision or info.sha
-    return Place(at, bool(info.private), hub.ask(repository, lambda: _tree(hub, repository, at)))
+    return Place(at, bool(info.private), hub.ask(repository, lambda: tree_of(hub, repository, at)))
 
 
 def push(hub: Hub, contents: Contents, request: PushRequest, watch: Watch) -> Outcome:
@@ -143,7 +143,8 @@ def _place(hub: Hub, request: PushRequest) -> Place:
     return place
 
 
-def _tree(hub: Hub, repository: str, revision: str) -> dict[str, RemoteFile]:
+def tree_of(hub: Hub, repository: str, revision: str) -> dict[str, RemoteFile]:
+    """Return the files of the revision. Raises what the client raises: call it through `Hub.ask`."""
     files = {}
     for entry in hub.api.list_repo_tree(repository, recursive=True, revision=revision, repo_type=DATASET):
         if hasattr(entry, "blob_id"):
@@ -284,7 +285,7 @@ def _compared(
     removed: int,
 ) -> Outcome:
     """Compare what is there now with what is here, and tag it. Raises HubRefused if a file differs."""
-    after = compare(contents, hub.ask(request.repository, lambda: _tree(hub, request.repository, commit)))
+    after = compare(contents, hub.ask(request.repository, lambda: tree_of(hub, request.repository, commit)))
     if wrong := [*after.new, *after.changed]:
         raise HubRefused(
             f"{len(wrong)} of {len(contents.files)} files differ on {hub.access.host} after the push, first "
