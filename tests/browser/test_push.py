@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.support import browser
 from tests.support.browser import Product, quiet
@@ -78,5 +78,24 @@ def test_it_is_pushed_from_its_page(visit: Any, product: Any, hub: FakeHub) -> N
     sheet.get_by_label("Repository").fill(REPO)
     expect(sheet.locator("[data-part=preview]")).to_contain_text("every file is there already")
     assert TOKEN not in page.content()
+    fetch_again(page)
+    page.goto("/datasets/spoons/")
+    quiet(page)
+    page.get_by_role("button", name="Push to the Hub …").click()
     sheet.get_by_role("button", name="Remove it").click()
     expect(sheet.get_by_label("Access token of")).to_be_focused()
+
+
+def fetch_again(page: Page) -> None:
+    """Add the dataset that was pushed, as a person who has it from the Hub."""
+    page.goto("/datasets/")
+    quiet(page)
+    page.get_by_role("button", name="Add a dataset").click()
+    dialog = page.locator("#add-dataset")
+    dialog.get_by_label("Repository").fill(REPO)
+    look(page, "pull")
+    dialog.get_by_role("button", name="Fetch").click()
+    expect(dialog.get_by_role("link", name="cubes")).to_be_visible()
+    look(page, "pulled")
+    dialog.get_by_role("link", name="cubes").click()
+    expect(page.get_by_role("heading", name="cubes", level=1)).to_be_visible()

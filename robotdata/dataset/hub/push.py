@@ -84,12 +84,12 @@ class Place:
     files: dict[str, RemoteFile]
 
 
-def look(hub: Hub, repository: str, revision: str | None = None) -> Place:
-    """Return the repository at its head, or at `revision`. Raises HubError."""
+def look(hub: Hub, repository: str) -> Place:
+    """Return the repository at its head. Raises HubError."""
     info = hub.exists(repository)
     if info is None:
         return Place(None, True, {})
-    at = revision or info.sha
+    at = str(info.sha)
     return Place(at, bool(info.private), hub.ask(repository, lambda: tree_of(hub, repository, at)))
 
 
@@ -255,7 +255,7 @@ def _commit(
             parent_commit=place.head,  # so that a second try, after a lost answer, is refused
             create_pr=request.pull_request,
         )
-        return str(info.oid), str(info.pr_url or "")
+        return str(info.oid), _address(info.pr_url)
 
     watch.commit()
     return hub.ask(request.repository, make)
@@ -271,8 +271,14 @@ def _earlier_pull_request(hub: Hub, request: PushRequest) -> tuple[str, str] | N
         details = api.get_discussion_details(repository, each.num, repo_type=DATASET)
         if any(request.mark in str(getattr(event, "content", "")) for event in details.events):
             commit = api.dataset_info(repository, revision=f"refs/pr/{each.num}").sha
-            return str(commit), str(each.url)
+            return str(commit), _address(each.url)
     return None
+
+
+def _address(url: object) -> str:
+    """Return the address that the Hub answered, for a link; empty if it is none of a page."""
+    text = str(url or "")
+    return text if text.startswith(("https://", "http://")) else ""
 
 
 def _compared(
@@ -291,7 +297,7 @@ def _compared(
             f"{len(wrong)} of {len(contents.files)} files differ on {hub.access.host} after the push, first "
             f"{wrong[0].name}: push again"
         )
-    tagged = not pull_request and _tag(hub, request.repository, commit)
+    tagged = not request.pull_request and _tag(hub, request.repository, commit)
     return Outcome(
         url=f"{hub.access.endpoint}/datasets/{request.repository}",
         commit=commit,
