@@ -1,4 +1,4 @@
-"""A push is killed again and again, at other requests each time, and begun again: everything is there, and once."""
+"""F02, F18: A push to the Hub is killed at many requests, and begun again: everything is there, and once."""
 
 from __future__ import annotations
 

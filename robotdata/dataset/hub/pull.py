@@ -1,7 +1,7 @@
 """Fetch a dataset from the Hub: all of it or some episodes, with or without videos; resumed after an interruption.
 
 Everything comes from the one commit that the revision was at first. A file is complete once its hash is the one that
-the Hub states; until then it ends in `.part`, and goes on from its last byte.
+the Hub states; until then it ends in `.part`, and continues from its last byte.
 """
 
 from __future__ import annotations
