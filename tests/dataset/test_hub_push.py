@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from robotdata.dataset import delete_episodes
 from robotdata.dataset.exchange.errors import Cancelled
+from robotdata.dataset.hub.client import library
 from robotdata.dataset.hub.contents import compare
 from robotdata.dataset.hub.errors import HubPassing, HubRefused
 from robotdata.dataset.hub.push import Watch, look
@@ -174,6 +176,12 @@ def test_without_a_token_it_says_where_to_get_one(six: Bench, server: FakeHub) -
     assert "hf_wrong0123" not in str(refused.value) and "hf_wrong0123" not in repr(
         hub_of(server, "hf_wrong0123").access
     )
+
+
+def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(HubRefused, match=r"pip install 'robotdata-lab\[hub\]'"):
+        library.__wrapped__()
 
 
 def test_it_stops_between_two_pieces(six: Bench, server: FakeHub) -> None:

@@ -127,6 +127,25 @@ def test_a_person_cancels_it_while_it_runs(four: list[Episode], client: Client, 
     assert end_of(client, begin(client)[1])["state"] == "done"
 
 
+def test_another_worker_takes_over_what_one_had_begun(
+    four: list[Episode], client: Client, server: FakeHub, settings: Any
+) -> None:
+    sign_in(client)
+    operation = begin(client)[1]
+
+    def lose_the_lease(method: str, path: str, count: int) -> None:
+        if "/commit/" in path:
+            Operation.objects.filter(pk=operation["id"]).update(token="", lease_until=None)
+
+    server.trouble = lose_the_lease
+    assert end_of(client, operation)["state"] == "running"
+    stored = dict(server.stored)
+    server.trouble = lambda method, path, count: None
+    done = end_of(client, operation)
+    assert (done["state"], done["pushed"]["sent_files"]) == ("done", 0)
+    assert server.stored == stored and len(server.repos[REPO].commits) == 2
+
+
 def test_what_failed_is_tried_again_and_goes_on_where_it_was(
     four: list[Episode], client: Client, server: FakeHub, settings: Any
 ) -> None:

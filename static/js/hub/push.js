@@ -17,6 +17,7 @@ let asked = 0; // an earlier answer that is late is not shown
 let timer = 0;
 let edited = false; // the card was changed by hand: no preview writes over it
 let own = false;
+const begun = new Set(); // the pushes that this page began
 
 function drawAccount({ endpoint, token }) {
   own = token === "own";
@@ -83,10 +84,24 @@ async function push() {
   const { repository, licence, card, replace } = form.elements;
   const sends = part("replace").hidden || replace.checked;
   const body = { repository: repository.value.trim(), licence: licence.value, private: form.elements.private.checked, pull_request: form.elements.pull_request.checked };
-  await call("POST", url, sends ? { ...body, card: card.value } : body);
+  const { id } = await call("POST", url, sends ? { ...body, card: card.value } : body);
+  begun.add(id);
   dialog.close();
   toast(`Sending to ${body.repository} …`);
   ringTopics(["operations", "new-operation"]);
+}
+
+async function ended({ detail: { kind, id, state } }) {
+  if (kind !== "operation" || !begun.has(id) || !["done", "failed", "cancelled"].includes(state)) return;
+  begun.delete(id);
+  if (state !== "done") return; // its line on the page says why, and has the buttons
+  try {
+    const { pushed } = await call("GET", `/api/operations/${id}`);
+    const links = [{ href: pushed.pull_request || pushed.url, words: pushed.pull_request ? "the pull request" : "the repository" }];
+    toast(`Sent ${files(pushed.sent_files)}; all ${pushed.compared} are equal there.`, { links });
+  } catch (error) {
+    complain(error);
+  }
 }
 
 async function keep() {
@@ -123,6 +138,7 @@ if (dialog) {
     event.preventDefault();
     busy(event.submitter, keep);
   });
+  document.addEventListener("row-moved", ended);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     if (!button.disabled) busy(button, push);
