@@ -23,6 +23,7 @@ HELP = """usage: robotdata COMMAND [OPTIONS]
   rename     give a dataset another title or folder name
   trash      list deleted datasets, delete, restore or remove one
   disk       what everything takes on the disk, and free it
+  push       send a dataset to the Hugging Face Hub
   recover    update the database from the folders after a crash
   rebuild    rebuild the database from the folders
   --version  print the version

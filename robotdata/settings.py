@@ -81,6 +81,9 @@ KEEP_RAW = env_flag("ROBOTDATA_KEEP_RAW", False)  # raw takes stay in the spool 
 DB_WAIT_S = env_int("ROBOTDATA_DB_WAIT_S", 20, least=1)  # for another process to be done with the database
 JOB_LEASE_S = env_int("ROBOTDATA_JOB_LEASE_S", 20, least=2)
 JOB_ATTEMPTS = env_int("ROBOTDATA_JOB_ATTEMPTS", 3, least=1)
+HUB_ENDPOINT = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+if not HUB_ENDPOINT.startswith(("https://", "http://")):
+    raise ImproperlyConfigured(f"HF_ENDPOINT={HUB_ENDPOINT!r}: write an address, as https://huggingface.co")
 
 # --- Django ----------------------------------------------------------------------------------------
 DEBUG = env_flag("ROBOTDATA_DEBUG", False)

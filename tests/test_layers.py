@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ["files", "video", "lerobot_compat", "capture", "spool", "dataset", "export", "quality", "rig", "station"]
 ROOMS += ["devices"]
 DATASET = ["dataset.verify", "dataset.write", "dataset.convert", "dataset.repair", "dataset.exchange"]
+DATASET += ["dataset.hub"]
 INNER = {"video": ["video.depth"], "dataset": DATASET}
 ORDER = [f"robotdata.{each}" for room in ROOMS for each in (room, *INNER.get(room, []))] + ["recorder", "viewer"]
 FRONTS = {"robotdata.dataset": "robotdata.dataset.write", "robotdata.video": "robotdata.lerobot_compat"}
@@ -49,6 +50,7 @@ ONLY_IN = {
     },
     "lerobot": {"robotdata.devices"},
     "draccus": {"robotdata.devices"},
+    "huggingface_hub": {"robotdata.dataset.hub"},
 }
 FRAMEWORKS = ("django", "celery", "channels", "ninja")
 

@@ -12,6 +12,7 @@ from recorder.api import (
     disk,
     episodes,
     features,
+    hub,
     operations,
     repairs,
     reshapes,
@@ -37,6 +38,7 @@ api.add_router("", episodes.router)
 api.add_router("", operations.router)
 api.add_router("", unopened.router)
 api.add_router("", additions.router)
+api.add_router("", hub.router)
 api.add_router("", archives.router)
 api.add_router("", repairs.router)
 api.add_router("", dataset_trash.router)

@@ -72,6 +72,15 @@ class FoldersIn(Body):
     paths: Annotated[list[ServerPath], Field(min_length=1, max_length=500)]
 
 
+class HubIn(Body):
+    """A repository of the Hub: `user/name` or the address of its page, a revision, and episodes as `0,3,5-9`."""
+
+    repository: Annotated[str, text(300, 1)]
+    revision: Annotated[str, text(200)] = ""
+    episodes: Annotated[str, text(4000)] = ""
+    videos: bool = True
+
+
 class UploadIn(Body):
     """The name and the size in bytes of a zip file."""
 
@@ -95,6 +104,12 @@ def look_into_folder(request: HttpRequest, body: FolderIn) -> list[Candidate]:
 def add_folders(request: HttpRequest, body: FoldersIn) -> Status[Addition]:
     """Add datasets of the server: those of the home where they are, others as copies. Poll the addition."""
     return Status(202, additions.add_paths(paths=body.paths, actor=actor_of(request)))
+
+
+@router.post("/additions/hub", response={202: AdditionOut, **ERRORS})
+def add_from_hub(request: HttpRequest, body: HubIn) -> Status[Addition]:
+    """Fetch a dataset, or some episodes of it, from the Hub. Poll the addition; `interrupted` can be finished again."""
+    return Status(202, additions.add_from_hub(actor=actor_of(request), **body.model_dump()))
 
 
 @router.post("/additions", response={201: AdditionOut, **ERRORS})

@@ -47,6 +47,31 @@ class MadeOut(Schema):
     revision: int
 
 
+class SendingOut(Schema):
+    """How far a push is: of what has to be sent."""
+
+    files: int
+    files_total: int
+    bytes: int
+    bytes_total: int
+
+
+class PushedOut(Schema):
+    """What a push did. `compared`: files whose hash there is the one here, afterwards."""
+
+    url: str
+    commit: str
+    pull_request: str
+    revision: int
+    sent_files: int
+    sent_bytes: int
+    same_files: int
+    removed_files: int
+    compared: int
+    compared_bytes: int
+    tagged: bool
+
+
 class OperationOut(Schema):
     """A change of a dataset by a worker, with its progress in steps. `made`: the datasets that got its episodes."""
 
@@ -64,10 +89,22 @@ class OperationOut(Schema):
     finished_at: datetime | None
 
     made: list[MadeOut]
+    sending: SendingOut | None
+    pushed: PushedOut | None
 
     @staticmethod
     def resolve_made(operation: Operation) -> list[dict[str, Any]]:
         return list(operation.result.get("made", []))
+
+    @staticmethod
+    def resolve_sending(operation: Operation) -> dict[str, Any] | None:
+        step: dict[str, Any] | None = operation.result.get("step")
+        return step
+
+    @staticmethod
+    def resolve_pushed(operation: Operation) -> dict[str, Any] | None:
+        pushed: dict[str, Any] | None = operation.result.get("push")
+        return pushed
 
     @staticmethod
     def resolve_summary(operation: Operation) -> str:

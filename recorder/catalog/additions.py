@@ -12,6 +12,7 @@ from pathlib import Path
 from django.db import connections
 
 from recorder.actor import Actor
+from recorder.catalog.hub_fetching import fetch_addition, fetch_request
 from recorder.catalog.reserved_names import is_reserved
 from recorder.catalog.unknown_folders import FOLDER_OF_DATASETS, inner_datasets, open_or_note
 from recorder.catalog.unopened import forget_unopened
@@ -90,6 +91,20 @@ def add_paths(*, paths: Sequence[str], actor: Actor, wait: bool = False) -> Addi
     return _start(addition.id, actor, wait=wait)
 
 
+def add_from_hub(
+    *, repository: str, revision: str = "", episodes: str = "", videos: bool = True, actor: Actor, wait: bool = False
+) -> Addition:
+    """Fetch a dataset from the Hub, or the episodes `0,3,5-9` of it. Raise Refused for a name or a list that is none.
+
+    What the Hub refuses is the `error` of the addition.
+    """
+    require(actor, Action.ADD_DATASET)
+    with _refused():
+        source, hub = fetch_request(repository=repository, revision=revision, episodes=episodes, videos=videos)
+        addition = incoming().begin(source, by=actor.name, hub=hub | {"user": actor.user_id})
+    return _start(addition.id, actor, wait=wait)
+
+
 def begin_upload(*, name: str, size: int, actor: Actor) -> Addition:
     """Begin the upload of a zip file of `size` bytes. Raise Refused if the disk has no room for it."""
     require(actor, Action.ADD_DATASET)
@@ -107,6 +122,9 @@ def store_piece(*, addition_id: str, offset: int, data: bytes, actor: Actor) -> 
 def finish_upload(*, addition_id: str, actor: Actor, wait: bool = False) -> Addition:
     """Unpack what was uploaded, or try an interrupted addition again. Raise Refused if that is not possible now."""
     require(actor, Action.ADD_DATASET)
+    addition = incoming().get(addition_id)
+    if addition is not None and addition.hub is not None and addition.hub["user"] != actor.user_id:
+        raise Refused("other", f"{addition.by} fetches this with another account: begin it again yourself.", 403)
     return _start(addition_id, actor, wait=wait)
 
 
@@ -159,7 +177,7 @@ def _start(addition_id: str, actor: Actor, *, wait: bool) -> Addition:
         raise
     if wait:
         try:
-            return incoming().run(addition, lambda tree: _place(tree, actor))
+            return incoming().run(addition, lambda tree: _place(tree, actor), fetch=fetch_addition)
         finally:
             _slots.release()
     running = threading.Event()
@@ -171,7 +189,7 @@ def _start(addition_id: str, actor: Actor, *, wait: bool) -> Addition:
 
 def _run(addition: Addition, actor: Actor, running: threading.Event) -> None:
     try:
-        incoming().run(addition, lambda tree: _place(tree, actor), running.set)
+        incoming().run(addition, lambda tree: _place(tree, actor), running.set, fetch_addition)
     except Exception:  # the outermost loop of a thread
         log.exception("Adding %s failed", addition.source)
     finally:

@@ -12,7 +12,6 @@ from recorder.alone import isolate_errors
 from recorder.catalog.datasets_on_disk import refresh_dataset
 from recorder.catalog.sidecars import adopt_sidecar
 from recorder.models import Dataset, Operation
-from recorder.models.states import OperationState
 from robotdata.dataset.layout import EPISODES_GLOB, INFO, SIDECAR, TASKS
 
 log = logging.getLogger(__name__)
@@ -32,7 +31,7 @@ def refresh_changed_folders(datasets: Iterable[Dataset]) -> int:
             continue
         if state == errno.ENOENT and not (dataset.total_episodes or dataset.problem):
             continue  # nothing has been committed yet
-        if Operation.objects.filter(dataset=dataset, state=OperationState.RUNNING).exclude(token="").exists():
+        if Operation.objects.filter(dataset=dataset).changing().exclude(token="").exists():
             continue
         with isolate_errors(f"{dataset.path} has changed on disk, and reading it", log):
             refresh_dataset(dataset=dataset)

@@ -15,7 +15,7 @@ from recorder.jobs.operation_rows import begin_revising
 from recorder.models import Dataset, Episode, Operation
 from recorder.models.paths import revision_problem
 from recorder.models.permissions import Action, require
-from recorder.models.states import OperationState, OperationType
+from recorder.models.states import OperationType
 from robotdata.dataset.errors import DatasetError
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.write.fit import Names
@@ -175,7 +175,7 @@ def _into(to: Destination, ids: list[str] | None) -> dict[str, Any]:
         return {"slug": slug, "title": title, "new": True, "episodes": ids}
     if problem := revision_problem(to.dataset.path):
         raise Refused("place", f"{to.dataset.title} cannot be changed: {problem}.")
-    if Operation.objects.filter(dataset=to.dataset, state=OperationState.RUNNING).exists():
+    if Operation.objects.filter(dataset=to.dataset).changing().exists():
         raise Refused("running", f"{to.dataset.title} is being changed: try again when that has finished.")
     return {"slug": to.dataset.slug, "title": to.dataset.title, "new": False, "episodes": ids}
 

@@ -145,7 +145,7 @@ def operation_of(root: Path) -> str:
 
 def _check_free(dataset: Dataset) -> None:
     """Raise Refused if an operation runs or waits on the dataset."""
-    other = Operation.objects.filter(dataset=dataset, state=OperationState.RUNNING).order_by("created_at").first()
+    other = Operation.objects.filter(dataset=dataset).changing().order_by("created_at").first()
     if other is not None:
         raise _busy_refusal(dataset, other)
 

@@ -64,6 +64,11 @@ def _undo_summary(operation: Operation) -> str:
     return f"undo the {operation.arguments.get('what')}: {', '.join(parts)}"
 
 
+def _push_summary(operation: Operation) -> str:
+    way = "pull request to" if operation.arguments.get("pull_request") else "push to"
+    return f"{way} {operation.arguments.get('repository')}"
+
+
 def _transfer(running: str, unchanged: str) -> TypeSpec:
     """Describe a type that brings episodes into other datasets."""
     return TypeSpec(
@@ -162,6 +167,15 @@ TYPES = {
         occupied="is being changed",
         cancelled="The dataset is unchanged.",
         closed="The dataset is unchanged.",
+    ),
+    OperationType.PUSH: TypeSpec(
+        action=Action.PUBLISH_DATASET,
+        has_jobs=False,
+        summary=_push_summary,
+        running="sending to the Hub",
+        occupied="is being sent to the Hub",
+        cancelled="No commit was made.",
+        closed="What the repository has, it keeps.",
     ),
     OperationType.COPY: _transfer("copying episodes", "Nothing was copied."),
     OperationType.MOVE: _transfer("moving episodes", "The episodes stay where they are."),

@@ -12,6 +12,7 @@ from recorder.jobs.converting import prepare_removal
 from recorder.jobs.encoding import prepare_release, retry_encoding
 from recorder.jobs.operation_rows import hold_unwritten, mark_cancelled, restart_revising
 from recorder.jobs.operation_types import spec_of
+from recorder.jobs.pushing import restart_push
 from recorder.jobs.reencoding import prepare_forgetting
 from recorder.models import Operation
 from recorder.models.permissions import require
@@ -39,6 +40,7 @@ _FUNCTIONS = {
     OperationType.ENCODE: _TypeFunctions(prepare_release, retry_encoding),
     OperationType.EDIT: _REVISING_FUNCTIONS,
     OperationType.REVERT: _REVISING_FUNCTIONS,
+    OperationType.PUSH: _TypeFunctions(_nothing_to_release, restart_push),
     OperationType.CONVERT: _TypeFunctions(prepare_removal, restart_revising),
     **dict.fromkeys((*TRANSFERS, *CHANGES, OperationType.UNDO), _REVISING_FUNCTIONS),
     **dict.fromkeys((OperationType.REPAIR, OperationType.OLDER), _REVISING_FUNCTIONS),

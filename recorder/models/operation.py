@@ -8,7 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from recorder.models.dataset import Dataset
-from recorder.models.states import REVISING, STOPPABLE, OperationState, OperationType
+from recorder.models.states import BESIDE, REVISING, STOPPABLE, OperationState, OperationType
 
 _OPEN_STATES = (OperationState.QUEUED, OperationState.ENCODING, OperationState.RUNNING)
 
@@ -19,6 +19,10 @@ class OperationQuerySet(models.QuerySet["Operation"]):
     def open(self) -> OperationQuerySet:
         """Return operations that have not ended or failed."""
         return self.filter(state__in=_OPEN_STATES)
+
+    def changing(self) -> OperationQuerySet:
+        """Return operations that change their dataset now, or wait to."""
+        return self.filter(state=OperationState.RUNNING).exclude(type__in=BESIDE)
 
     def ended(self) -> OperationQuerySet:
         """Return operations that have ended or failed."""

@@ -75,6 +75,7 @@ class OperationType(TextChoices):
     DROP_FRAMES = "drop_frames", "change of fps"
     TO_VIDEOS = "to_videos", "change to videos"
     TO_IMAGES = "to_images", "change to images"
+    PUSH = "push", "push"
 
 
 TRANSFERS = (
@@ -107,8 +108,11 @@ REVISING = (
 )
 """Types of which a dataset has at most one at a time. Encoding adds to it, and waits for the lock."""
 
-STOPPABLE = (OperationType.CONVERT, OperationType.REPAIR, OperationType.OLDER, *RESHAPES)
+STOPPABLE = (OperationType.CONVERT, OperationType.REPAIR, OperationType.OLDER, OperationType.PUSH, *RESHAPES)
 """Types that may be cancelled while a worker runs them, until it begins to write (`result["writing"]`)."""
+
+BESIDE = (OperationType.PUSH,)
+"""Types that only read a state of their dataset, which they keep: it may be changed meanwhile."""
 
 
 # Keyed by kind of row, because an operation's and a job's `queued` are equal as texts.

@@ -19,11 +19,12 @@ from recorder.jobs.converting import conversions_of
 from recorder.jobs.revising import planned_counts
 from recorder.jobs.revisions import revisions_of
 from recorder.models import Dataset, Operation, Policy
-from recorder.models.states import OperationState, OperationType
+from recorder.models.states import OperationType
 from recorder.views.load_it import load_of
 from recorder.views.operations import with_progress
 from recorder.views.request import Request
 from recorder.views.wall import dataset_of, filter_of, wall_of
+from robotdata.dataset.hub.card import LICENCES
 
 
 @require_GET
@@ -70,13 +71,14 @@ def dataset(request: Request, slug: str) -> HttpResponse:
         "tasks": tasks,
         **_planned(row),
         "policies": Policy.choices,
+        "licences": LICENCES,
     }
     return render(request, "recorder/dataset.html", context)
 
 
 def _planned(row: Dataset) -> dict[str, Any]:
     """Return the pending changes, and whether the dataset is `changing`, so that they cannot be applied now."""
-    changing = Operation.objects.filter(dataset=row, state=OperationState.RUNNING).exists()
+    changing = Operation.objects.filter(dataset=row).changing().exists()
     return {"planned": planned_counts(row), "changing": changing}
 
 

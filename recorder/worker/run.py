@@ -23,6 +23,7 @@ from recorder.worker.commit import FolderMissing, clear_committed, run_commit
 from recorder.worker.convert import run_conversion
 from recorder.worker.encode import FINAL_ERRORS, SPACE_RETRY_AFTER, complete_episodes, is_no_space
 from recorder.worker.older import run_older
+from recorder.worker.push import run_push
 from recorder.worker.repair import run_repair
 from recorder.worker.reshape import run_reshape
 from recorder.worker.revise import run_edit, run_revert
@@ -30,6 +31,7 @@ from recorder.worker.run_steps import owned_row
 from recorder.worker.transfer import run_transfer
 from recorder.worker.undo_transfer import run_undo
 from robotdata.dataset.errors import ConversionError, DatasetBusy, EditError, FeaturesDiffer, NotADataset
+from robotdata.dataset.hub.errors import HubRefused
 from robotdata.dataset.write.commit_progress import step_of
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ RUNNERS: dict[OperationType, Runner] = {
     OperationType.REPAIR: run_repair,
     OperationType.OLDER: run_older,
     OperationType.FEATURES: run_features,
+    OperationType.PUSH: run_push,
     **dict.fromkeys(TRANSFERS, run_transfer),
     **dict.fromkeys(RESHAPES, run_reshape),
 }
@@ -54,7 +57,7 @@ if missing := set(OperationType) - RUNNERS.keys():
     raise TypeError(f"RUNNERS lacks {missing}")
 
 _BUSY_RETRY_AFTER = timedelta(seconds=5)
-_FINAL_ERRORS = (*FINAL_ERRORS, FeaturesDiffer, NotADataset, EditError, ConversionError, FolderMissing)
+_FINAL_ERRORS = (*FINAL_ERRORS, FeaturesDiffer, NotADataset, EditError, ConversionError, FolderMissing, HubRefused)
 
 
 def run_operation(operation_id: uuid.UUID | str) -> bool:

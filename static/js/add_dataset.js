@@ -134,6 +134,12 @@ async function addFolders() {
   await follow(addition.id);
 }
 
+async function fetchFromHub({ elements: { repository, revision, episodes, videos } }) {
+  const body = { repository: repository.value.trim(), revision: revision.value.trim(), episodes: episodes.value.trim(), videos: videos.checked };
+  current = await call("POST", "/api/additions/hub", body);
+  await follow(current.id);
+}
+
 async function cancel() {
   abort?.abort();
   abort = null;
@@ -164,7 +170,7 @@ dialog?.addEventListener("click", async ({ target }) => {
 
 dialog?.addEventListener("submit", (event) => {
   event.preventDefault();
-  look(event.target).catch(complain);
+  (event.target.dataset.from === "hub" ? fetchFromHub : look)(event.target).catch(complain);
 });
 dialog?.addEventListener("change", ({ target }) => {
   if (target.type !== "file" || !target.files.length) return;

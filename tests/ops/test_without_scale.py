@@ -1,4 +1,4 @@
-"""The web starts from requirements.txt alone: PostgreSQL's and Redis's packages are only for who scales out."""
+"""The web starts from requirements.txt alone: PostgreSQL's, Redis's and the Hub's packages are optional."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ WITHOUT = """
 import sys
 class Missing:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"redis", "channels_redis", "psycopg"}:
+        if name.partition(".")[0] in {"redis", "channels_redis", "psycopg", "huggingface_hub"}:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Missing())
 import importlib.util
 found = importlib.util.find_spec
-missing = {"redis", "channels_redis", "psycopg"}
+missing = {"redis", "channels_redis", "psycopg", "huggingface_hub"}
 importlib.util.find_spec = lambda name, package=None: None if name in missing else found(name, package)
 import robotdata.asgi, robotdata.celery, recorder.worker.tasks
 """
@@ -41,7 +41,7 @@ def test_they_are_not_imported_where_no_setting_needs_them(tmp_path: Path) -> No
     code = "import sys, robotdata.asgi; print(*{name.partition('.')[0] for name in sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, timeout=120)
     assert "robotdata" in done.stdout.split()
-    assert not {"redis", "channels_redis", "psycopg"} & set(done.stdout.split())
+    assert not {"redis", "channels_redis", "psycopg", "huggingface_hub"} & set(done.stdout.split())
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,9 @@ from recorder.catalog import (
     datasets,
     datasets_on_disk,
     feature_changes,
+    hub_tokens,
     older_copies,
+    publishing,
     repairs,
     reshape_undo,
     reshapes,
@@ -34,7 +36,7 @@ from recorder.catalog import (
 )
 from recorder.catalog.disk import Kind
 from recorder.errors import Refused
-from recorder.jobs import converting, encoding, operation_rows, operations, revising
+from recorder.jobs import converting, encoding, operation_rows, operations, pushing, revising
 from recorder.live import (
     camera_pairing,
     preflight,
@@ -118,6 +120,12 @@ def failed_operation(world: World) -> Operation:
 
 def failed_edit(world: World) -> Operation:
     return Operation.objects.create(dataset=world.cubes, type=OperationType.EDIT, state=OperationState.FAILED)
+
+
+def failed_push(world: World) -> Operation:
+    asked = {"repository": "a/b", "user": OLGA.user_id}
+    failed = OperationState.FAILED
+    return Operation.objects.create(dataset=world.cubes, type=OperationType.PUSH, state=failed, arguments=asked)
 
 
 def waiting_edit(world: World) -> Operation:
@@ -342,6 +350,7 @@ CASES = {
     "change_dataset": Case(lambda w, a, _: datasets.change_dataset(dataset=w.cubes, goal=9, actor=a)),
     "look_into": Case(lambda w, a, _: additions.look_into(path="here", actor=a), ends="invalid"),
     "add_paths": Case(lambda w, a, _: additions.add_paths(paths=["here"], actor=a), ends="invalid"),
+    "add_from_hub": Case(lambda w, a, _: additions.add_from_hub(repository="here", actor=a), ends="not_added"),
     "begin_upload": Case(lambda w, a, _: additions.begin_upload(name="x.zip", size=9, actor=a)),
     "store_piece": Case(
         lambda w, a, one: additions.store_piece(addition_id=one, offset=0, data=b"PK", actor=a), begun_upload
@@ -351,6 +360,16 @@ CASES = {
     ),
     "cancel_addition": Case(lambda w, a, one: additions.cancel_addition(addition_id=one, actor=a), begun_upload),
     "open_inner": Case(lambda w, a, _: additions.open_inner(outer="ann", inner="cubes", actor=a), ends="no_dataset"),
+    "preview_push": Case(
+        lambda w, a, _: publishing.preview_push(dataset=w.cubes, repository="a/b", actor=a), ends="empty"
+    ),
+    "start_push": Case(lambda w, a, _: publishing.start_push(dataset=w.cubes, repository="a/b", actor=a), ends="empty"),
+    "begin_push": Case(lambda w, a, _: pushing.begin_push(dataset=w.cubes, actor=a, arguments={"repository": "a/b"})),
+    "restart_push": Case(lambda w, a, push: pushing.restart_push(push, a), failed_push),
+    "keep_token": Case(lambda w, a, _: hub_tokens.keep_token(token="hf_x", actor=a)),
+    "forget_token": Case(
+        lambda w, a, _: hub_tokens.forget_token(actor=a), lambda _: hub_tokens.keep_token(token="hf_x", actor=OLGA)
+    ),
     "open_archive": Case(lambda w, a, _: sending.open_archive(dataset=w.cubes, actor=a), ends="empty"),
     "adopt_folder": Case(lambda w, a, path: datasets_on_disk.adopt_folder(path=path, actor=a), dataset_folder),
     "start_session": Case(

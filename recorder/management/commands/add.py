@@ -1,4 +1,4 @@
-"""`robotdata add PATH`: add the datasets in a folder or a zip file of this computer."""
+"""`robotdata add SOURCE`: add the datasets in a folder or a zip file of this computer, or one of the Hub."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from recorder.actor import COMMAND
-from recorder.catalog.additions import add_paths, look_into
+from recorder.catalog.additions import add_from_hub, add_paths, look_into
 from recorder.errors import Refused
 from recorder.text import sanitize_json
+from robotdata.dataset.exchange.addition import INTERRUPTED, Addition
 
 
 class Command(BaseCommand):
@@ -19,13 +20,17 @@ class Command(BaseCommand):
 
     help = (
         "Add the datasets in a folder or zip file: a dataset, a folder of datasets, a LeRobot home, the Hub's cache. "
-        "What is in the home already is used where it is; everything else is copied."
+        "What is in the home already is used where it is; everything else is copied. Or fetch a dataset from the "
+        "Hugging Face Hub: user/name, if that is not a path, or its address."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add the path and `--list`."""
-        parser.add_argument("path", help="a folder or a zip file")
+        """Add the source, `--list`, and what is fetched from the Hub."""
+        parser.add_argument("source", help="a folder, a zip file, or user/name on the Hub")
         parser.add_argument("--list", action="store_true", help="only list what would be added")
+        parser.add_argument("--revision", default="", help="of the Hub: a branch, a tag or a commit")
+        parser.add_argument("--episodes", default="", help="of the Hub: these episodes, as 0,3,5-9")
+        parser.add_argument("--no-videos", action="store_true", help="of the Hub: all but the videos")
 
     def run_from_argv(self, argv: list[str]) -> None:
         """Run the command from a shell, and exit with its code."""
@@ -36,19 +41,45 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         """List or add the datasets. Raise CommandError if nothing can be added."""
         try:
-            found = look_into(path=str(Path(options["path"]).expanduser().absolute()), actor=COMMAND)
-            if options["list"]:
-                for each in found:
-                    note = f" ({each.problem})" if each.problem else ""
-                    self.stdout.write(sanitize_json(f"{each.path}{note}"))
-                return
-            addition = add_paths(paths=[each.path for each in found], actor=COMMAND, wait=True)
+            addition = self._fetch(options) if _is_on_hub(options["source"]) else self._add(options)
         except Refused as error:
             raise CommandError(sanitize_json(error.message)) from error
+        if addition is None:
+            return
         for landed in addition.landed:
             state = f"cannot be opened. {landed.problem}" if landed.problem else "was added"
             note = f". {landed.note}" if landed.note else ""
             self.stdout.write(sanitize_json(f"{landed.name} {state}{note}"))
         self.problems = sum(bool(landed.problem) for landed in addition.landed)
         if addition.error:
-            raise CommandError(sanitize_json(addition.error))
+            again = " Run the command again." if addition.state == INTERRUPTED else ""
+            raise CommandError(sanitize_json(f"{addition.error}{again}"))
+
+    def _add(self, options: dict[str, Any]) -> Addition | None:
+        found = look_into(path=str(Path(options["source"]).expanduser().absolute()), actor=COMMAND)
+        if not options["list"]:
+            return add_paths(paths=[each.path for each in found], actor=COMMAND, wait=True)
+        for each in found:
+            note = f" ({each.problem})" if each.problem else ""
+            self.stdout.write(sanitize_json(f"{each.path}{note}"))
+        return None
+
+    def _fetch(self, options: dict[str, Any]) -> Addition:
+        if options["list"]:
+            raise CommandError("--list shows what is in a folder; look at the page of the repository instead.")
+        return add_from_hub(
+            repository=options["source"],
+            revision=options["revision"],
+            episodes=options["episodes"],
+            videos=not options["no_videos"],
+            actor=COMMAND,
+            wait=True,
+        )
+
+
+def _is_on_hub(source: str) -> bool:
+    """Return whether the source is a name or an address of the Hub, and not a path of this computer."""
+    if source.startswith(("https://", "http://", "hf.co/")):
+        return True
+    named = source.count("/") == 1 and not source.startswith(("/", "~", ".")) and not source.endswith(".zip")
+    return named and not Path(source).exists()

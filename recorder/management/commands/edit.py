@@ -40,9 +40,7 @@ _EPISODES = "numbers of episodes, such as 0,3,7-9"
 class Command(BaseCommand):
     """The command; exit codes: 0 done, 1 refused with the reason."""
 
-    help = (
-        "Change a dataset: delete, trim, cut, copy, merge, re-encode, features. --dry-run says what it would do."
-    )
+    help = "Change a dataset: delete, trim, cut, copy, merge, re-encode, features. --dry-run says what it would do."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from robotdata.dataset.exchange.copy import copy_dataset
-from robotdata.dataset.exchange.errors import BadSource, BadZip, Cancelled, TransferError
+from robotdata.dataset.exchange.errors import BadSource, BadZip, Cancelled, Passing, TransferError
 from robotdata.dataset.exchange.find import find_datasets
 from robotdata.dataset.exchange.unpack import check_space, unpack
 from robotdata.dataset.exchange.watcher import Watcher
@@ -37,6 +37,7 @@ UPLOADING, RUNNING, DONE, FAILED, CANCELLED, INTERRUPTED = (
     "interrupted",
 )
 _STATUS, _UPLOAD, _TREE, _CANCEL, _LOCK = "status.json", "upload.zip", "tree", "cancel", "lock"
+_DOWNLOAD = "download"
 _BEGIN_LOCK = ".begin.lock"
 _REPORT_EVERY_S = 0.3
 _KEPT_S = 24 * 3600.0
@@ -69,6 +70,7 @@ class Addition:
     error: str = ""
     paths: tuple[str, ...] = ()  # folders to be copied, or one zip file on this computer; empty for an upload
     landed: tuple[Landed, ...] = field(default_factory=tuple)
+    hub: dict[str, Any] | None = None  # what is fetched from the Hub, as the function that fetches it reads it
     moving: tuple[str, int] | None = None  # `before` and inode of the folder that is being moved among the datasets
     changed_at: float = 0.0  # Unix time
 
@@ -89,6 +91,8 @@ class Tree:
 
 Place = Callable[[Tree], Landed]
 """A function that moves a complete folder among the datasets and opens it there."""
+Fetch = Callable[[Addition, Path, Watcher], Tree]
+"""A function that downloads what `hub` says into a folder, where an earlier run may have left parts."""
 
 
 class Incoming:
@@ -98,9 +102,16 @@ class Incoming:
         self.root = root
 
     def begin(
-        self, source: str, *, by: str = "", total: int = 0, paths: Iterable[Path] = (), landed: Iterable[Landed] = ()
+        self,
+        source: str,
+        *,
+        by: str = "",
+        total: int = 0,
+        paths: Iterable[Path] = (),
+        landed: Iterable[Landed] = (),
+        hub: dict[str, Any] | None = None,
     ) -> Addition:
-        """Create an addition; without `paths` it is an upload of `total` bytes.
+        """Create an addition; without `paths` and `hub` it is an upload of `total` bytes.
 
         The disk needs room for it beside the rest of those that are on their way. Raises TransferError if it has none,
         FileLocked, and OSError.
@@ -113,6 +124,7 @@ class Incoming:
             total=total,
             paths=tuple(map(str, paths)),
             landed=tuple(landed),
+            hub=hub,
         )
         with contextlib.closing(os.fdopen(lock_file(self.root / _BEGIN_LOCK, wait_s=1.0), "rb")):
             coming = (each for each in self.list() if each.state in {UPLOADING, RUNNING}) if total else ()
@@ -166,8 +178,14 @@ class Incoming:
         (self._folder(addition_id) / _CANCEL).unlink(missing_ok=True)
         return addition
 
-    def run(self, addition: Addition, place: Place, started: Callable[[], None] = lambda: None) -> Addition:
-        """Unpack or copy, and place each dataset; return the end state. `started` is called once it is *running*.
+    def run(
+        self,
+        addition: Addition,
+        place: Place,
+        started: Callable[[], None] = lambda: None,
+        fetch: Fetch | None = None,
+    ) -> Addition:
+        """Unpack, copy or fetch, place each dataset; return the end state. `started` is called once it is *running*.
 
         Never raises for what a person can cause: `error` says it. What was complete by then stays. If another call has
         ended it meanwhile, nothing more is done.
@@ -181,8 +199,10 @@ class Incoming:
                 addition = self._save(replace(self._with_moved(current), state=RUNNING, error="", done=0))
                 started()
                 remove_tree(folder / _TREE)
-                addition = self._work(addition, folder, place)
+                addition = self._work(addition, folder, place, fetch)
                 remove_tree(folder / _TREE)
+                if addition.has_ended:
+                    remove_tree(folder / _DOWNLOAD)
                 (folder / _UPLOAD).unlink(missing_ok=True)
         except FileLocked:
             return addition
@@ -200,7 +220,8 @@ class Incoming:
         (self._folder(addition_id) / _CANCEL).touch()
         try:
             with self._lock(addition_id):
-                remove_tree(self._folder(addition_id) / _TREE)
+                for name in (_TREE, _DOWNLOAD):
+                    remove_tree(self._folder(addition_id) / name)
                 (self._folder(addition_id) / _UPLOAD).unlink(missing_ok=True)
                 addition = self._read(addition_id) or addition
                 return addition if addition.has_ended else self._save(replace(addition, state=CANCELLED))
@@ -222,11 +243,11 @@ class Incoming:
                     removed += 1
         return removed
 
-    def _work(self, addition: Addition, folder: Path, place: Place) -> Addition:
+    def _work(self, addition: Addition, folder: Path, place: Place, fetch: Fetch | None) -> Addition:
         reporter = _Reporter(self, addition)
         watcher = Watcher(reporter, (folder / _CANCEL).exists)
         try:
-            for tree in self._trees(addition, folder, watcher):
+            for tree in self._trees(addition, folder, watcher, fetch):
                 moving = (tree.before, tree.path.stat().st_ino)
                 reporter.addition = self._save(replace(reporter.addition, moving=moving))
                 landed = (*reporter.addition.landed, place(tree))
@@ -234,6 +255,8 @@ class Incoming:
                 self._save(reporter.addition)
         except Cancelled:
             return self._save(replace(reporter.addition, state=CANCELLED))
+        except Passing as error:
+            return self._save(replace(reporter.addition, state=INTERRUPTED, error=_sentence(addition, error)))
         except TransferError as error:
             return self._save(replace(reporter.addition, state=FAILED, error=_sentence(addition, error)))
         except OSError as error:
@@ -251,9 +274,13 @@ class Incoming:
         landed = [Landed(name, before) for name, state in states.items() if _is_folder(state, device, inode)]
         return replace(addition, landed=(*addition.landed, *landed), moving=None)
 
-    def _trees(self, addition: Addition, folder: Path, watcher: Watcher) -> Iterator[Tree]:
+    def _trees(self, addition: Addition, folder: Path, watcher: Watcher, fetch: Fetch | None) -> Iterator[Tree]:
         """Yield each dataset that has arrived completely, except those that have landed before."""
         landed = {each.before for each in addition.landed}
+        if addition.hub is not None:
+            if fetch is not None and not landed:
+                yield fetch(addition, folder / _DOWNLOAD, watcher)
+            return
         target = folder / _TREE
         sources = [Path(path) for path in addition.paths] or [folder / _UPLOAD]
         if addition.paths and not sources[0].is_file():
@@ -277,7 +304,7 @@ class Incoming:
     def _check_open(self, addition_id: str) -> Addition:
         """Return the upload. Raises TransferError if it takes no more pieces."""
         addition = self._read(addition_id)
-        if addition is None or addition.state != UPLOADING or addition.paths:
+        if addition is None or addition.state != UPLOADING or addition.paths or addition.hub:
             raise TransferError("this upload has ended or does not exist: begin a new one")
         return addition
 

@@ -15,5 +15,9 @@ class BadSource(TransferError):
     """The folder cannot be read or copied."""
 
 
+class Passing(TransferError):
+    """The other side or the network failed; the same may succeed later, and what has arrived is kept."""
+
+
 class Cancelled(TransferError):
     """A person has cancelled the copy."""
