@@ -39,6 +39,7 @@ _FUNCTIONS = {
     OperationType.EDIT: _REVISING_FUNCTIONS,
     OperationType.REVERT: _REVISING_FUNCTIONS,
     OperationType.CONVERT: _TypeFunctions(prepare_removal, restart_revising),
+    OperationType.IMPORT: _REVISING_FUNCTIONS,
     **dict.fromkeys((*TRANSFERS, OperationType.UNDO), _REVISING_FUNCTIONS),
 }
 

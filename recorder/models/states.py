@@ -60,6 +60,7 @@ class OperationType(TextChoices):
     EDIT = "edit", "edit"
     REVERT = "revert", "revert"
     CONVERT = "convert", "conversion"
+    IMPORT = "import", "import"
     COPY = "copy", "copy"
     MOVE = "move", "move"
     SPLIT = "split", "split"
@@ -79,7 +80,7 @@ TRANSFERS = (
 REVISING = (OperationType.EDIT, OperationType.REVERT, OperationType.UNDO, *TRANSFERS)
 """Types of which a dataset has at most one at a time. Encoding adds to it, and waits for the lock."""
 
-STOPPABLE = (OperationType.CONVERT,)
+STOPPABLE = (OperationType.CONVERT, OperationType.IMPORT)
 """Types that may be cancelled while a worker runs them, until it begins to write (`result["writing"]`)."""
 
 

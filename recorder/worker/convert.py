@@ -11,13 +11,11 @@ from recorder.jobs.leases import Heartbeat, LostLease
 from recorder.jobs.operation_rows import is_written
 from recorder.models import Episode, Operation
 from recorder.worker.revise import write_rows
-from recorder.worker.run_steps import Progress, made_by, owned_row, step_recorder
+from recorder.worker.run_steps import Progress, in_shown_steps, made_by, owned_row, step_recorder
 from robotdata.dataset.convert.run import convert_dataset
 from robotdata.dataset.errors import ConversionError
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.write.swap import recover_dataset
-
-_SHOWN_STEPS = 1000
 
 
 def run_conversion(operation: Operation, heartbeat: Heartbeat) -> list[Episode]:
@@ -29,7 +27,7 @@ def run_conversion(operation: Operation, heartbeat: Heartbeat) -> list[Episode]:
     with dataset_lock(dataset.path, wait_s=LOCK_WAIT_S):
         recover_dataset(dataset.path, dataset.work_path, dataset.revisions_path)
         if not is_written(operation):
-            _convert(operation, _in_shown_steps(step_recorder(operation, heartbeat)))
+            _convert(operation, in_shown_steps(step_recorder(operation, heartbeat)))
     write_rows(operation)
     return []
 
@@ -57,17 +55,3 @@ def _convert(operation: Operation, progress: Progress) -> None:
     except ConversionError as error:
         owned_row(operation).update(result={"problems": len(error.problems)})
         raise
-
-
-def _in_shown_steps(progress: Progress) -> Progress:
-    """Return a function that reports at most `_SHOWN_STEPS` steps: a dataset may have many thousand episodes."""
-    last = -1
-
-    def scaled(done: int, total: int) -> None:
-        nonlocal last
-        shown = done if total <= _SHOWN_STEPS else done * _SHOWN_STEPS // total
-        if shown != last:
-            last = shown
-            progress(shown, min(total, _SHOWN_STEPS))
-
-    return scaled

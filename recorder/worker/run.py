@@ -21,12 +21,14 @@ from recorder.models.states import TRANSFERS, EpisodeState, OperationState, Oper
 from recorder.worker.commit import FolderMissing, clear_committed, run_commit
 from recorder.worker.convert import run_conversion
 from recorder.worker.encode import FINAL_ERRORS, SPACE_RETRY_AFTER, complete_episodes, is_no_space
+from recorder.worker.importing import run_import
 from recorder.worker.revise import run_edit, run_revert
 from recorder.worker.run_steps import owned_row
 from recorder.worker.transfer import run_transfer
 from recorder.worker.undo_transfer import run_undo
 from robotdata.dataset.errors import ConversionError, DatasetBusy, EditError, FeaturesDiffer, NotADataset
 from robotdata.dataset.write.commit_progress import step_of
+from robotdata.imports.errors import ImportsError
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,7 @@ RUNNERS: dict[OperationType, Runner] = {
     OperationType.EDIT: run_edit,
     OperationType.REVERT: run_revert,
     OperationType.CONVERT: run_conversion,
+    OperationType.IMPORT: run_import,
     OperationType.UNDO: run_undo,
     **dict.fromkeys(TRANSFERS, run_transfer),
 }
@@ -46,7 +49,7 @@ if missing := set(OperationType) - RUNNERS.keys():
     raise TypeError(f"RUNNERS lacks {missing}")
 
 _BUSY_RETRY_AFTER = timedelta(seconds=5)
-_FINAL_ERRORS = (*FINAL_ERRORS, FeaturesDiffer, NotADataset, EditError, ConversionError, FolderMissing)
+_FINAL_ERRORS = (*FINAL_ERRORS, FeaturesDiffer, NotADataset, EditError, ConversionError, FolderMissing, ImportsError)
 
 
 def run_operation(operation_id: uuid.UUID | str) -> bool:

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 """Called with (steps done, steps in total) before each step."""
+_SHOWN_STEPS = 1000
 
 
 def made_by(operation: Operation) -> dict[str, Any]:
@@ -45,3 +46,17 @@ def step_recorder(operation: Operation, heartbeat: Heartbeat) -> Progress:
             log.warning("Cannot record step %d of %s: %s", done, operation, error)
 
     return progress
+
+
+def in_shown_steps(progress: Progress) -> Progress:
+    """Return a function that reports at most `_SHOWN_STEPS` steps: a dataset may have many thousand episodes."""
+    last = -1
+
+    def scaled(done: int, total: int) -> None:
+        nonlocal last
+        shown = done if total <= _SHOWN_STEPS else done * _SHOWN_STEPS // total
+        if shown != last:
+            last = shown
+            progress(shown, min(total, _SHOWN_STEPS))
+
+    return scaled

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from robotdata.imports.errors import ImportsError
+from robotdata.imports.errors import BadMapping, BadSource, ImportsError, MisfitMapping, MissingPackage
 from robotdata.imports.mapping import Mapping
 from robotdata.imports.open import open_source
 from robotdata.imports.plan import Plan, make_plan
@@ -11,11 +11,15 @@ from robotdata.imports.streams import Kind, Message, Recording, Source, Stream
 from robotdata.imports.take import Imported, import_recording
 
 __all__ = [
+    "BadMapping",
+    "BadSource",
     "Imported",
     "ImportsError",
     "Kind",
     "Mapping",
     "Message",
+    "MisfitMapping",
+    "MissingPackage",
     "Plan",
     "Recording",
     "Source",

@@ -22,6 +22,7 @@ from robotdata.imports.streams import MOST_RECORDINGS, MOST_STREAMS, Kind, Strea
 _MOST_DEPTH = 12
 _MOST_PIECE_BYTES = 1 << 29
 _MOST_PACKET_BYTES = 64 << 20
+_ALOHA_FPS = 50.0
 _DEMO = re.compile(r"demo_(\d+)")
 
 
@@ -82,7 +83,10 @@ class Hdf5Source:
         if times_path is not None:
             times = read_times(self.path, times_path, columns.pop(times_path).values())
         task = _task(group) or _task(self._file)
-        return RowsRecording(name, list(columns.values()), fps=0.0 if times is not None else fps, times_ns=times, task=task)
+        notes = []
+        if not fps and times is None and "/observations/qpos" in columns:
+            fps, notes = _ALOHA_FPS, [f"ALOHA records {_ALOHA_FPS:g} rows a second; the file does not say so itself"]
+        return RowsRecording(name, list(columns.values()), fps=fps, times_ns=times, task=task, notes=notes)
 
     def _columns(self, group: Any, base: str, depth: int) -> Iterator[Column]:
         for key in group:
@@ -130,7 +134,7 @@ class Hdf5Source:
         if not count:
             return None
         stream = compressed_stream(path, _packet(dataset[0]), count)
-        return stream and Column(stream, lambda: map(_packet, self._rows(dataset)))
+        return None if stream is None else Column(stream, lambda: map(_packet, self._rows(dataset)))
 
     def _rows(self, dataset: Any) -> Iterator[Any]:
         """Yield the rows, read in blocks that agree with the pieces of the file."""

@@ -1,7 +1,8 @@
-"""Open a file or folder with the reader of its kind."""
+"""Open a file or folder with the reader of its kind, and find those in a folder."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,13 +18,40 @@ READERS: dict[str, Callable[[Path], Source]] = {
 
 KINDS = "HDF5 (.hdf5)"
 """What can be read, for people."""
+MOST_SOURCES = 5_000
 
 
 def open_source(path: Path) -> Source:
     """Open the file or folder. Raises BadSource if there is none of a known kind, and what its reader raises."""
     if not path.exists():
         raise BadSource(path, f"does not exist in {path.parent}")
-    reader = READERS.get(path.suffix.lower())
-    if reader is None or not path.is_file():
+    reader = reader_of(path)
+    if reader is None:
         raise BadSource(path, f"is of no kind that can be imported; these can: {KINDS}")
     return reader(path)
+
+
+def find_sources(path: Path) -> list[Path]:
+    """Return the file or folder itself if it is of a known kind, else those of its own files and folders that are.
+
+    They are in the order in which people count: episode_2 before episode_10. Raises BadSource if there is none.
+    """
+    if not path.exists():
+        raise BadSource(path, f"does not exist in {path.parent}")
+    if reader_of(path) is not None or not path.is_dir():
+        return [path]
+    found = [each for each in path.iterdir() if not each.name.startswith(".") and reader_of(each) is not None]
+    if not found:
+        raise BadSource(path, f"holds nothing that can be imported; these kinds can: {KINDS}")
+    if len(found) > MOST_SOURCES:
+        raise BadSource(path, f"holds {len(found):,} files that can be imported; name at most {MOST_SOURCES:,} at once")
+    return sorted(found, key=_in_order)
+
+
+def reader_of(path: Path) -> Callable[[Path], Source] | None:
+    """Return the reader for this file or folder; None if it is of no known kind."""
+    return READERS.get(path.suffix.lower()) if path.is_file() else None
+
+
+def _in_order(path: Path) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", path.name)]

@@ -1,4 +1,4 @@
-"""Make the packets of a camera from its messages. Compressed pictures pass undecoded; raw ones become JPEG, depth PNG."""
+"""Make the packets of a camera: compressed pictures pass as they are, raw ones become JPEG, depth becomes PNG."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Pictures:
         if (width, height) != wanted:
             raise BadSource(
                 self._path,
-                f"has a picture of {width} x {height} in {message.path} at {message.time_ns / 1e9:.3f} s, after some of "
-                f"{wanted[0]} x {wanted[1]}: leave {self._name} out, or cut the file there",
+                f"has a picture of {width} x {height} in {message.path} at {message.time_ns / 1e9:.3f} s, but the first "
+                f"has {wanted[0]} x {wanted[1]}: leave {self._name} out, or cut the file there",
             )
         return packet
 

@@ -1,4 +1,4 @@
-"""Propose a mapping for a recording: state, action and cameras are found by the names that people commonly give them."""
+"""Propose a mapping for a recording: state, action and cameras are found by the names that they commonly have."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from robotdata.imports.streams import PICTURES, Kind, Recording, Stream
 
 STATE, ACTION, CAMERA = "observation.state", "action", "observation.images."
 _ACTIONS = ("action", "actions", "joint_action", "joint_commands.position", "joint_command.position", "command.data")
-_STATES = ("qpos", "state", "agent_pos", "joint_states.position", "joint_state.position", "joint_positions")
-_STATES += ("joint_pos", "joint_position", "proprio")
+_STATES = ("qpos", "state", "agent_pos", "joint_states.position", "joint_state.position") + (
+    "joint_positions",
+    "joint_pos",
+    "joint_position",
+    "proprio",
+)
 _PARTS = ("joint_pos", "eef_pos", "eef_rot_axis_angle", "eef_quat", "gripper_qpos", "gripper_width")
 """The parts of a robot's state in robomimic (`robot0_joint_pos`) and UMI (`robot0_eef_pos`), in this order."""
 
 _ALOHA_JOINTS = ("waist", "shoulder", "elbow", "forearm_roll", "wrist_angle", "wrist_rotate", "gripper")
 _ALOHA = tuple(f"{side}_{joint}" for side in ("left", "right") for joint in _ALOHA_JOINTS)
 _ROBOT = re.compile(r"(robot\d+)_(.+)")
-_DULL = frozenset(
-    "camera cameras image images img image_raw compressed color colour rgb raw data obs observation observations "
-    "sensors sensor video videos compressed_video compressedvideo".split()
+_DULL = re.compile(
+    "(camera|image|img|colou?r|rgb|raw|data|obs|observation|sensor|video|image_raw|compressed(_?video)?)s?", re.I
 )
 _COMMON_RATES = (5, 10, 12, 12.5, 15, 20, 24, 25, 30, 40, 50, 60, 90, 100, 120)
 
@@ -61,7 +64,7 @@ def propose_fps(recording: Recording, features: dict[str, Rule]) -> float:
 def camera_name(stream: Stream) -> str:
     """Return a short name for the camera: the parts of the path that tell it from other cameras."""
     parts = [part for part in re.split(r"[/.]", stream.path) if part and not re.fullmatch(r"demo_\d+", part)]
-    telling = [part for part in parts if part.lower() not in _DULL] or parts[-1:] or ["camera"]
+    telling = [part for part in parts if not _DULL.fullmatch(part)] or parts[-1:] or ["camera"]
     name = re.sub(r"[^0-9A-Za-z]+", "_", "_".join(telling)).strip("_")
     name = re.sub(r"_(image|img|rgb|color|image_raw|compressed)$", "", name) or "camera"
     return f"{name}_depth" if stream.kind is Kind.DEPTH and "depth" not in name else name[:60]

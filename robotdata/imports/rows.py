@@ -1,4 +1,4 @@
-"""Recordings that are tables: row n of every column belongs together. HDF5 files, zarr arrays and CSV files are such."""
+"""Recordings that are tables: row n of every column belongs together, as in HDF5 files, zarr arrays and CSV files."""
 
 from __future__ import annotations
 

@@ -86,12 +86,18 @@ class Recording(Protocol):
     message n of every stream belongs to row n. `task` is the text that the file states. `notes` are for people.
     """
 
-    name: str
-    fps: float
-    timed: bool
-    task: str
-    streams: Sequence[Stream]
-    notes: Sequence[str]
+    @property
+    def name(self) -> str: ...
+    @property
+    def fps(self) -> float: ...
+    @property
+    def timed(self) -> bool: ...
+    @property
+    def task(self) -> str: ...
+    @property
+    def streams(self) -> Sequence[Stream]: ...
+    @property
+    def notes(self) -> Sequence[str]: ...
 
     def messages(self, paths: Collection[str], fps: float) -> Iterator[Message]:
         """Yield the messages of these streams in the order of their times, with bounded memory.
@@ -103,8 +109,10 @@ class Recording(Protocol):
 class Source(Protocol):
     """An open file or folder of another recorder. `format` is the name of its kind for people."""
 
-    path: Path
-    format: str
+    @property
+    def path(self) -> Path: ...
+    @property
+    def format(self) -> str: ...
 
     def recordings(self) -> Sequence[Recording]:
         """Return what is in it, in its own order. Raises BadSource."""

@@ -1,4 +1,4 @@
-"""Write one recording as a take. The take is whole or not there: it is written beside the spool's takes, and renamed."""
+"""Write one recording as a take. It is whole or not there: it is written beside the spool's takes, and renamed."""
 
 from __future__ import annotations
 
@@ -228,4 +228,3 @@ def read_own_times(folder: Path) -> dict[str, Any]:
     """Return the times in ns of the messages in an imported take's rows, int64 (rows,), by stream."""
     with np.load(folder / OWN_TIMES, allow_pickle=False) as saved:
         return dict(zip(saved["streams"].tolist(), saved["times_ns"], strict=True))
-
