@@ -9,6 +9,7 @@ from recorder.api import (
     cameras,
     datasets,
     episodes,
+    imports,
     operations,
     rigs,
     sessions,
@@ -27,6 +28,7 @@ api.add_router("", sessions.router)
 api.add_router("", datasets.router)
 api.add_router("", transfers.router)
 api.add_router("", episodes.router)
+api.add_router("", imports.router)
 api.add_router("", operations.router)
 api.add_router("", unopened.router)
 api.add_router("", additions.router)

@@ -48,7 +48,10 @@ class MadeOut(Schema):
 
 
 class OperationOut(Schema):
-    """A change of a dataset by a worker, with its progress in steps. `made`: the datasets that got its episodes."""
+    """A change of a dataset by a worker, with its progress in steps. `made`: the datasets that got its episodes.
+
+    `said`: what came of an import, as a sentence without its full stop; empty before its end.
+    """
 
     id: UUID
     dataset: DatasetSlug
@@ -64,6 +67,11 @@ class OperationOut(Schema):
     finished_at: datetime | None
 
     made: list[MadeOut]
+    said: str
+
+    @staticmethod
+    def resolve_said(operation: Operation) -> str:
+        return str(operation.result.get("said", ""))
 
     @staticmethod
     def resolve_made(operation: Operation) -> list[dict[str, Any]]:

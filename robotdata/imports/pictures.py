@@ -37,8 +37,8 @@ class Pictures:
         if (width, height) != wanted:
             raise BadSource(
                 self._path,
-                f"has a picture of {width} x {height} in {message.path} at {message.time_ns / 1e9:.3f} s, but the first "
-                f"has {wanted[0]} x {wanted[1]}: leave {self._name} out, or cut the file there",
+                f"has a picture of {width} x {height} in {message.path} at {message.time_ns / 1e9:.3f} s, but its "
+                f"first has {wanted[0]} x {wanted[1]}: leave {self._name} out, or cut the file there",
             )
         return packet
 

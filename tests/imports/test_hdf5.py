@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -15,27 +14,9 @@ from robotdata.imports.mapping import Mapping, Rule
 from robotdata.imports.take import STAGING, read_own_times
 from robotdata.spool import Take
 from robotdata.spool.integrity import find_damage
-from tests.support.foreign import codes, imported, jpeg, numbers, one_of, padded, picture
+from tests.support.foreign import ROWS, codes, imported, jpeg, numbers, one_of, picture, write_aloha
 
-ROWS = 12
 HIGH, LOW = "observation.images.cam_high", "observation.images.cam_low"
-
-
-def write_aloha(path: Path, *, rows: int = ROWS, compressed: bool = False, **more: Any) -> Path:
-    with h5py.File(path, "w") as file:
-        file.attrs["sim"] = False
-        file["observations/qpos"] = numbers(rows, 14)
-        file["observations/qvel"] = numbers(rows, 14)
-        file["action"] = numbers(rows, 14, start=0.5)
-        for camera, name in enumerate(("cam_high", "cam_low")):
-            pictures = [jpeg(row, camera) for row in range(rows)]
-            raw = np.stack([picture(row, camera) for row in range(rows)])
-            file[f"observations/images/{name}"] = padded(pictures) if compressed else raw
-        if compressed:
-            file["compress_len"] = np.array([[len(jpeg(row, camera)) for row in range(rows)] for camera in range(2)])
-        for name, value in more.items():
-            file[name] = value
-    return path
 
 
 @pytest.mark.parametrize("compressed", [False, True])

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 from robotdata.imports import Imported, import_recording, make_plan, open_source, propose
@@ -18,6 +19,7 @@ from robotdata.video.jpeg import decode_jpeg, encode_jpeg
 from robotdata.video.png import MAGIC, decode_png
 
 SIZE = (288, 64)
+ROWS = 12
 
 
 def picture(tick: int, camera: int = 0, episode: int = 1) -> np.ndarray:
@@ -66,3 +68,23 @@ def padded(packets: Iterable[bytes]) -> np.ndarray:
     rows = list(packets)
     longest = max(map(len, rows))
     return np.stack([np.frombuffer(row.ljust(longest, b"\0"), np.uint8) for row in rows])
+
+
+def write_aloha(path: Path, *, rows: int = ROWS, compressed: bool = False, episode: int = 1, **more: Any) -> Path:
+    """A file as ALOHA's recorder writes it, in which row n of each camera shows the number n."""
+    with h5py.File(path, "w") as file:
+        file.attrs["sim"] = False
+        file["observations/qpos"] = numbers(rows, 14)
+        file["observations/qvel"] = numbers(rows, 14)
+        file["action"] = numbers(rows, 14, start=0.5)
+        for camera, name in enumerate(("cam_high", "cam_low")):
+            pictures = [jpeg(row, camera, episode) for row in range(rows)]
+            raw = np.stack([picture(row, camera, episode) for row in range(rows)])
+            file[f"observations/images/{name}"] = padded(pictures) if compressed else raw
+        if compressed:
+            file["compress_len"] = np.array(
+                [[len(jpeg(row, camera, episode)) for row in range(rows)] for camera in range(2)]
+            )
+        for name, value in more.items():
+            file[name] = value
+    return path
