@@ -9,14 +9,16 @@ from pathlib import Path
 from robotdata.imports.errors import BadSource
 from robotdata.imports.hdf5 import Hdf5Source
 from robotdata.imports.streams import Source
+from robotdata.imports.zarr_buffers import ZarrSource
 
 READERS: dict[str, Callable[[Path], Source]] = {
     ".hdf5": Hdf5Source,
     ".h5": Hdf5Source,
+    ".zarr.zip": ZarrSource,
 }
 """The reader for each ending of a file's name."""
 
-KINDS = "HDF5 (.hdf5)"
+KINDS = "HDF5 (.hdf5, .h5), zarr (a folder, or .zarr.zip)"
 """What can be read, for people."""
 MOST_SOURCES = 5_000
 
@@ -50,7 +52,12 @@ def find_sources(path: Path) -> list[Path]:
 
 def reader_of(path: Path) -> Callable[[Path], Source] | None:
     """Return the reader for this file or folder; None if it is of no known kind."""
-    return READERS.get(path.suffix.lower()) if path.is_file() else None
+    name = path.name.lower()
+    if path.is_file():
+        return next((reader for ending, reader in READERS.items() if name.endswith(ending)), None)
+    if any((path / each).is_file() for each in (".zgroup", "zarr.json", "data/.zgroup")):
+        return ZarrSource
+    return None
 
 
 def _in_order(path: Path) -> list[tuple[int, str]]:
