@@ -96,5 +96,5 @@ def _rows(array: Array, start: int, end: int) -> Iterator[Any]:
 
 
 def _is_float_picture(array: Array) -> bool:
-    """Return whether its rows are pictures of floats of 0 to 255, as diffusion policy stores those of its simulation."""
+    """Return whether its rows are pictures of floats of 0 to 255, as diffusion policy stores simulated ones."""
     return len(array.shape) == 4 and array.shape[3] == 3 and array.dtype.kind == "f" and min(array.shape[1:3]) >= 32
