@@ -9,6 +9,7 @@ from pathlib import Path
 from robotdata.imports.errors import BadSource
 from robotdata.imports.hdf5 import Hdf5Source
 from robotdata.imports.streams import Source
+from robotdata.imports.video_folder import VideoFolder, is_video_folder
 from robotdata.imports.zarr_buffers import ZarrSource
 
 READERS: dict[str, Callable[[Path], Source]] = {
@@ -18,7 +19,7 @@ READERS: dict[str, Callable[[Path], Source]] = {
 }
 """The reader for each ending of a file's name."""
 
-KINDS = "HDF5 (.hdf5, .h5), zarr (a folder, or .zarr.zip)"
+KINDS = "HDF5 (.hdf5, .h5), zarr (a folder, or .zarr.zip), a folder of videos with a CSV file"
 """What can be read, for people."""
 MOST_SOURCES = 5_000
 
@@ -57,7 +58,7 @@ def reader_of(path: Path) -> Callable[[Path], Source] | None:
         return next((reader for ending, reader in READERS.items() if name.endswith(ending)), None)
     if any((path / each).is_file() for each in (".zgroup", "zarr.json", "data/.zgroup")):
         return ZarrSource
-    return None
+    return VideoFolder if path.is_dir() and is_video_folder(path) else None
 
 
 def _in_order(path: Path) -> list[tuple[int, str]]:

@@ -63,7 +63,8 @@ def propose_fps(recording: Recording, features: dict[str, Rule]) -> float:
 
 def camera_name(stream: Stream) -> str:
     """Return a short name for the camera: the parts of the path that tell it from other cameras."""
-    parts = [part for part in re.split(r"[/.]", stream.path) if part and not re.fullmatch(r"demo_\d+", part)]
+    path = re.sub(r"\.(mp4|mkv|webm|avi|mov|m4v|ts)$", "", stream.path, flags=re.I)
+    parts = [part for part in re.split(r"[/.]", path) if part and not re.fullmatch(r"demo_\d+", part)]
     telling = [part for part in parts if not _DULL.fullmatch(part)] or parts[-1:] or ["camera"]
     name = re.sub(r"[^0-9A-Za-z]+", "_", "_".join(telling)).strip("_")
     name = re.sub(r"_(image|img|rgb|color|image_raw|compressed)$", "", name) or "camera"

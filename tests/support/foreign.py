@@ -38,9 +38,10 @@ def numbers(rows: int, size: int, *, start: float = 0.0) -> np.ndarray:
 
 
 def one_of(path: Path) -> tuple[Recording, Mapping]:
-    """The only recording of a file, and the mapping that is proposed for it. The file stays open."""
-    (recording,) = open_source(path).recordings()
-    return recording, propose(recording)
+    """What the only recording of a file holds, and the mapping that is proposed for it. The file is closed again."""
+    with open_source(path) as source:
+        (recording,) = source.recordings()
+        return recording, propose(recording)
 
 
 def imported(
