@@ -8,6 +8,7 @@ from pathlib import Path
 
 from robotdata.imports.errors import BadSource
 from robotdata.imports.hdf5 import Hdf5Source
+from robotdata.imports.mcap_log import McapSource
 from robotdata.imports.streams import Source
 from robotdata.imports.video_folder import VideoFolder, is_video_folder
 from robotdata.imports.zarr_buffers import ZarrSource
@@ -16,10 +17,11 @@ READERS: dict[str, Callable[[Path], Source]] = {
     ".hdf5": Hdf5Source,
     ".h5": Hdf5Source,
     ".zarr.zip": ZarrSource,
+    ".mcap": McapSource,
 }
 """The reader for each ending of a file's name."""
 
-KINDS = "HDF5 (.hdf5, .h5), zarr (a folder, or .zarr.zip), a folder of videos with a CSV file"
+KINDS = "HDF5 (.hdf5, .h5), zarr (a folder, or .zarr.zip), MCAP (.mcap), a folder of videos with a CSV file"
 """What can be read, for people."""
 MOST_SOURCES = 5_000
 

@@ -164,15 +164,16 @@ def _find_rows(plan: Plan, streams: Sequence[Stream]) -> None:
 def _find_times(plan: Plan, streams: Sequence[Stream]) -> None:
     latest = max(streams, key=lambda stream: stream.first_ns)
     steady = [stream for stream in streams if stream.count > 1] or list(streams)
-    earliest = min(steady, key=lambda stream: stream.last_ns)
+    earliest = min(steady, key=_valid_until)
     plan.first_ns = latest.first_ns
-    span = earliest.last_ns - plan.first_ns
+    # The newest message counts until its stream's next one would be due, but rows end with the last message of all.
+    span = min(_valid_until(earliest) - 1, max(stream.last_ns for stream in steady)) - plan.first_ns
     rows = int(span * plan.fps / 1e9) + 2 if span >= 0 else 0
     while rows and frame_ns(rows - 1, plan.fps) > span:
         rows -= 1
     plan.rows = rows
     before = (plan.first_ns - min(stream.first_ns for stream in steady)) / 1e9
-    after = (max(stream.last_ns for stream in steady) - earliest.last_ns) / 1e9
+    after = (max(stream.last_ns for stream in steady) - plan.first_ns - span) / 1e9
     if before > 2 / plan.fps:
         plan.notes.append(f"{before:.1f} s at the beginning are left out: {latest.path} begins only then")
     if after > 2 / plan.fps:
@@ -183,3 +184,8 @@ def _find_times(plan: Plan, streams: Sequence[Stream]) -> None:
                 f"{stream.path} has {stream.rate_hz:.1f} messages a second: each fills about "
                 f"{plan.fps / stream.rate_hz:.0f} rows"
             )
+
+
+def _valid_until(stream: Stream) -> int:
+    """Return the time when a message after the stream's last one would be due, in ns."""
+    return stream.last_ns + (round(1e9 / stream.rate_hz) if stream.rate_hz else 1)

@@ -21,6 +21,8 @@ _PARTS = ("joint_pos", "eef_pos", "eef_rot_axis_angle", "eef_quat", "gripper_qpo
 
 _ALOHA_JOINTS = ("waist", "shoulder", "elbow", "forearm_roll", "wrist_angle", "wrist_rotate", "gripper")
 _ALOHA = tuple(f"{side}_{joint}" for side in ("left", "right") for joint in _ALOHA_JOINTS)
+_COMMAND = re.compile("action|command|cmd|leader|target|goal|desired", re.I)
+_STATE_TOPIC = re.compile("joint_?states?|follower|state|measured", re.I)
 _ROBOT = re.compile(r"(robot\d+)_(.+)")
 _DULL = re.compile(
     "(camera|image|img|colou?r|rgb|raw|data|obs|observation|sensor|video|image_raw|compressed(_?video)?)s?", re.I
@@ -33,7 +35,7 @@ def propose(recording: Recording) -> Mapping:
     usable = [stream for stream in recording.streams if not stream.problem]
     numbers = [stream for stream in usable if stream.kind is Kind.NUMBERS]
     features: dict[str, Rule] = {}
-    action = _find(numbers, _ACTIONS)
+    action = _find(numbers, _ACTIONS) or _topic(numbers, _COMMAND)
     if action is not None:
         features[ACTION] = Rule((action.path,), _names([action]))
     state = _state(numbers)
@@ -83,8 +85,17 @@ def _find(streams: Sequence[Stream], names: Sequence[str]) -> Stream | None:
     return next((by_name[name] for name in names if name in by_name), None)
 
 
+def _topic(streams: Sequence[Stream], word: re.Pattern[str]) -> Stream | None:
+    """Return the positions, or the data, of the first topic whose name has the word in it."""
+    for ending in (".position", ".positions", ".data"):
+        for stream in streams:
+            if stream.path.endswith(ending) and word.search(stream.path):
+                return stream
+    return None
+
+
 def _state(streams: Sequence[Stream]) -> list[Stream]:
-    if single := _find(streams, _STATES):
+    if single := _find(streams, _STATES) or _topic(streams, _STATE_TOPIC):
         return [single]
     parts: dict[tuple[str, int], Stream] = {}
     for stream in streams:

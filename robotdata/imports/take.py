@@ -49,6 +49,7 @@ class Imported:
     rows: int = 0
     frames: dict[str, int] = field(default_factory=dict)
     missing: dict[str, int] = field(default_factory=dict)
+    passed_over: dict[str, int] = field(default_factory=dict)
     is_new: bool = True
 
 
@@ -90,7 +91,7 @@ def import_recording(
     finally:
         with contextlib.suppress(OSError):  # others are being written
             staged.parent.rmdir()
-    return Imported(take_id, done.ticks, done.frames, done.missing)
+    return Imported(take_id, done.ticks, done.frames, done.missing, dict(plan.recording.passed_over))
 
 
 def remove_staged(staged: Path) -> None:
@@ -221,7 +222,13 @@ class _Writer:
 
     def _counters(self, writer: TakeWriter, missing: dict[str, int]) -> dict[str, Any]:
         cameras = {name: {"frames": count, "dropped": 0} for name, count in writer.frames.items()}
-        return {"ticks": writer.ticks, "fps": self._plan.fps, "cameras": cameras, "not_finite": missing}
+        return {
+            "ticks": writer.ticks,
+            "fps": self._plan.fps,
+            "cameras": cameras,
+            "not_finite": missing,
+            "passed_over": dict(self._plan.recording.passed_over),
+        }
 
 
 def read_own_times(folder: Path) -> dict[str, Any]:
