@@ -96,7 +96,6 @@ class LogRecording:
         self.passed_over[path] = self.passed_over.get(path, 0) + 1
 
     def _streams_of(self, topic: Topic) -> Iterator[Stream]:
-        span = {"first_ns": topic.first_ns, "last_ns": topic.last_ns}
         problem, fields = topic.problem, dict[str, Field]()
         if not problem:
             try:
@@ -105,7 +104,8 @@ class LogRecording:
             except BadMessage as error:
                 problem = f"it has {error}"
         if problem:
-            yield Stream(topic.name, Kind.OTHER, (), topic.schema, topic.count, **span, problem=problem)
+            span = topic.first_ns, topic.last_ns
+            yield Stream(topic.name, Kind.OTHER, (), topic.schema, topic.count, *span, problem=problem)
         for key, field in fields.items():
             path = f"{topic.name}.{key}" if key else topic.name
             self._where[path], self._first[path] = (topic.name, key), field
