@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from robotdata.imports.bags import BagSource, is_sqlite_bag
 from robotdata.imports.errors import BadSource
 from robotdata.imports.hdf5 import Hdf5Source
 from robotdata.imports.mcap_log import McapSource
@@ -18,10 +19,14 @@ READERS: dict[str, Callable[[Path], Source]] = {
     ".h5": Hdf5Source,
     ".zarr.zip": ZarrSource,
     ".mcap": McapSource,
+    ".bag": BagSource,
 }
 """The reader for each ending of a file's name."""
 
-KINDS = "HDF5 (.hdf5, .h5), zarr (a folder, or .zarr.zip), MCAP (.mcap), a folder of videos with a CSV file"
+KINDS = (
+    "HDF5 (.hdf5, .h5), zarr (a folder, or .zarr.zip), MCAP (.mcap), ROS 1 bags (.bag), ROS 2 bags (a folder), a "
+    "folder of videos with a CSV file"
+)
 """What can be read, for people."""
 MOST_SOURCES = 5_000
 
@@ -60,6 +65,8 @@ def reader_of(path: Path) -> Callable[[Path], Source] | None:
         return next((reader for ending, reader in READERS.items() if name.endswith(ending)), None)
     if any((path / each).is_file() for each in (".zgroup", "zarr.json", "data/.zgroup")):
         return ZarrSource
+    if path.is_dir() and is_sqlite_bag(path):
+        return BagSource
     return VideoFolder if path.is_dir() and is_video_folder(path) else None
 
 

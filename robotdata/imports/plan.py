@@ -125,7 +125,7 @@ def _add_numbers(plan: Plan, name: str, rule: Rule, streams: Sequence[Stream]) -
         plan.problems.append(f"{name}: {count:,} values in a row are more than {MOST_VALUES:,}")
     dtype = dtype_of(rule, streams)
     if dtype == "float32" and any(stream.dtype == "float64" for stream in streams):
-        plan.notes.append(f"{name} is stored as float32; choose the dtype float64 to keep all digits")
+        plan.notes.append(f"{name} is stored as float32; with the dtype float64 in the mapping it keeps all digits")
     plan.features[name] = {"dtype": dtype, "shape": [count], "names": names}
 
 

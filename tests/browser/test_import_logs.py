@@ -50,7 +50,7 @@ def test_logs_are_looked_at_mapped_and_become_takes(visit: Visit, tmp_path: Path
     page.get_by_role("button", name="Import 2 takes").click()
     expect(page.get_by_role("heading", name="Pegs by page")).to_be_visible()
     page.wait_for_function(
-        "() => fetch('/api/episodes?dataset=pegs-by-page').then((r) => r.json()).then(({ items }) => items.length === 2)"
+        "() => fetch('/api/episodes?dataset=pegs-by-page').then((r) => r.json()).then((p) => p.items.length === 2)"
     )
     page.reload()  # takes that come while one looks are offered, not put in between
     expect(page.locator("#cards .take")).to_have_count(2)
