@@ -33,7 +33,7 @@ class BagSource:
             self._reader = highlevel.AnyReader([path], default_typestore=store)
             self._reader.open()
         except Exception as error:
-            hint = "" if path.is_dir() else " (`rosbag reindex` mends a bag that was not closed)"
+            hint = "" if path.is_dir() else " (`rosbag reindex` repairs a bag that was not closed)"
             raise BadSource(path, f"cannot be read as a bag: {error}{hint}") from error
         self._is_open = True
         if len(self._reader.connections) > MOST_STREAMS:

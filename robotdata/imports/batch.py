@@ -1,4 +1,4 @@
-"""Import all recordings of some files: what fails is named and passed over, what is there already stays as it is."""
+"""Import all recordings of some files: what fails is named and skipped, what is there already stays as it is."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class Batch:
         words = f"{count} take{'' if count == 1 else 's'} imported"
         if self.already:
             words += f", {self.already} {'was' if self.already == 1 else 'were'} there already"
-        if odd := sum(sum(take.passed_over.values()) for take in self.takes):
-            words += f", {odd:,} message{'' if odd == 1 else 's'} passed over"
+        if odd := sum(sum(take.skipped.values()) for take in self.takes):
+            words += f", {odd:,} message{'' if odd == 1 else 's'} skipped"
         if self.failed:
             listed = "; ".join(f"{failure.name}: {failure.why}" for failure in self.failed[:5])
             more = f"; and {len(self.failed) - 5} more" if len(self.failed) > 5 else ""

@@ -9,7 +9,7 @@ from robotdata.imports.errors import MissingPackage
 
 
 def need(module: str, what: str) -> Any:
-    """Return the module. Raises MissingPackage, with the command that mends it, if it is not installed."""
+    """Return the module. Raises MissingPackage, with the command that repairs it, if it is not installed."""
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:

@@ -51,7 +51,7 @@ class LogRecording:
     ) -> None:
         self.name, self.fps, self.timed, self.task = path.stem, 0.0, True, ""
         self.notes = list(notes)
-        self.passed_over: dict[str, int] = {}
+        self.skipped: dict[str, int] = {}
         self._path, self._read = path, read
         self._topics = {topic.name: topic for topic in topics}
         self._where: dict[str, tuple[str, str]] = {}
@@ -59,8 +59,8 @@ class LogRecording:
         self.streams = [stream for topic in topics for stream in self._streams_of(topic)]
 
     def messages(self, paths: Collection[str], fps: float) -> Iterator[Message]:
-        """Yield the messages of these streams. `passed_over` counts those without the field, or of other joints."""
-        self.passed_over.clear()
+        """Yield the messages of these streams. `skipped` counts those without the field, or of other joints."""
+        self.skipped.clear()
         wanted: dict[str, list[tuple[str, str]]] = {}
         for path in paths:
             topic, key = self._where[path]
@@ -83,17 +83,17 @@ class LogRecording:
             yield from (Message(path, frame_ns, frame) for frame_ns, frame in film.add(time_ns, found.value))
             return
         if found is None or found.kind is not first.kind:
-            self._pass_over(path)
+            self._skip(path)
         elif found.names == first.names:
             yield Message(path, time_ns, found.value)
         elif sorted(found.names) == sorted(first.names):  # the same joints in another order
             places = [found.names.index(name) for name in first.names]
             yield Message(path, time_ns, np.asarray(found.value)[places])
         else:
-            self._pass_over(path)
+            self._skip(path)
 
-    def _pass_over(self, path: str) -> None:
-        self.passed_over[path] = self.passed_over.get(path, 0) + 1
+    def _skip(self, path: str) -> None:
+        self.skipped[path] = self.skipped.get(path, 0) + 1
 
     def _streams_of(self, topic: Topic) -> Iterator[Stream]:
         problem, fields = topic.problem, dict[str, Field]()

@@ -46,7 +46,7 @@ class RowsRecording:
     ) -> None:
         self.name, self.fps, self.task, self.notes = name, fps, task, list(notes)
         self.timed = times_ns is not None
-        self.passed_over: dict[str, int] = {}
+        self.skipped: dict[str, int] = {}
         self._times = times_ns
         self._columns = {column.stream.path: column for column in columns}
         self.streams = [self._with_times(column.stream) for column in columns]

@@ -84,7 +84,7 @@ class Recording(Protocol):
 
     `fps` is the rate that the file states, 0 if it states none. `timed`: the messages have times of their own; without,
     message n of every stream belongs to row n. `task` is the text that the file states. `notes` are for people.
-    `passed_over` counts, by stream, the messages that could not be used in what was read so far.
+    `skipped` counts, by stream, the messages that could not be used in what was read so far.
     """
 
     @property
@@ -100,7 +100,7 @@ class Recording(Protocol):
     @property
     def notes(self) -> Sequence[str]: ...
     @property
-    def passed_over(self) -> Mapping[str, int]: ...
+    def skipped(self) -> Mapping[str, int]: ...
 
     def messages(self, paths: Collection[str], fps: float) -> Iterator[Message]:
         """Yield the messages of these streams in the order of their times, with bounded memory.

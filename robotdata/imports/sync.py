@@ -20,7 +20,7 @@ class Tick:
 def ticks_of(messages: Iterable[Message], *, first_ns: int, rows: int, fps: float) -> Iterator[Tick]:
     """Yield `rows` ticks, the first at `first_ns`. Only the newest message of each stream is kept in memory.
 
-    Messages come in the order of their times; one that lies before its stream's last one is passed over. A dict of a
+    Messages come in the order of their times; one that lies before its stream's last one is skipped. A dict of a
     tick is valid until the next.
     """
     newest: dict[str, Message] = {}

@@ -49,7 +49,7 @@ class Imported:
     rows: int = 0
     frames: dict[str, int] = field(default_factory=dict)
     missing: dict[str, int] = field(default_factory=dict)
-    passed_over: dict[str, int] = field(default_factory=dict)
+    skipped: dict[str, int] = field(default_factory=dict)
     is_new: bool = True
 
 
@@ -91,7 +91,7 @@ def import_recording(
     finally:
         with contextlib.suppress(OSError):  # others are being written
             staged.parent.rmdir()
-    return Imported(take_id, done.ticks, done.frames, done.missing, dict(plan.recording.passed_over))
+    return Imported(take_id, done.ticks, done.frames, done.missing, dict(plan.recording.skipped))
 
 
 def remove_staged(staged: Path) -> None:
@@ -227,7 +227,7 @@ class _Writer:
             "fps": self._plan.fps,
             "cameras": cameras,
             "not_finite": missing,
-            "passed_over": dict(self._plan.recording.passed_over),
+            "skipped": dict(self._plan.recording.skipped),
         }
 
 

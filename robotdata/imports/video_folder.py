@@ -70,7 +70,7 @@ class VideoFolderRecording:
     def __init__(self, name: str, table: CsvTable, videos: dict[str, VideoDecoder]) -> None:
         self.name, self.task = name, ""
         self.notes: list[str] = []
-        self.passed_over: dict[str, int] = {}
+        self.skipped: dict[str, int] = {}
         self._table, self._videos = table, videos
         self.timed = table.times_ns is not None
         rates = {float(video.fps) for video in videos.values()}

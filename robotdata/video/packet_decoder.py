@@ -49,7 +49,7 @@ class PacketDecoder:
     def _frames(self, packet: Any) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         try:
             frames = self._context.decode(packet)
-        except av.FFmpegError:  # before the first keyframe, or damaged: the next keyframe mends it
+        except av.FFmpegError:  # before the first keyframe, or damaged: the next keyframe repairs it
             return
         for frame in frames:
             yield int(frame.pts or 0), np.asarray(to_rgb(self._reformatter, frame).to_ndarray(), np.uint8)

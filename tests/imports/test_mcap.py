@@ -128,7 +128,7 @@ def test_a_broken_tail_is_cut_at_the_last_whole_chunk_and_said(tmp_path: Path, p
             assert 0 < done.rows < 30 and take.manifest["imported_from"]["notes"]
 
 
-def test_the_same_joints_in_another_order_are_sorted_and_other_joints_passed_over(tmp_path: Path) -> None:
+def test_the_same_joints_in_another_order_are_sorted_and_other_joints_skipped(tmp_path: Path) -> None:
     path = tmp_path / "joints.mcap"
     with path.open("wb") as file:
         writer = Ros2Writer(file)
@@ -144,8 +144,8 @@ def test_the_same_joints_in_another_order_are_sorted_and_other_joints_passed_ove
     done = imported(path, tmp_path / "spool", fps=10.0)
     with Take.open(tmp_path / "spool/a") as take:
         assert take.column("observation.state").tolist() == [[n, 100 + n] for n in range(6)]
-    assert done.passed_over == {"/joint_states.position": done.passed_over["/joint_states.position"]}
-    assert done.passed_over["/joint_states.position"] >= 5
+    assert done.skipped == {"/joint_states.position": done.skipped["/joint_states.position"]}
+    assert done.skipped["/joint_states.position"] >= 5
 
 
 def test_json_with_pictures_in_base64_is_read(tmp_path: Path) -> None:

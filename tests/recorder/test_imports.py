@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from django.test import Client
 
 from recorder.models import Dataset, Episode, Operation
@@ -18,6 +21,7 @@ from tests.recorder.conftest import H264, codes, work
 from tests.support.foreign import write_aloha
 
 pytestmark = pytest.mark.django_db(transaction=True)
+Import = importlib.import_module("recorder.management.commands.import").Command
 HIGH, LOW = "observation.images.cam_high", "observation.images.cam_low"
 LENGTHS = (5, 6, 7)
 
@@ -184,3 +188,28 @@ def test_what_is_wrong_with_a_request_is_said(client: Client, raw: Path, home: P
     empty.mkdir(exist_ok=True)
     refused = post(client, "imports", {"paths": [str(empty)], "dataset": "Pegs", "mapping": mapping}, 422)
     assert "holds nothing that can be imported" in refused["error"]["message"]
+
+
+def command(*words: str) -> tuple[int, str]:
+    """The exit code of `robotdata import` and what it says."""
+    made, said = Import(stdout=(out := io.StringIO())), ""
+    try:
+        call_command(made, *words)
+    except CommandError as error:
+        return error.returncode, f"{said}{error}"
+    return made.code, out.getvalue()
+
+
+def test_the_command_shows_imports_and_says_what_failed(client: Client, raw: Path, tmp_path: Path) -> None:
+    code, said = command(str(raw), "--dry-run", "--fps", "25", "--save-mapping", "pegs")
+    assert code == 0 and "3 recordings. Nothing was written." in said
+    assert "/observations/qvel  numbers float64 14, 5" in said and "left out: no feature is named for it" in said
+    assert "episode_2.hdf5: 7 rows, 0.3 s" in said and not Episode.objects.exists()
+    assert command(str(raw))[0] == 1
+    code, said = command(str(raw), "--dataset", "Pegs", "--mapping", "pegs", "--task", "insert")
+    assert (code, said) == (0, "Pegs: 3 takes imported.\n")
+    assert {(take.fps, take.task) for take in Episode.objects.all()} == {(25.0, "insert")}
+    (raw / "episode_1.hdf5").write_bytes(b"broken")
+    code, said = command(str(raw), "--dataset", "Pegs", "--mapping", "pegs", "--task", "insert", "--again")
+    assert code == 3 and "2 takes imported, 1 not: episode_1.hdf5: episode_1.hdf5 cannot be read" in said
+    assert Episode.objects.count() == 5
