@@ -14,7 +14,7 @@ TESTERS ?= 2
 # long as they follow each other, and each start of both takes 20 s of processor time.
 SPREAD := -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 export PYTHONPATH := $(CURDIR)
-PINS := requirements.txt requirements-core.txt requirements-web.txt requirements-scale.txt requirements-hub.txt constraints.txt
+PINS := requirements.txt requirements-core.txt requirements-web.txt requirements-scale.txt requirements-hub.txt requirements-imports.txt constraints.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help run signin test test-faults lint format types demo readme docs interop bench budgets soak crash fuzz restarts wheel installed clean
@@ -26,7 +26,7 @@ $(VENV)/.run: $(PINS)
 	@$(PYTHON) -c 'import sys; sys.exit("robotdata needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make run PYTHON=python3.12") if sys.version_info < (3, 11) else None'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing what robotdata needs (once) ..."
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.txt -r requirements-scale.txt -r requirements-hub.txt -c constraints.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.txt -r requirements-scale.txt -r requirements-hub.txt -r requirements-imports.txt -c constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.txt

@@ -34,6 +34,7 @@ NOTES = {
     "robotdata.lerobot_compat": "LeRobot's functions for video, for programs that call them",
     "robotdata.video.depth": "millimetres ↔ the codes that a video can hold",
     "robotdata.export": "one take → one episode: which frame goes to which row",
+    "robotdata.imports": "files of other recorders → takes: HDF5, zarr, MCAP, bags, videos",
     "robotdata.quality": "measures of a take, and the flags that follow from them",
     "robotdata.rig": "the process at the robot: states, recorder, link to the web",
     "robotdata.station": "a computer's ports and cameras; keeps rig files, runs rigs",

@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-REQUIREMENTS = ("requirements-core.txt", "requirements-web.txt", "requirements-scale.txt", "requirements-hub.txt")
+EXTRAS = ("scale", "hub", "imports")
+REQUIREMENTS = ("requirements-core.txt", "requirements-web.txt", *(f"requirements-{name}.txt" for name in EXTRAS))
 LEROBOT = "lerobot==0.6.1"
 TRIALS = (  # Python, what else is in the environment, what must come out pinned
     ("3.12", LEROBOT, "packaging=="),

@@ -16,6 +16,7 @@ HELP = """usage: robotdata COMMAND [OPTIONS]
   signin     print a one-use sign-in link
   token      print a new API token
   add        add datasets from a folder or a zip file
+  import     make takes of files of other recorders (HDF5, zarr, MCAP, bags, videos)
   verify     check a dataset against its format
   repair     put right what is wrong in a dataset, after saying what
   convert    make a dataset v3.0 of one of version v2.0 or v2.1, or v2.1 of v3.0

@@ -13,7 +13,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ["files", "video", "lerobot_compat", "capture", "spool", "dataset", "export", "quality", "rig", "station"]
+ROOMS = [
+    "files",
+    "video",
+    "lerobot_compat",
+    "capture",
+    "spool",
+    "dataset",
+    "export",
+    "imports",
+    "quality",
+    "rig",
+    "station",
+]
 ROOMS += ["devices"]
 DATASET = ["dataset.verify", "dataset.write", "dataset.convert", "dataset.repair", "dataset.exchange"]
 DATASET += ["dataset.hub"]

@@ -13,6 +13,7 @@ from recorder.api import (
     episodes,
     features,
     hub,
+    imports,
     operations,
     repairs,
     reshapes,
@@ -35,6 +36,7 @@ api.add_router("", transfers.router)
 api.add_router("", features.router)
 api.add_router("", reshapes.router)
 api.add_router("", episodes.router)
+api.add_router("", imports.router)
 api.add_router("", operations.router)
 api.add_router("", unopened.router)
 api.add_router("", additions.router)

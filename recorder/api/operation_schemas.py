@@ -73,7 +73,10 @@ class PushedOut(Schema):
 
 
 class OperationOut(Schema):
-    """A change of a dataset by a worker, with its progress in steps. `made`: the datasets that got its episodes."""
+    """A change of a dataset by a worker, with its progress in steps. `made`: the datasets that got its episodes.
+
+    `said`: what came of an import, as a sentence without its full stop; empty before its end.
+    """
 
     id: UUID
     dataset: DatasetSlug
@@ -91,6 +94,11 @@ class OperationOut(Schema):
     made: list[MadeOut]
     sending: SendingOut | None
     pushed: PushedOut | None
+    said: str
+
+    @staticmethod
+    def resolve_said(operation: Operation) -> str:
+        return str(operation.result.get("said", ""))
 
     @staticmethod
     def resolve_made(operation: Operation) -> list[dict[str, Any]]:

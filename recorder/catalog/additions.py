@@ -14,6 +14,7 @@ from django.db import connections
 from recorder.actor import Actor
 from recorder.catalog.hub_fetching import fetch_addition, fetch_request
 from recorder.catalog.reserved_names import is_reserved
+from recorder.catalog.server_paths import real_path
 from recorder.catalog.unknown_folders import FOLDER_OF_DATASETS, inner_datasets, open_or_note
 from recorder.catalog.unopened import forget_unopened
 from recorder.errors import Refused
@@ -254,21 +255,9 @@ def _is_here(path: Path) -> bool:
 
 def _source(text: str) -> Path:
     """Return the real path of a folder or zip file of this computer. Raise Refused if it is not to be read."""
-    path = Path(text).expanduser()
-    if "\0" in text or not path.is_absolute():
-        raise Refused("invalid", f"{text!r} is no path from the root of the disk: write it as /home/me/data.", 422)
-    try:
-        real = path.resolve(strict=True)
-    except (OSError, RuntimeError) as error:
-        raise Refused("no_folder", f"{path} cannot be read ({getattr(error, 'strerror', error)}).", 422) from error
-    root = datasets_root().resolve()
-    is_private = real.is_relative_to(root.parent) and not real.is_relative_to(root)
-    is_hidden = real.is_relative_to(root) and any(part.startswith(".") for part in real.relative_to(root).parts)
-    if is_private or is_hidden or root.is_relative_to(real):
-        what = "holds robotdata's own data" if root.is_relative_to(real) else "belongs to robotdata itself"
-        raise Refused("elsewhere", f"{path} {what}: name the folder of a dataset.", 422)
+    real = real_path(text, what="the folder of a dataset")
     if not real.is_dir() and not (real.is_file() and real.suffix.lower() == ".zip"):
-        raise Refused("no_folder", f"{path} is neither a folder nor a zip file.", 422)
+        raise Refused("no_folder", f"{text} is neither a folder nor a zip file.", 422)
     return real
 
 

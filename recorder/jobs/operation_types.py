@@ -45,6 +45,12 @@ def _convert_summary(operation: Operation) -> str:
     return f"convert {operation.arguments.get('source')} to v3.0"
 
 
+def _import_summary(operation: Operation) -> str:
+    paths = operation.arguments.get("paths") or []
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"import {str(paths[0]).rpartition('/')[2] if paths else 'nothing'}{more}"
+
+
 def _transfer_summary(operation: Operation) -> str:
     into = operation.arguments.get("into") or []
     count = operation.arguments.get("count")
@@ -131,6 +137,15 @@ TYPES = {
         occupied="is being converted",
         cancelled="Nothing is left of it; the original is unchanged.",
         closed="Nothing is left of it; the original is unchanged.",
+    ),
+    OperationType.IMPORT: TypeSpec(
+        action=Action.ADD_DATASET,
+        has_jobs=False,
+        summary=_import_summary,
+        running="importing takes",
+        occupied="gets imported takes",
+        cancelled="Takes that were whole by then are in the list; nothing is left of the others.",
+        closed="Takes that were imported stay in the list.",
     ),
     OperationType.UNDO: TypeSpec(
         action=Action.REVISE,

@@ -45,6 +45,7 @@ _FUNCTIONS = {
     **dict.fromkeys((*TRANSFERS, *CHANGES, OperationType.UNDO), _REVISING_FUNCTIONS),
     **dict.fromkeys((OperationType.REPAIR, OperationType.OLDER), _REVISING_FUNCTIONS),
     **dict.fromkeys(RESHAPES, _TypeFunctions(prepare_forgetting, restart_revising)),
+    OperationType.IMPORT: _REVISING_FUNCTIONS,
 }
 
 if missing := set(OperationType) - _FUNCTIONS.keys():

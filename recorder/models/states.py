@@ -60,6 +60,7 @@ class OperationType(TextChoices):
     EDIT = "edit", "edit"
     REVERT = "revert", "revert"
     CONVERT = "convert", "conversion"
+    IMPORT = "import", "import"
     COPY = "copy", "copy"
     MOVE = "move", "move"
     SPLIT = "split", "split"
@@ -108,7 +109,14 @@ REVISING = (
 )
 """Types of which a dataset has at most one at a time. Encoding adds to it, and waits for the lock."""
 
-STOPPABLE = (OperationType.CONVERT, OperationType.REPAIR, OperationType.OLDER, OperationType.PUSH, *RESHAPES)
+STOPPABLE = (
+    OperationType.CONVERT,
+    OperationType.IMPORT,
+    OperationType.REPAIR,
+    OperationType.OLDER,
+    OperationType.PUSH,
+    *RESHAPES,
+)
 """Types that may be cancelled while a worker runs them, until it begins to write (`result["writing"]`)."""
 
 BESIDE = (OperationType.PUSH,)

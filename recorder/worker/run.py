@@ -22,6 +22,7 @@ from recorder.worker.change import run_features
 from recorder.worker.commit import FolderMissing, clear_committed, run_commit
 from recorder.worker.convert import run_conversion
 from recorder.worker.encode import FINAL_ERRORS, SPACE_RETRY_AFTER, complete_episodes, is_no_space
+from recorder.worker.importing import run_import
 from recorder.worker.older import run_older
 from recorder.worker.push import run_push
 from recorder.worker.repair import run_repair
@@ -33,6 +34,7 @@ from recorder.worker.undo_transfer import run_undo
 from robotdata.dataset.errors import ConversionError, DatasetBusy, EditError, FeaturesDiffer, NotADataset
 from robotdata.dataset.hub.errors import HubRefused
 from robotdata.dataset.write.commit_progress import step_of
+from robotdata.imports.errors import ImportsError
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +46,7 @@ RUNNERS: dict[OperationType, Runner] = {
     OperationType.EDIT: run_edit,
     OperationType.REVERT: run_revert,
     OperationType.CONVERT: run_conversion,
+    OperationType.IMPORT: run_import,
     OperationType.UNDO: run_undo,
     OperationType.REPAIR: run_repair,
     OperationType.OLDER: run_older,
@@ -57,7 +60,16 @@ if missing := set(OperationType) - RUNNERS.keys():
     raise TypeError(f"RUNNERS lacks {missing}")
 
 _BUSY_RETRY_AFTER = timedelta(seconds=5)
-_FINAL_ERRORS = (*FINAL_ERRORS, FeaturesDiffer, NotADataset, EditError, ConversionError, FolderMissing, HubRefused)
+_FINAL_ERRORS = (
+    *FINAL_ERRORS,
+    FeaturesDiffer,
+    NotADataset,
+    EditError,
+    ConversionError,
+    FolderMissing,
+    HubRefused,
+    ImportsError,
+)
 
 
 def run_operation(operation_id: uuid.UUID | str) -> bool:

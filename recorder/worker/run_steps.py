@@ -16,10 +16,9 @@ from recorder.models.states import OperationState
 
 log = logging.getLogger(__name__)
 
-_SHOWN_STEPS = 1000
-
 Progress = Callable[[int, int], None]
 """Called with (steps done, steps in total) before each step."""
+_SHOWN_STEPS = 1000
 
 
 def made_by(operation: Operation) -> dict[str, Any]:

@@ -103,9 +103,11 @@ class TakeWriter:
         counters: Mapping[str, Any] | None = None,
         marks: Sequence[Mapping[str, Any]] = (),
         curation: Mapping[str, Any] | None = None,
+        ended_at: str | None = None,
     ) -> dict[str, Any]:
         """Make rows and frames durable, then write the manifest with `state` durably, and return it.
 
+        `ended_at` is an ISO 8601 time, by default now.
         Raises SpoolError if the disk fails; the take then stays `recording`, for recovery to close.
         """
         try:
@@ -113,7 +115,7 @@ class TakeWriter:
             self._guarded(self._close_files)
             self._manifest |= {
                 "state": state,
-                "ended_at": clock.iso_now(),
+                "ended_at": ended_at or clock.iso_now(),
                 "ticks": self.ticks,
                 **duration_and_rate(self.ticks, self._first_ns, self._last_ns, float(self._manifest["fps"])),
                 "cameras_frames": self.frames,

@@ -1,0 +1,29 @@
+"""The page on which files of other recorders are looked at, mapped to features, and imported as takes."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from recorder.catalog.importing import mappings_folder
+from recorder.models import Dataset
+from recorder.views.request import Request
+from robotdata.imports.mapping import UNITS
+from robotdata.imports.open import KINDS
+from robotdata.imports.saved import saved_names
+
+_MOST_DATASETS = 500
+
+
+@require_GET
+def imports(request: Request) -> HttpResponse:
+    """The page; what is in the files comes by the API."""
+    context = {
+        "kinds": KINDS,
+        "units": [(unit, unit.replace("_", " ")) for unit in UNITS if unit],
+        "mappings": saved_names(mappings_folder()),
+        "datasets": Dataset.objects.order_by("title").values_list("title", flat=True)[:_MOST_DATASETS],
+        "into": request.GET.get("dataset", "")[:200],
+    }
+    return render(request, "recorder/import.html", context)

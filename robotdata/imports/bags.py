@@ -1,0 +1,95 @@
+"""Read ROS 1 bags, and ROS 2 bags in SQLite files (a folder with metadata.yaml). ROS 2 bags in MCAP are MCAP files."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from robotdata.imports.errors import BadSource
+from robotdata.imports.extras import need
+from robotdata.imports.log_recording import Logged, LogRecording, Topic
+from robotdata.imports.streams import MOST_STREAMS
+
+
+def is_sqlite_bag(path: Path) -> bool:
+    """Return whether a folder is a ROS 2 bag with SQLite files."""
+    return any(path.glob("*.db3"))
+
+
+class BagSource:
+    """An open bag; it is read through once, to list what is in it. Raises MissingPackage, BadSource."""
+
+    format = "ROS bag"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        highlevel = need("rosbags.highlevel", "ROS bags")
+        typesys = need("rosbags.typesys", "ROS bags")
+        if path.is_dir() and not (path / "metadata.yaml").is_file():
+            raise BadSource(path, "has no metadata.yaml: `ros2 bag reindex` makes it")
+        store = typesys.get_typestore(typesys.Stores.ROS2_HUMBLE if path.is_dir() else typesys.Stores.ROS1_NOETIC)
+        try:
+            self._reader = highlevel.AnyReader([path], default_typestore=store)
+            self._reader.open()
+        except Exception as error:
+            hint = "" if path.is_dir() else " (`rosbag reindex` repairs a bag that was not closed)"
+            raise BadSource(path, f"cannot be read as a bag: {error}{hint}") from error
+        self._is_open = True
+        if len(self._reader.connections) > MOST_STREAMS:
+            self.close()
+            raise BadSource(path, f"has more than {MOST_STREAMS:,} topics")
+
+    def recordings(self) -> Sequence[LogRecording]:
+        """Return the one recording. Raises BadSource if it has no message, or is damaged."""
+        found: dict[str, dict[str, Any]] = {}
+        for connection, time_ns, data in self._messages(list(self._reader.connections)):
+            first = {"count": 0, "first_ns": time_ns, "data": data, "type": connection.msgtype}
+            seen = found.setdefault(connection.topic, first)
+            seen["count"] += 1
+            seen["last_ns"] = time_ns
+        if not found:
+            raise BadSource(self.path, "has no message")
+        topics = [self._topic(name, seen) for name, seen in found.items()]
+        return [LogRecording(self.path, topics, self._read)]
+
+    def close(self) -> None:
+        """Close the bag."""
+        if self._is_open:
+            self._is_open = False
+            self._reader.close()
+
+    def __enter__(self) -> BagSource:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _topic(self, name: str, seen: dict[str, Any]) -> Topic:
+        sample, problem = None, ""
+        try:
+            sample = self._reader.deserialize(seen["data"], seen["type"])
+        except Exception as error:  # noqa: BLE001 - of a foreign decoder, which may raise anything for foreign bytes
+            problem = f"its messages cannot be decoded: {error}"[:300]
+        return Topic(name, seen["type"], seen["count"], seen["first_ns"], seen["last_ns"], sample, problem)
+
+    def _read(self, topics: Collection[str]) -> Iterator[Logged]:
+        wanted = [each for each in self._reader.connections if each.topic in set(topics)]
+        for connection, time_ns, data in self._messages(wanted):
+            try:
+                decoded = self._reader.deserialize(data, connection.msgtype)
+            except Exception as error:
+                where = f"{connection.topic} at {time_ns / 1e9:.3f} s"
+                raise BadSource(self.path, f"has a message in {where} that cannot be decoded: {error}") from error
+            yield connection.topic, time_ns, decoded
+
+    def _messages(self, connections: list[Any]) -> Iterator[tuple[Any, int, bytes]]:
+        """Yield connection, time in ns and data of each message, in the order of the times."""
+        if not connections:
+            return
+        try:
+            yield from self._reader.messages(connections)
+        except GeneratorExit:
+            raise
+        except Exception as error:
+            raise BadSource(self.path, f"is damaged: {error}") from error

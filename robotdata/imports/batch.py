@@ -1,0 +1,180 @@
+"""Import all recordings of some files: what fails is named and skipped, what is there already stays as it is."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from robotdata.imports.errors import BadSource, ImportsError
+from robotdata.imports.mapping import Mapping
+from robotdata.imports.open import open_source
+from robotdata.imports.plan import Plan, make_plan
+from robotdata.imports.streams import Recording, Source
+from robotdata.imports.take import Imported, import_recording, remove_leftovers, take_id_of
+from robotdata.spool import SpoolError, SpoolFull
+
+MOST_FAILURES = 200
+STEPS = 1000
+"""The progress of a batch is reported in this many steps."""
+_ENDS_BYTES = 1 << 20
+_MOST_FILES = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file, or a recording in it, that was not imported, and why."""
+
+    name: str
+    why: str
+
+
+@dataclass(slots=True)
+class Batch:
+    """What came of a batch: takes that it wrote, the number that were there before, and what failed."""
+
+    takes: list[Imported] = field(default_factory=list)
+    already: int = 0
+    failed: list[Failure] = field(default_factory=list)
+
+    @property
+    def summary(self) -> str:
+        """Return what came of it, as a sentence for people without its full stop."""
+        count = len(self.takes)
+        words = f"{count} take{'' if count == 1 else 's'} imported"
+        if self.already:
+            words += f", {self.already} {'was' if self.already == 1 else 'were'} there already"
+        if odd := sum(sum(take.skipped.values()) for take in self.takes):
+            words += f", {odd:,} message{'' if odd == 1 else 's'} skipped"
+        if self.failed:
+            listed = "; ".join(f"{failure.name}: {failure.why}" for failure in self.failed[:5])
+            more = f"; and {len(self.failed) - 5} more" if len(self.failed) > 5 else ""
+            words += f", {len(self.failed)} not: {listed}{more}"
+        return words
+
+
+def import_sources(
+    paths: Sequence[Path],
+    mapping: Mapping,
+    spool: Path,
+    *,
+    facts: dict[str, Any],
+    again: str = "",
+    misfit: Callable[[Plan], str] = lambda plan: "",
+    is_known: Callable[[str], bool] = lambda take_id: False,
+    on_take: Callable[[Imported], None] = lambda take: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Batch:
+    """Import every recording of every file with one mapping. `facts` are the takes' own, such as dataset and operator.
+
+    `misfit` returns why a plan is refused, empty if it is not. `is_known` tells whether a take is gone from the spool
+    only because it was encoded or deleted. `on_take` is called for each take in the spool, also for one that was there
+    before. `progress` gets (steps done, STEPS), and may raise to stop. Raises SpoolFull if the disk is full, and
+    OSError; other errors fail one file or recording.
+    """
+    batch = Batch()
+    remove_leftovers(spool)
+    for number, path in enumerate(paths):
+
+        def within(share: float, number: int = number) -> None:
+            progress(min(STEPS - 1, int((number + share) / len(paths) * STEPS)), STEPS)
+
+        within(0.0)
+        try:
+            with open_source(path) as source:
+                one = _One(source, mapping, spool, facts, again, misfit, is_known, on_take)
+                one.run(batch, within)
+        except ImportsError as error:
+            _fail(batch, path.name, error)
+    progress(STEPS, STEPS)
+    return batch
+
+
+def _fail(batch: Batch, name: str, error: Exception) -> None:
+    if len(batch.failed) < MOST_FAILURES:
+        batch.failed.append(Failure(name[:200], str(error)[:1000]))
+
+
+@dataclass(slots=True)
+class _One:
+    """Imports the recordings of one open file."""
+
+    source: Source
+    mapping: Mapping
+    spool: Path
+    facts: dict[str, Any]
+    again: str
+    misfit: Callable[[Plan], str]
+    is_known: Callable[[str], bool]
+    on_take: Callable[[Imported], None]
+
+    def run(self, batch: Batch, progress: Callable[[float], None]) -> None:
+        recordings = self.source.recordings()
+        if not recordings:
+            raise BadSource(self.source.path, "has no recording in it")
+        mark = fingerprint(self.source.path)
+        for number, recording in enumerate(recordings):
+
+            def within(done: int, total: int, number: int = number) -> None:
+                progress((number + done / max(1, total)) / len(recordings))
+
+            try:
+                taken = self._import(recording, mark, within)
+            except SpoolFull:
+                raise
+            except (ImportsError, SpoolError) as error:
+                name = self.source.path.name
+                _fail(batch, name if len(recordings) == 1 else f"{name}, {recording.name}", error)
+                continue
+            if taken is not None and taken.is_new:
+                batch.takes.append(taken)
+            else:
+                batch.already += 1
+            if taken is not None:
+                self.on_take(taken)
+
+    def _import(self, recording: Recording, mark: str, progress: Callable[[int, int], None]) -> Imported | None:
+        plan = make_plan(recording, self.mapping)
+        plan.check()
+        if why := self.misfit(plan):
+            raise ImportsError(why)
+        names = {"dataset": str(self.facts.get("dataset", "")), "source": mark, "recording": recording.name}
+        take_id = take_id_of(**names, mapping=self.mapping.digest, again=self.again)
+        if self.is_known(take_id) and not (self.spool / take_id).exists():
+            return None
+        return import_recording(plan, self.spool, take_id, source=self.source.path, facts=self.facts, progress=progress)
+
+
+def fingerprint(path: Path) -> str:
+    """Return what tells a file or folder from others, wherever it lies: its size, its ends, the names in a folder.
+
+    Raises BadSource if a folder has too many files.
+    """
+    digest = hashlib.sha256()
+    if path.is_file():
+        _add_file(digest.update, path)
+        return digest.hexdigest()
+    count = 0
+    for folder, names, files in os.walk(path):
+        names.sort()
+        for name in sorted(files):
+            count += 1
+            if count > _MOST_FILES:
+                raise BadSource(path, f"has more than {_MOST_FILES:,} files")
+            each = Path(folder) / name
+            digest.update(f"{each.relative_to(path)}\0{each.lstat().st_size}\0".encode("utf-8", "surrogateescape"))
+            if count <= 100 and each.is_file():
+                _add_file(digest.update, each)
+    return digest.hexdigest()
+
+
+def _add_file(add: Callable[[bytes], object], path: Path) -> None:
+    size = path.stat().st_size
+    add(f"{size}\0".encode())
+    with path.open("rb") as file:
+        add(file.read(_ENDS_BYTES))
+        file.seek(max(0, size - _ENDS_BYTES))
+        add(file.read(_ENDS_BYTES))
