@@ -70,7 +70,7 @@ def recounted(
             continue
         count = depth_stats if is_depth(feature) else picture_stats
         for episode in base.episodes:
-            stat = count(base, episode, (0, episode.length), key)
+            stat = count(base, episode, range(episode.length), key)
             found[episode.index] |= episode_table.stats_columns({key: stat})
             step()
     return episode_table.with_values(table, found, fill_missing=True), notes
