@@ -168,6 +168,15 @@ def test_a_repository_with_something_else_is_left_alone(six: Bench, server: Fake
     assert set(server.content(REPO)) == {"model.safetensors", "README.md"}
 
 
+def test_what_is_meant_to_be_private_does_not_go_to_a_public_repository(six: Bench, server: FakeHub) -> None:
+    pushed(server, six.root, private=False)
+    delete_episodes(six.root, [0], **six.places)
+    with pytest.raises(HubRefused, match="is public"):
+        pushed(server, six.root)
+    assert len(server.repos[REPO].commits) == 2
+    assert pushed(server, six.root, private=False).sent_files > 0
+
+
 def test_without_a_token_it_says_where_to_get_one(six: Bench, server: FakeHub) -> None:
     with pytest.raises(HubRefused, match="hf auth login"):
         pushed(server, six.root, token="")

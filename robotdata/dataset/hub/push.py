@@ -140,6 +140,11 @@ def _place(hub: Hub, request: PushRequest) -> Place:
         if place.head is None:
             raise HubPassing(f"{request.repository} was made, but is not shown yet: try again")
     refuse_other_content(request.repository, place.files)
+    if request.private and not place.private:
+        raise HubRefused(
+            f"{request.repository} is public, so everybody would see the dataset: push it as public, or choose another "
+            "name"
+        )
     return place
 
 
@@ -263,7 +268,6 @@ def _commit(
 
 def _earlier_pull_request(hub: Hub, request: PushRequest) -> tuple[str, str] | None:
     """Return head and address of the pull request that an earlier run of this push made; None if there is none."""
-
     api, repository = hub.api, request.repository
     for each in api.get_repo_discussions(repository, repo_type=DATASET, discussion_type="pull_request"):
         if each.status not in {"open", "draft"}:

@@ -40,6 +40,7 @@ function describe(answer) {
     make("p", { class: "num" }, sent ? `${files(sent)} to send, ${bytes(size)}: ${answer.new_files} new, ${answer.changed_files} changed` : "Nothing to send: every file is there already."),
   ];
   if (answer.same_files && sent) lines.push(make("p", { class: "num dim" }, `${files(answer.same_files)} there already, ${bytes(answer.same_bytes)}`));
+  if (answer.exists && !answer.private) lines.push(make("p", { class: "note tone-warn" }, "This repository is public: everybody will see the dataset."));
   if (answer.gone_files) lines.push(make("p", { class: "note tone-warn" }, `${files(answer.gone_files)} there will be removed: this dataset does not have them any more.`));
   if (answer.left_out.length) lines.push(make("p", { class: "hint" }, `Stays here: ${answer.left_out.slice(0, 5).join(", ")}${answer.left_out.length > 5 ? ` and ${answer.left_out.length - 5} more` : ""}`));
   return lines;
@@ -47,7 +48,9 @@ function describe(answer) {
 
 function drawPreview(answer) {
   part("preview").replaceChildren(...describe(answer));
-  part("private").querySelector("input").disabled = answer.exists;
+  const box = form.elements.private;
+  box.disabled = answer.exists; // it is what it is there
+  if (answer.exists) box.checked = answer.private;
   show(part("card"), true);
   show(part("replace"), answer.has_card);
   if (!edited) form.elements.card.value = answer.card;
