@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from django.db import transaction
+from django.utils import timezone
 
 from recorder.catalog.datasets_on_disk import KEEP_REVISIONS, LOCK_WAIT_S, refresh_dataset
 from recorder.catalog.reshapes import cuts_of, order_of, settings_of, size_of
@@ -128,7 +129,7 @@ def _encoding_recorder(operation: Operation, heartbeat: Heartbeat) -> Callable[[
             "episodes": now.episodes,
             "of_episodes": now.episodes_total,
         }
-        if not owned_row(operation).update(result={"encoded": frames}):
+        if not owned_row(operation).update(result={"encoded": frames}, updated_at=timezone.now()):
             raise LostLease
 
     return record

@@ -192,6 +192,31 @@ def test_a_cancelled_re_encode_leaves_nothing(four: list[Episode], cubes: Datase
     assert list(cubes.work_path.iterdir()) == []
 
 
+def test_its_line_says_how_far_the_encoding_is(
+    four: list[Episode], cubes: Dataset, client: Client, monkeypatch: Any
+) -> None:
+    client.force_login(User.objects.create_user("olga"))
+    operation = start(cubes, reencode_of(cubes, cameras=[FRONT], encoding=SMALLER))
+    seen: list[str] = []
+    real = reshape._encoding_recorder
+
+    def looking(*args: Any) -> Callable[[Any], None]:
+        record = real(*args)
+
+        def report(now: Any) -> None:
+            record(now)
+            seen.append(client.get(f"/operations/{operation.pk}/").content.decode())
+
+        return report
+
+    monkeypatch.setattr(reshape, "_REPORT_EVERY_S", 0)
+    monkeypatch.setattr(reshape, "_encoding_recorder", looking)
+    done(operation)
+    total = sum(FOUR)
+    assert f"encoding · 0 of {total} frames · 0 of 4 episodes" in seen[0]
+    assert f"{total} of {total} frames · 4 of 4 episodes" in seen[-1] and f'max="{total}" value="{total}"' in seen[-1]
+
+
 def test_the_api_previews_and_starts_each(four: list[Episode], cubes: Dataset, client: Client) -> None:
     client.force_login(User.objects.create_user("olga"))
     whole = frames(cubes)
