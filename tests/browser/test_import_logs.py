@@ -45,6 +45,7 @@ def test_logs_are_looked_at_mapped_and_become_takes(visit: Visit, tmp_path: Path
     page.get_by_label("Save this mapping as").fill("our arms")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("The mapping is saved as our arms.")).to_be_visible()
+    expect(page.get_by_text("no task is named")).to_be_visible()
     page.get_by_role("combobox", name="Dataset").fill("Pegs by page")
     page.get_by_role("textbox", name="Task").fill("insert the peg")
     page.get_by_role("button", name="Import 2 takes").click()
