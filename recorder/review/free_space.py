@@ -32,6 +32,7 @@ def free_space(*, kind: Kind, name: str, actor: Actor) -> int:
 
     Raise Refused if it is not there, in use, or of a kind that is not freed from the list; and if the disk refuses.
     """
+    require(actor, Action.DELETE_DATASET)
     if kind not in _FREE:
         raise Refused("invalid", f"{kind.value} is not freed from this list: delete the dataset, or reject takes.", 422)
     try:

@@ -13,6 +13,7 @@ from recorder.jobs.leases import Heartbeat, LostLease
 from recorder.models import Dataset, Episode, Operation
 from recorder.models.lifecycle import end_operation
 from recorder.models.states import OperationState
+from recorder.text import sanitize_json
 from recorder.worker.run_steps import in_shown_steps, owned_row, step_recorder
 from robotdata.dataset.features import differences
 from robotdata.imports import ImportsError
@@ -66,9 +67,10 @@ def _record(operation: Operation, batch: Batch) -> None:
         "failed": [{"name": failure.name, "why": failure.why} for failure in batch.failed],
         "said": batch.summary,
     }
-    if not owned_row(operation).update(result=result):
+    if not owned_row(operation).update(result=sanitize_json(result)):
         raise LostLease
+    said = sanitize_json(f"{batch.summary}.")
     if batch.failed and not batch.takes and not batch.already:
-        raise ImportsError(f"{batch.summary}.")
+        raise ImportsError(said)
     with transaction.atomic():
-        end_operation(operation, OperationState.DONE, f"{batch.summary}." if batch.failed else "")
+        end_operation(operation, OperationState.DONE, said if batch.failed else "")

@@ -17,7 +17,7 @@ from robotdata.files.plain_json import read_json
 from robotdata.imports.errors import BadSource
 from robotdata.imports.extras import need
 from robotdata.imports.rows import BLOCK_BYTES, Column, RowsRecording, compressed_stream, read_times, times_column
-from robotdata.imports.streams import MOST_RECORDINGS, MOST_STREAMS, Kind, Stream, describe_array
+from robotdata.imports.streams import MOST_RECORDINGS, MOST_STREAMS, Kind, Stream, describe_array, plain
 
 _MOST_DEPTH = 12
 _MOST_PIECE_BYTES = 1 << 29
@@ -91,7 +91,7 @@ class Hdf5Source:
     def _columns(self, group: Any, base: str, depth: int) -> Iterator[Column]:
         for key in group:
             # Every demonstration has the same paths, so that one mapping serves all of them.
-            path = f"{group.name.rstrip('/')}/{key}"[len(base) :]
+            path = plain(f"{group.name.rstrip('/')}/{key}"[len(base) :])
             if not _is_hard(self._h5py, group, key):
                 yield _left_out(path, "it is a link, and links are not followed")
                 continue

@@ -100,8 +100,13 @@ def parse_mapping(value: Any) -> Mapping:
     )
 
 
+def is_text(value: str) -> bool:
+    """Return whether UTF-8 can hold the text, and thus databases and file systems."""
+    return value.encode("utf-8", "replace").decode() == value and "\0" not in value
+
+
 def _feature_name(name: str) -> str:
-    if not _NAME.fullmatch(name) or name in _RESERVED or name.startswith("."):
+    if not _NAME.fullmatch(name) or not is_text(name) or name in _RESERVED or name.startswith("."):
         raise BadMapping(
             f"{name!r:.60} cannot be the name of a feature: want letters such as observation.state, without a slash, "
             "and none of LeRobot's own columns"
@@ -134,14 +139,14 @@ def _table(value: Any, what: str, keys: set[str] | None) -> Table[str, Any]:
 
 def _texts(value: Any, what: str) -> tuple[str, ...]:
     valid = isinstance(value, list) and len(value) <= _MOST_NAMES
-    if not valid or not all(isinstance(each, str) and 0 < len(each) <= _LONGEST for each in value):
+    if not valid or not all(isinstance(each, str) and 0 < len(each) <= _LONGEST and is_text(each) for each in value):
         raise BadMapping(f"{what} must be a list of texts, but is {value!r:.60}")
     return tuple(value)
 
 
 def _text(table: Table[str, Any], name: str, longest: int) -> str:
     value = table.get(name) or ""
-    if not isinstance(value, str) or len(value) > longest or not value.isprintable():
+    if not isinstance(value, str) or len(value) > longest or not value.isprintable() or not is_text(value):
         raise BadMapping(f"`{name}` must be a text of at most {longest} characters, but is {value!r:.60}")
     return value
 

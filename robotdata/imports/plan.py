@@ -67,6 +67,8 @@ def make_plan(recording: Recording, mapping: Mapping) -> Plan:
         plan.problems += [f"{name}: {stream.path}: {stream.problem}" for stream in found if stream.problem]
         if not missing and not any(stream.problem for stream in found):
             _add_feature(plan, name, rule, found)
+    if not plan.task and not mapping.task_stream:
+        plan.notes.append("no task is named: a take needs one before it is encoded")
     if not mapping.features:
         plan.problems.append("no stream is mapped to a feature: name the state, the action and the cameras")
     _leave_out(plan)

@@ -152,6 +152,11 @@ class Timeline:
         return time_ns
 
 
+def plain(text: str) -> str:
+    """Return the text without what UTF-8 cannot hold, as names in foreign files may have it."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def frame_ns(number: int, fps: float) -> int:
     """Return the time of row `number` at `fps` rows a second, in ns from 0."""
     return round(number * 1e9 / fps)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from robotdata.imports.errors import BadSource
 from robotdata.imports.rows import Column, RowsRecording, read_times, times_column
-from robotdata.imports.streams import MOST_RECORDINGS, Kind, Stream, describe_array
+from robotdata.imports.streams import MOST_RECORDINGS, Kind, Stream, describe_array, plain
 from robotdata.imports.zarr_store import Array, Store, open_array
 
 _ENDS = "meta/episode_ends"
@@ -67,7 +67,7 @@ class ZarrSource:
         return ends
 
     def _recording(self, name: str, arrays: Sequence[Array], start: int, end: int) -> RowsRecording:
-        columns = {f"/{array.name}": _column(array, start, end) for array in arrays}
+        columns = {plain(f"/{array.name}"): _column(array, start, end) for array in arrays}
         times_path = times_column({path: column.stream for path, column in columns.items()})
         times = None
         if times_path is not None and end > start:
@@ -79,7 +79,7 @@ class ZarrSource:
 
 
 def _column(array: Array, start: int, end: int) -> Column:
-    path = f"/{array.name}"
+    path = plain(f"/{array.name}")
     if array.problem:
         return Column(Stream(path, Kind.OTHER, (), "", 0, problem=array.problem), lambda: iter(()))
     last = min(end, array.shape[0])

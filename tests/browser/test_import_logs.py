@@ -45,13 +45,13 @@ def test_logs_are_looked_at_mapped_and_become_takes(visit: Visit, tmp_path: Path
     page.get_by_label("Save this mapping as").fill("our arms")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("The mapping is saved as our arms.")).to_be_visible()
+    expect(page.get_by_text("no task is named")).to_be_visible()
     page.get_by_role("combobox", name="Dataset").fill("Pegs by page")
     page.get_by_role("textbox", name="Task").fill("insert the peg")
     page.get_by_role("button", name="Import 2 takes").click()
     expect(page.get_by_role("heading", name="Pegs by page")).to_be_visible()
-    page.wait_for_function(
-        "() => fetch('/api/episodes?dataset=pegs-by-page').then((r) => r.json()).then((p) => p.items.length === 2)"
-    )
+    there = "() => fetch('/api/episodes?dataset=pegs-by-page').then((r) => r.json()).then((p) => p.items.length === 2)"
+    page.wait_for_function(there, timeout=180_000)
     page.reload()  # takes that come while one looks are offered, not put in between
     expect(page.locator("#cards .take")).to_have_count(2)
     expect(page.locator("#cards .take").first).to_contain_text("insert the peg")

@@ -7,18 +7,24 @@ import io
 from pathlib import Path
 from typing import Any
 
+import h5py
+import numpy as np
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client
+from PIL import Image
 
 from recorder.models import Dataset, Episode, Operation
 from recorder.worker.recover import recover
 from recorder.worker.run import run_operation
+from robotdata.dataset import verify_dataset
 from robotdata.imports import batch
 from robotdata.imports.take import STAGING
+from robotdata.spool import Take
+from robotdata.video.depth.packets import depth_of_packet
 from tests.recorder.conftest import H264, codes, work
-from tests.support.foreign import write_aloha
+from tests.support.foreign import numbers, padded, picture, write_aloha
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Import = importlib.import_module("recorder.management.commands.import").Command
@@ -80,6 +86,7 @@ def test_imported_takes_are_reviewed_and_the_kept_ones_are_in_the_dataset(client
     assert {take.task for take in takes} == {"insert the peg"} and {take.operator for take in takes} == {"olga"}
     page = client.get(f"/datasets/{done['dataset']}/").content.decode()
     assert "insert the peg" in page
+    assert client.get(f"/episodes/{takes[0].pk}/").status_code == 200
 
     client.patch(f"/api/datasets/{done['dataset']}", {"encoding": H264}, content_type="application/json")
     for take, verdict in zip(takes, ("keep", "reject", "keep"), strict=True):
@@ -213,3 +220,38 @@ def test_the_command_shows_imports_and_says_what_failed(client: Client, raw: Pat
     code, said = command(str(raw), "--dataset", "Pegs", "--mapping", "pegs", "--task", "insert", "--again")
     assert code == 3 and "2 takes imported, 1 not: episode_1.hdf5: episode_1.hdf5 cannot be read" in said
     assert Episode.objects.count() == 5
+
+
+def test_depth_and_png_pictures_go_all_the_way_into_a_dataset(client: Client, tmp_path: Path) -> None:
+    depth = [np.full((64, 288), 500 + 100 * row, np.uint16) for row in range(4)]
+    for map_of_row in depth:
+        map_of_row[:8] = 0
+    path = tmp_path.parent / f"{tmp_path.name}-raw.hdf5"
+    with h5py.File(path, "w") as file:
+        file["action"] = numbers(4, 3)
+        file["front"] = padded(png(row) for row in range(4))
+        file["front_depth"] = np.stack(depth)
+    mapping = post(client, "imports/look", {"paths": [str(path)], "fps": 10, "task": "dig"}, 200)["mapping"]
+    pk = post(client, "imports", {"paths": [str(path)], "dataset": "Deep", "mapping": mapping}, 202)["id"]
+    run_operation(pk)
+    assert state_of(client, pk)["said"] == "1 take imported"
+    dataset, take = Dataset.objects.get(), Episode.objects.get()
+    front, far = "observation.images.front", "observation.images.front_depth"
+    with Take.open(take.take_path) as opened:
+        assert [opened.camera(front).packet(row) for row in range(4)] == [png(row) for row in range(4)]
+        assert all((depth_of_packet(opened.camera(far).packet(row)) == depth[row]).all() for row in range(4))
+    assert client.get(f"/media/{take.pk}/frame/{front}/2.jpg").status_code == 200
+    assert client.get(f"/media/{take.pk}/frame/{far}/2.jpg").status_code == 200
+    post(client, "episodes/verdict", {"episodes": [str(take.pk)], "verdict": "keep"}, 200)
+    encoding = post(client, f"datasets/{dataset.slug}/encode", {}, 202)
+    ended = work(Operation.objects.get(pk=encoding["id"]))
+    assert [job.error for job in ended.jobs.all()] == ["", ""]
+    assert (ended.state, ended.error) == ("done", "")
+    assert [[tick for tick, _ in shown] for shown in codes(dataset, front)] == [[0, 1, 2, 3]]
+    assert verify_dataset(dataset.path, deep=True).problems == []
+
+
+def png(row: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture(row)).save(buffer, "PNG")
+    return buffer.getvalue()
