@@ -26,6 +26,7 @@ HOUSEKEEPING = {
     *("expire_rigs", "rig_disconnected", "rig_silent", "rig_status"),
     *("expire_stations", "station_disconnected", "station_silent", "station_state"),
     *("forget_unopened", "forget_except", "note_unopened"),
+    *("begin_rename", "write_entry", "recover_trash"),
 }
 WRITES = {
     *("create", "get_or_create", "update_or_create", "bulk_create", "bulk_update", "save", "update", "delete"),

@@ -47,26 +47,31 @@ class CopyIn(Body):
 
 
 class PartIn(Body):
-    """A part of a split: its title, and a share of the episodes or these episodes."""
+    """A part of a split: its title, and a share of the episodes, these episodes, or those that match a filter.
+
+    `filter` is a query of the dataset's page, such as `label=good&longer=3`; an empty one matches the rest.
+    """
 
     title: Title
     share: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
     episodes: Ids | None = None
+    filter: Annotated[str, text(8000)] | None = None
 
 
 class SplitIn(Body):
-    """Parts with shares, parts with lists of episodes, or `by` task: one part for each."""
+    """Parts with shares, with lists of episodes or with filters; or `by` task or label: one part for each."""
 
     parts: Annotated[list[PartIn], Field(min_length=1, max_length=50)] | None = None
-    by: Literal["task"] | None = None
+    by: Literal["task", "label"] | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> SplitIn:
         if (self.parts is None) == (self.by is None):
             raise ValueError("give one of `parts` and `by`")
-        kinds = {(part.share is None, part.episodes is None) for part in self.parts or []}
-        if self.parts and kinds not in ({(True, False)}, {(False, True)}):
-            raise ValueError("give every part a `share`, or every part `episodes`")
+        names = ("share", "episodes", "filter")
+        kinds = {tuple(name for name in names if getattr(part, name) is not None) for part in self.parts or []}
+        if self.parts and (len(kinds) > 1 or len(next(iter(kinds))) != 1):
+            raise ValueError("give every part a `share`, every part `episodes`, or every part a `filter`")
         return self
 
 

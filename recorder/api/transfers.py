@@ -13,6 +13,7 @@ from recorder.api.operation_schemas import OperationDetail
 from recorder.api.operations import Detail
 from recorder.api.schemas import ERRORS, Slug
 from recorder.api.transfer_schemas import CopyIn, DuplicateIn, MergeIn, PreviewOut, SplitIn, preview_out
+from recorder.catalog.split_parts import parts_by_filter, parts_by_label
 from recorder.catalog.transfers import (
     Destination,
     parts_by_share,
@@ -108,7 +109,9 @@ def _destination(body: CopyIn) -> Destination:
 def _parts(dataset: Dataset, body: SplitIn) -> list[tuple[str, list[str]]]:
     """Return the title and the UUIDs of each part."""
     if body.parts is None:
-        return parts_by_task(dataset)
+        return parts_by_label(dataset) if body.by == "label" else parts_by_task(dataset)
     if body.parts[0].share is not None:
         return parts_by_share(dataset, [(part.title, part.share or 0) for part in body.parts])
+    if body.parts[0].filter is not None:
+        return parts_by_filter(dataset, [(part.title, part.filter or "") for part in body.parts])
     return [(part.title, [str(pk) for pk in part.episodes or []]) for part in body.parts]

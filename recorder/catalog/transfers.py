@@ -63,11 +63,18 @@ def start_copy(
     preview = preview_of_copy(dataset=dataset, episodes=episodes, to=to, maps=maps)
     _refuse_differing(preview)
     if move and len(episodes) >= dataset.episodes.committed().count():
-        message = f"All episodes of {dataset.title} would be moved: copy them, or give the dataset another name."
-        raise Refused("all", message)
+        raise Refused("all", _all_moved(dataset, to))
     into = _into(to, [str(episode.pk) for episode in episodes])
     type_ = OperationType.MOVE if move else OperationType.COPY
     return _begin(type_, dataset, actor, [into], count=len(episodes), names=maps.as_json())
+
+
+def _all_moved(dataset: Dataset, to: Destination) -> str:
+    """Return what to do instead of moving all episodes, which would leave a dataset without any."""
+    begin = f"All episodes of {dataset.title} would be moved, and nothing would be left."
+    if to.dataset is None:
+        return f"{begin} Rename the dataset instead: it keeps its revisions and history."
+    return f"{begin} Copy them, then delete {dataset.title}: it stays in the trash for 7 days and can be restored."
 
 
 def start_split(*, dataset: Dataset, parts: Sequence[tuple[str, list[str]]], actor: Actor) -> Operation:

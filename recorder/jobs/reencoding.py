@@ -18,6 +18,6 @@ def encoded_folder(operation: Operation) -> Path:
     return operation.dataset.work_path / f"{PREFIX}{operation.pk}"
 
 
-def prepare_forgetting(operation: Operation, _: Actor) -> Callable[[], None]:
+def prepare_forgetting(operation: Operation, actor: Actor) -> Callable[[], None]:
     """Return the function that removes the videos which a cancelled operation has encoded."""
     return lambda: remove_tree(encoded_folder(operation))

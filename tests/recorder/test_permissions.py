@@ -24,6 +24,7 @@ from recorder.catalog import (
     datasets_on_disk,
     feature_changes,
     hub_tokens,
+    importing,
     older_copies,
     publishing,
     repairs,
@@ -348,6 +349,15 @@ CASES = {
     "undo_reshape": Case(lambda w, a, done: reshape_undo.undo_reshape(operation=done, actor=a), reshaped),
     "create_dataset": Case(lambda w, a, _: datasets.create_dataset(title="Cups", actor=a)),
     "change_dataset": Case(lambda w, a, _: datasets.change_dataset(dataset=w.cubes, goal=9, actor=a)),
+    "mapping_names": Case(lambda w, a, _: importing.mapping_names(actor=a)),
+    "keep_mapping": Case(lambda w, a, _: importing.keep_mapping(name="mine", value=0, actor=a), ends="invalid"),
+    "mapping_named": Case(lambda w, a, _: importing.mapping_named(name="mine", actor=a), ends="invalid"),
+    "look_at": Case(
+        lambda w, a, _: importing.look_at(paths=["here"], mapping=None, changes=Changes(), actor=a), ends="invalid"
+    ),
+    "start_import": Case(
+        lambda w, a, _: importing.start_import(paths=["here"], dataset="Cups", mapping={}, actor=a), ends="invalid"
+    ),
     "look_into": Case(lambda w, a, _: additions.look_into(path="here", actor=a), ends="invalid"),
     "add_paths": Case(lambda w, a, _: additions.add_paths(paths=["here"], actor=a), ends="invalid"),
     "add_from_hub": Case(lambda w, a, _: additions.add_from_hub(repository="here", actor=a), ends="not_added"),

@@ -126,7 +126,10 @@ def move_episodes(
         theirs = DatasetFolder.open(source)
         _chosen(theirs, numbers)
         if len(numbers) >= len(theirs.episodes):
-            raise EditError(f"all episodes of {source.name} would be moved: copy them, or rename the dataset")
+            raise EditError(
+                f"all episodes of {source.name} would be moved, and nothing would be left: copy them, then delete the "
+                "dataset; or rename it"
+            )
         doomed, results = frozenset(numbers), []
 
         def write_copy() -> None:

@@ -77,7 +77,8 @@ class Sheet {
   later() {
     show(this.form.querySelector("[data-new]"), !this.form.elements.to?.value);
     if (this.kind === "copy") show(this.form.querySelector("[data-maps]"), Boolean(this.form.elements.to.value));
-    show(this.form.querySelector("[data-shares]"), this.form.elements.by?.value !== "task");
+    show(this.form.querySelector("[data-shares]"), this.form.elements.by?.value === "share");
+    show(this.form.querySelector("[data-filtered]"), this.form.elements.by?.value === "filter");
     if (this.kind === "copy") say(this.button, this.form.elements.how.value === "move" ? "Move" : "Copy");
     if (this.kind === "features") showFeatureFields(this.form);
     if (!this.preview) return;

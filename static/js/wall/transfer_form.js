@@ -25,7 +25,13 @@ function copyBody(form, ids) {
 }
 
 function splitBody(form) {
-  if (form.elements.by.value === "task") return { by: "task" };
+  const { by, matching, rest } = form.elements;
+  if (by.value === "task" || by.value === "label") return { by: by.value };
+  if (by.value === "filter") {
+    const parts = [{ title: matching.value.trim(), filter: location.search.slice(1) }];
+    if (rest.value.trim()) parts.push({ title: rest.value.trim(), filter: "" });
+    return parts[0].title ? { parts } : null;
+  }
   const parts = [...form.querySelectorAll(".split-part")].map((part) => ({
     title: part.querySelector("[name=title]").value.trim(),
     share: Number(part.querySelector("[name=share]").value) / 100,
