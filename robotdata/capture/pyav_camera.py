@@ -47,9 +47,9 @@ class PyavCamera:
 def make_camera(context: DeviceContext, options: Options) -> PyavCamera:
     """Return the camera that `options` describe. Raises ConfigError.
 
-    `url` is a path, file:, v4l2:/dev/video0, rtsp:, http: or https:. `loop` restarts a file at its end. `fit` "exact"
-    refuses images of another size, "letterbox" scales them between black bars. `pixel_format` is the only format
-    requested from a v4l2 camera. With `verify_certificate` false an https camera may have any certificate.
+    `url` is a path, file:, v4l2:/dev/video0, avfoundation:0, rtsp:, http: or https:. `loop` restarts a file at its end.
+    `fit` "exact" refuses images of another size, "letterbox" scales them between black bars. `pixel_format` is the only
+    format requested from a v4l2 camera. With `verify_certificate` false an https camera may have any certificate.
     """
     url = options.text("url")
     if context.depth:

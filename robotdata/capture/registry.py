@@ -29,10 +29,11 @@ BUILT_IN: dict[str, dict[str, Factory]] = {
     "teleoperator": {"autopilot": sim.make_autopilot, "browser": browser_teleoperator.make_browser},
     "camera": {"sim": sim.make_camera, "pyav": pyav_camera.make_camera, "browser": browser_camera.make_browser},
 }
+_ROLES_OF = {"lerobot": (*ROLES, PROCESSOR), "gymnasium": ROLES, "realsense": ("camera",)}
 OURS = tuple(
     metadata.EntryPoint(f"{role}.{kind}", f"robotdata.devices.{kind}.{role}:make_{role}", GROUP)
-    for kind in ("lerobot", "gymnasium")
-    for role in (*ROLES, *([PROCESSOR] if kind == "lerobot" else []))
+    for kind, roles in _ROLES_OF.items()
+    for role in roles
 )
 """Kinds of ours whose drivers want packages of their own: imported only when a rig file names them."""
 

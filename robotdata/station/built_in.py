@@ -83,7 +83,13 @@ BUILT_IN: list[DeviceKind] = [
         "pyav",
         "Camera",
         "A USB camera, a network camera or a video file.",
-        _field("url", "text", None, "v4l2:/dev/..., rtsp:, http:, https:, or the path of a file.", required=True),
+        _field(
+            "url",
+            "text",
+            None,
+            "v4l2:/dev/..., avfoundation:0, rtsp:, http:, https:, or a file's path.",
+            required=True,
+        ),
         _field("pixel_format", "choice", "any", "The only format to ask a USB camera for.", among=PIXEL_FORMATS),
         _field(
             "fit",
@@ -119,3 +125,17 @@ BUILT_IN: list[DeviceKind] = [
         *_DEPTH,
     ),
 ]
+
+WITH_PACKAGES: list[DeviceKind] = [
+    _kind(
+        "camera",
+        "realsense",
+        "RealSense",
+        "Colour or depth of a RealSense; needs the package pyrealsense2 in the rig's Python.",
+        _field(
+            "serial", "text", None, "The serial number on the camera; rs-enumerate-devices lists it.", required=True
+        ),
+        *_DEPTH,
+    ),
+]
+"""Kinds of ours that want a package which may be missing; their check says how to install it."""

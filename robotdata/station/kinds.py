@@ -7,7 +7,7 @@ from importlib import metadata
 from typing import Any
 
 from robotdata.rig.interpreter import find_program
-from robotdata.station.built_in import BUILT_IN, CAMERA_FIELDS
+from robotdata.station.built_in import BUILT_IN, CAMERA_FIELDS, WITH_PACKAGES
 from robotdata.station.errors import AskRefused
 from robotdata.station.programs import ProgramFailed, Programs, why
 from robotdata.station.protocol import DeviceKind, Kinds
@@ -24,7 +24,7 @@ async def list_kinds(programs: Programs, python: str) -> Kinds:
     LeRobot is imported in a child, which may take long, hang or crash; then `failed` says so.
     """
     program = interpreter(python)
-    kinds, failed = [*BUILT_IN, *_plug_ins()], {}
+    kinds, failed = [*BUILT_IN, *WITH_PACKAGES, *_plug_ins()], {}
     version = ""
     try:
         result = await programs.run(_MODULE, ["--json"], seconds=_SECONDS, python=program)

@@ -17,6 +17,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
+from robotdata.video import avfoundation
 from robotdata.video.errors import VideoError
 from robotdata.video.http_pictures import HttpError, HttpPictures
 from robotdata.video.jpeg_parts import MAX_PIXELS, ImageError, parse_jpeg
@@ -24,7 +25,7 @@ from robotdata.video.upright import NO_TURN, Turn, letterboxed, turn_of, upright
 from robotdata.video.v4l2 import list_modes
 from robotdata.video.v4l2_formats import Choice, NothingFits, choose
 
-SCHEMES = ("file", "v4l2", "rtsp", "http", "https")
+SCHEMES = ("file", "v4l2", avfoundation.SCHEME, "rtsp", "http", "https")
 FITS = ("exact", "letterbox")
 """How images of another size are handled: refused, or scaled between black bars."""
 WITHIN = "within"
@@ -32,6 +33,7 @@ WITHIN = "within"
 _PROTOCOLS = {
     "file": "file",
     "v4l2": "file",
+    avfoundation.SCHEME: "file",
     "rtsp": "rtsp,rtp,udp,tcp",
     "http": "http,tcp",
     "https": "https,http,tls,tcp",
@@ -92,6 +94,9 @@ class LiveSource:
         if self._scheme == "v4l2":
             kind = "v4l2"
             options |= self._v4l2_options()
+        elif self._scheme == avfoundation.SCHEME:
+            kind = self._scheme
+            options |= self._mac_options()
         elif self._scheme in ("http", "https"):  # http may redirect to https
             options |= self._tls_options()
         elif self._scheme == "rtsp":
@@ -132,6 +137,11 @@ class LiveSource:
             "framerate": f"{choice.fps:g}",
             "input_format": choice.input_format,
         }
+
+    def _mac_options(self) -> dict[str, str]:
+        if problem := avfoundation.problem_here():
+            raise LiveError(f"{self._name} {problem}")
+        return avfoundation.options_of(self._width, self._height, self._fps)
 
     @property
     def _scales(self) -> bool:
@@ -200,7 +210,8 @@ class LiveSource:
             yield from self._jpegs(container, stream)
             return
         stream.thread_type = "NONE" if self._scheme != "file" else "AUTO"
-        for frame in container.decode(stream):
+        is_mac = self._scheme == avfoundation.SCHEME
+        for frame in avfoundation.decoded(container, stream, _TIMEOUT_S) if is_mac else container.decode(stream):
             yield self._fitted(frame, stream.sample_aspect_ratio), None
 
     def _jpegs(self, container: av.container.InputContainer, stream: Any) -> Iterator[Frame]:
@@ -271,7 +282,7 @@ class LiveSource:
 
 
 def split_url(url: str) -> tuple[str, str]:
-    """Return the scheme of `url` in lower case, and what FFmpeg opens: a path for `file` and `v4l2`, else the URL.
+    """Return the scheme of `url` in lower case, and what FFmpeg opens: a path, a camera of a Mac, or the URL.
 
     Text without a scheme is a path. Paths are literal, except that `file:` is percent-decoded unless a file of the
     literal name exists.
@@ -282,12 +293,14 @@ def split_url(url: str) -> tuple[str, str]:
     scheme, rest = match[1].lower(), url[match.end() :]
     if scheme == "file":
         return scheme, rest if Path(rest).is_file() else unquote(rest)
+    if scheme == avfoundation.SCHEME:
+        return scheme, avfoundation.input_of(rest)
     return scheme, rest if scheme == "v4l2" else url
 
 
 def _public(url: str) -> str:
     """Return `url` without user name, password and query, which may be secret."""
-    if split_url(url)[0] in ("file", "v4l2"):
+    if split_url(url)[0] in ("file", "v4l2", avfoundation.SCHEME):
         return url
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]

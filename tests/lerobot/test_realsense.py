@@ -6,7 +6,6 @@ import json
 import subprocess
 from typing import Any
 
-import numpy as np
 import pytest
 
 from robotdata.spool import Take
@@ -108,11 +107,3 @@ def test_a_check_reads_both_and_depth_alone_is_enough(both: ArmRig) -> None:
 def test_tables_that_are_wrong_are_refused(reader: Reader, change: dict[str, Any], words: str) -> None:
     assert reader.problem(cameras={"a": CAMERA, "b": CAMERA | {"depth": True}}) == ""
     assert words in reader.problem(cameras={"a": CAMERA, "b": CAMERA | change})
-
-
-def test_millimetres_beyond_16_bits_are_not_measured() -> None:
-    from robotdata.devices.lerobot.streams import in_millimetres
-
-    depth = np.array([[[0], [1000], [65535]]], np.uint16)
-    assert in_millimetres(depth, 0.1).ravel().tolist() == [0, 100, 6554]
-    assert in_millimetres(depth, 1.5).ravel().tolist() == [0, 1500, 0]

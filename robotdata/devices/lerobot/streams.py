@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from robotdata.capture import clock
 from robotdata.capture.devices import DeviceContext, Picture
 from robotdata.capture.errors import ConfigError, DeviceError
+from robotdata.capture.millimetres import in_millimetres, unit_in_mm
 from robotdata.devices.lerobot.configs import Settings
 
 KEY = "lerobot.streams"
@@ -25,8 +26,6 @@ COLOUR, DEPTH = "use_rgb", "use_depth"
 """LeRobot's keys that switch the streams on, and the names of the streams."""
 _NAME = "serial_number_or_name"
 _LOCK_S = 30.0
-_MM = 1e-3
-_LARGEST = np.iinfo(np.uint16).max
 _FRAMES = {COLOUR: "latest_color_frame", DEPTH: "latest_depth_frame"}
 
 
@@ -154,14 +153,6 @@ class StreamSource:
         return Picture(captured_ns, depth=in_millimetres(frame, self._shared.unit_mm))
 
 
-def in_millimetres(depth: NDArray[np.uint16], unit_mm: float) -> NDArray[np.uint16]:
-    """Return depth (H, W, 1) of a camera's own unit in whole millimetres, uint16; beyond 65,535 mm: 0, not measured."""
-    if unit_mm == 1.0:
-        return np.ascontiguousarray(depth)
-    scaled = np.rint(depth * unit_mm)
-    return np.where(scaled > _LARGEST, 0, scaled).astype(np.uint16)
-
-
 def source_of(context: DeviceContext, settings: Settings, make: Callable[[Any], Any]) -> StreamSource:
     """Return the stream that a table describes, of a camera that other tables with the same keys share.
 
@@ -187,5 +178,4 @@ def _unit_mm(device: Any) -> float:
     profile = getattr(device, "rs_profile", None)
     if profile is None:
         return 1.0
-    unit = float(profile.get_device().first_depth_sensor().get_depth_scale()) / _MM
-    return 1.0 if abs(unit - 1) < 1e-4 else unit  # metres as float32
+    return unit_in_mm(profile.get_device().first_depth_sensor().get_depth_scale())

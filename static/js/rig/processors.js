@@ -89,6 +89,6 @@ export class Processors {
     };
     button.addEventListener("click", add);
     name.addEventListener("keydown", (event) => event.key === "Enter" && (event.preventDefault(), add()));
-    return make("div", { class: "row" }, name, button);
+    return make("div", { class: "row add-argument" }, name, button);
   }
 }
