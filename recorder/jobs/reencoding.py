@@ -7,6 +7,7 @@ from pathlib import Path
 
 from recorder.actor import Actor
 from recorder.models import Operation
+from recorder.models.permissions import Action, require
 from robotdata.files.trees import remove_tree
 
 PREFIX = "encoded-"
@@ -20,4 +21,5 @@ def encoded_folder(operation: Operation) -> Path:
 
 def prepare_forgetting(operation: Operation, actor: Actor) -> Callable[[], None]:
     """Return the function that removes the videos which a cancelled operation has encoded."""
+    require(actor, Action.REVISE, operation.dataset)
     return lambda: remove_tree(encoded_folder(operation))

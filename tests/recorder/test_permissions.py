@@ -36,8 +36,9 @@ from recorder.catalog import (
     transfers,
 )
 from recorder.catalog.disk import Kind
+from recorder.catalog.importing import Changes
 from recorder.errors import Refused
-from recorder.jobs import converting, encoding, operation_rows, operations, pushing, revising
+from recorder.jobs import converting, encoding, operation_rows, operations, pushing, reencoding, revising
 from recorder.live import (
     camera_pairing,
     preflight,
@@ -230,6 +231,15 @@ def reshaped(world: World) -> Operation:
     return Operation.objects.get(pk=operation.pk)
 
 
+def half_encoded(world: World) -> Operation:
+    """A change with videos beside the dataset."""
+    operation = reshape(encoded(world), OLGA)
+    folder = reencoding.encoded_folder(operation)
+    folder.mkdir(parents=True)
+    (folder / "one.mp4").write_bytes(b"...")
+    return operation
+
+
 def start_copy(cups: Dataset, actor: Actor) -> Operation:
     new = transfers.Destination(title="New")
     maps = transfers.Maps()
@@ -345,13 +355,19 @@ CASES = {
     "restore_dataset": Case(lambda w, a, name: dataset_trash.restore_dataset(name=name, actor=a), in_trash),
     "delete_permanently": Case(lambda w, a, name: dataset_trash.delete_permanently(name=name, actor=a), in_trash),
     "free_space": Case(lambda w, a, _: free_space.free_space(kind=Kind.REVISIONS, name="cubes", actor=a)),
+    "prepare_forgetting": Case(lambda w, a, done: reencoding.prepare_forgetting(done, a)(), half_encoded),
     "start_reshape": Case(lambda w, a, cups: reshape(cups, a), encoded),
     "undo_reshape": Case(lambda w, a, done: reshape_undo.undo_reshape(operation=done, actor=a), reshaped),
     "create_dataset": Case(lambda w, a, _: datasets.create_dataset(title="Cups", actor=a)),
     "change_dataset": Case(lambda w, a, _: datasets.change_dataset(dataset=w.cubes, goal=9, actor=a)),
-    "mapping_names": Case(lambda w, a, _: importing.mapping_names(actor=a)),
-    "keep_mapping": Case(lambda w, a, _: importing.keep_mapping(name="mine", value=0, actor=a), ends="invalid"),
-    "mapping_named": Case(lambda w, a, _: importing.mapping_named(name="mine", actor=a), ends="invalid"),
+    "mapping_names": Case(
+        lambda w, a, _: [
+            importing.mapping_named(name=one, actor=a) for one in (*importing.mapping_names(actor=a), "mine")
+        ],
+        ends="not_imported",
+    ),
+    "keep_mapping": Case(lambda w, a, _: importing.keep_mapping(name="mine", value=0, actor=a), ends="not_imported"),
+    "mapping_named": Case(lambda w, a, _: importing.mapping_named(name="mine", actor=a), ends="not_imported"),
     "look_at": Case(
         lambda w, a, _: importing.look_at(paths=["here"], mapping=None, changes=Changes(), actor=a), ends="invalid"
     ),
