@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 
 NEEDS = ["django", "channels", "celery", "ninja", "av", "pyarrow", "PIL", "playwright", "websockets"]
-NEEDS += ["pytest_django", "pytest_asyncio", "pytest_timeout"]
+NEEDS += ["pytest_django", "pytest_asyncio", "pytest_timeout", "huggingface_hub"]
 if missing := [name for name in NEEDS if importlib.util.find_spec(name) is None]:
     # Said once, before thousands of tests fail to import it.
     raise SystemExit(
         f"The tests need packages that this Python lacks ({', '.join(missing)}): run `make test`, which installs them "
-        "into .venv, or `pip install -r requirements.txt -r requirements-scale.txt -r requirements-dev.txt`."
+        "into .venv, or `pip install -r requirements.txt -r requirements-scale.txt -r requirements-hub.txt "
+        "-r requirements-dev.txt`."
     )
 
 import django  # noqa: E402
