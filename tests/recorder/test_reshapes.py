@@ -247,3 +247,13 @@ def test_the_api_previews_and_starts_each(four: list[Episode], cubes: Dataset, c
     assert frames(cubes) == whole
     assert post("reorder").status_code == 422 and post("reencode", cameras=[FRONT], width=320).status_code == 422
     assert post("to-videos/preview", cameras=[FRONT]).json()["error"]["code"] == "not_possible"
+
+
+def test_a_sweep_removes_what_only_ended_operations_have_encoded(four: list[Episode], cubes: Dataset) -> None:
+    ended = done(start(cubes, to_images_of(cubes, cameras=[FRONT])))
+    going = start(cubes, to_videos_of(cubes, cameras=[FRONT], encoding={}))
+    others = cubes.work_path / "encoded-cubes"  # of `robotdata edit`
+    for folder in (encoded_folder(ended), encoded_folder(going), others):
+        folder.mkdir(parents=True)
+    sweep()
+    assert [f.exists() for f in (encoded_folder(ended), encoded_folder(going), others)] == [False, True, True]
