@@ -21,6 +21,7 @@ from recorder.catalog import (
     conversions,
     datasets,
     datasets_on_disk,
+    importing,
     sending,
     takes,
     transfer_undo,
@@ -301,6 +302,15 @@ CASES = {
     "finish_upload": Case(
         lambda w, a, one: additions.finish_upload(addition_id=one, actor=a), begun_upload, "not_added"
     ),
+    "look_at": Case(
+        lambda w, a, _: importing.look_at(paths=["here"], mapping=None, changes=importing.Changes(), actor=a),
+        ends="invalid",
+    ),
+    "start_import": Case(
+        lambda w, a, _: importing.start_import(paths=["here"], dataset="pegs", mapping={}, actor=a), ends="invalid"
+    ),
+    "mapping_named": Case(lambda w, a, _: importing.mapping_named(name="none", actor=a), ends="not_imported"),
+    "keep_mapping": Case(lambda w, a, _: importing.keep_mapping(name="a/b", value={}, actor=a), ends="not_imported"),
     "cancel_addition": Case(lambda w, a, one: additions.cancel_addition(addition_id=one, actor=a), begun_upload),
     "open_inner": Case(lambda w, a, _: additions.open_inner(outer="ann", inner="cubes", actor=a), ends="no_dataset"),
     "open_archive": Case(lambda w, a, _: sending.open_archive(dataset=w.cubes, actor=a), ends="empty"),
