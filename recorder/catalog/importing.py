@@ -39,9 +39,8 @@ def mappings_folder() -> Path:
     return Path(settings.HOME) / "mappings"
 
 
-def mapping_names(*, actor: Actor) -> list[str]:
+def mapping_names() -> list[str]:
     """Return the names of the saved mappings."""
-    require(actor, Action.ADD_DATASET)
     return saved_names(mappings_folder())
 
 

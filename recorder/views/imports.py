@@ -6,12 +6,11 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from recorder.catalog.importing import mappings_folder
+from recorder.catalog.importing import mapping_names
 from recorder.models import Dataset
 from recorder.views.request import Request
 from robotdata.imports.mapping import UNITS
 from robotdata.imports.open import KINDS
-from robotdata.imports.saved import saved_names
 
 _MOST_DATASETS = 500
 
@@ -22,7 +21,7 @@ def imports(request: Request) -> HttpResponse:
     context = {
         "kinds": KINDS,
         "units": [(unit, unit.replace("_", " ")) for unit in UNITS if unit],
-        "mappings": saved_names(mappings_folder()),
+        "mappings": mapping_names(),
         "datasets": Dataset.objects.order_by("title").values_list("title", flat=True)[:_MOST_DATASETS],
         "into": request.GET.get("dataset", "")[:200],
     }

@@ -36,7 +36,6 @@ from recorder.catalog import (
     transfers,
 )
 from recorder.catalog.disk import Kind
-from recorder.catalog.importing import Changes
 from recorder.errors import Refused
 from recorder.jobs import converting, encoding, operation_rows, operations, pushing, reencoding, revising
 from recorder.live import (
@@ -360,20 +359,6 @@ CASES = {
     "undo_reshape": Case(lambda w, a, done: reshape_undo.undo_reshape(operation=done, actor=a), reshaped),
     "create_dataset": Case(lambda w, a, _: datasets.create_dataset(title="Cups", actor=a)),
     "change_dataset": Case(lambda w, a, _: datasets.change_dataset(dataset=w.cubes, goal=9, actor=a)),
-    "mapping_names": Case(
-        lambda w, a, _: [
-            importing.mapping_named(name=one, actor=a) for one in (*importing.mapping_names(actor=a), "mine")
-        ],
-        ends="not_imported",
-    ),
-    "keep_mapping": Case(lambda w, a, _: importing.keep_mapping(name="mine", value=0, actor=a), ends="not_imported"),
-    "mapping_named": Case(lambda w, a, _: importing.mapping_named(name="mine", actor=a), ends="not_imported"),
-    "look_at": Case(
-        lambda w, a, _: importing.look_at(paths=["here"], mapping=None, changes=Changes(), actor=a), ends="invalid"
-    ),
-    "start_import": Case(
-        lambda w, a, _: importing.start_import(paths=["here"], dataset="Cups", mapping={}, actor=a), ends="invalid"
-    ),
     "look_into": Case(lambda w, a, _: additions.look_into(path="here", actor=a), ends="invalid"),
     "add_paths": Case(lambda w, a, _: additions.add_paths(paths=["here"], actor=a), ends="invalid"),
     "add_from_hub": Case(lambda w, a, _: additions.add_from_hub(repository="here", actor=a), ends="not_added"),
@@ -384,6 +369,15 @@ CASES = {
     "finish_upload": Case(
         lambda w, a, one: additions.finish_upload(addition_id=one, actor=a), begun_upload, "not_added"
     ),
+    "look_at": Case(
+        lambda w, a, _: importing.look_at(paths=["here"], mapping=None, changes=importing.Changes(), actor=a),
+        ends="invalid",
+    ),
+    "start_import": Case(
+        lambda w, a, _: importing.start_import(paths=["here"], dataset="pegs", mapping={}, actor=a), ends="invalid"
+    ),
+    "mapping_named": Case(lambda w, a, _: importing.mapping_named(name="none", actor=a), ends="not_imported"),
+    "keep_mapping": Case(lambda w, a, _: importing.keep_mapping(name="a/b", value={}, actor=a), ends="not_imported"),
     "cancel_addition": Case(lambda w, a, one: additions.cancel_addition(addition_id=one, actor=a), begun_upload),
     "open_inner": Case(lambda w, a, _: additions.open_inner(outer="ann", inner="cubes", actor=a), ends="no_dataset"),
     "preview_push": Case(
