@@ -287,7 +287,9 @@ def page(bench: Bench, echo: float | None, device: str = "replay") -> dict[str, 
     return bench.machine.rig.inputs.offer(device, Sender("tab-1", "olga"), {"seq": 1, "echo": echo})
 
 
-def test_the_robot_moves_only_while_a_page_shows_it(bench: Bench) -> None:
+def test_the_robot_moves_only_while_a_page_shows_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watchers, "FIRST_S", 600.0)  # a busy machine is no page that has gone
+    monkeypatch.setattr(watchers, "SILENT_S", 600.0)
     acted = start(bench, unwatched=False)
     until(lambda: len(acted.actions) > 10)
     status = Reporter(bench.machine).status()["replay"]
@@ -298,11 +300,14 @@ def test_the_robot_moves_only_while_a_page_shows_it(bench: Bench) -> None:
     until(lambda: len(acted.actions) > count + 10)
     assert np.ptp(acted.since(2), axis=0).max() == 0, "the robot waits where it is"
 
+    monkeypatch.setattr(watchers, "LATE_S", 600.0)
+
     def plays() -> bool:
         page(bench, page(bench, None)["clock"])
         return (bench.machine.replaying.info() or {}).get("phase") == "playing"
 
     until(plays)
+    monkeypatch.setattr(watchers, "SILENT_S", 0.05)
     until(lambda: holds(bench))
     assert "No page has shown the replay for 3 s" in (bench.machine.message or "")
     count = len(acted.actions)
