@@ -25,6 +25,7 @@ FAILED_DAYS = 2
 """How long a failed operation is listed."""
 LOW_DISK_BYTES, LOW_DISK_SHARE = 20_000_000_000, 0.05
 """Free space below both is low: about an hour of three cameras, on a disk that is nearly full."""
+NOT_TRASHED: dict[str, Any] = {"dataset__trashed_at": None}
 COLUMN, BAR = 10, 6
 """Width of a day and of its bar in the chart, whose height is 100."""
 
@@ -67,7 +68,7 @@ class Day:
 def waiting(lines: Sequence[dict[str, Any]]) -> list[Waiting]:
     """Return what waits; `lines` are the datasets with figures. Problems come first, then takes, as datasets do."""
     since = timezone.now() - timedelta(days=FAILED_DAYS)
-    failed = Operation.objects.filter(state=OperationState.FAILED, finished_at__gte=since).count()
+    failed = Operation.objects.filter(state=OperationState.FAILED, finished_at__gte=since, **NOT_TRASHED).count()
     found = [Waiting("disk", 0)] if free_bytes_if_low() is not None else []
     found += [Waiting(kind, n) for kind, n in (("failed", failed), ("unopened", Unopened.objects.count())) if n]
     for kind in ("not_encoded", "to_review", "encodable"):
@@ -87,7 +88,9 @@ def week(today: date | None = None) -> list[Day]:
     last = today or timezone.localdate()
     days = [last - timedelta(days=back) for back in reversed(range(DAYS))]
     start = timezone.make_aware(datetime.combine(days[0], time.min))
-    rows = Episode.objects.filter(recorded_at__gte=start, rig__isnull=False).annotate(day=TruncDate("recorded_at"))
+    rows = Episode.objects.filter(recorded_at__gte=start, rig__isnull=False, **NOT_TRASHED).annotate(
+        day=TruncDate("recorded_at")
+    )
     by_day: dict[date, list[Group]] = {}
     for group in groups_of(rows, "day", seconds=RECORDED_SECONDS):
         by_day.setdefault(group["day"], []).append(group)

@@ -46,7 +46,7 @@ def today(request: Request) -> HttpResponse:
     lines = datasets_with_figures()
     if "begin" not in request.GET:
         return render(request, "recorder/_today.html", today_of(lines))
-    has_begun = bool(lines) or Episode.objects.takes().exists()
+    has_begun = bool(lines) or bool(_newest()["newest"])
     return HttpResponse(status=204, headers={"HX-Refresh": "true"} if has_begun else {})
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
+from django.test import Client
 from django.utils import timezone
 
 from recorder.browse import today
@@ -44,6 +46,18 @@ def test_a_failed_operation_waits_two_days(cubes: Dataset) -> None:
         Operation.objects.create(dataset=cubes, type="encode", state="failed", finished_at=now - age)
     Operation.objects.create(dataset=cubes, type="encode", state="done", finished_at=now)
     assert kinds() == {"failed": 1}
+
+
+def test_a_dataset_in_the_trash_neither_waits_nor_counts(make_episode: Any, cubes: Dataset, client: Client) -> None:
+    take = make_episode(verdict="unreviewed")
+    Episode.objects.filter(pk=take.pk).update(rig=Rig.objects.create(name="arm"))
+    Operation.objects.create(dataset=cubes, type="encode", state="failed", finished_at=timezone.now())
+    Dataset.objects.filter(pk=cubes.pk).update(trashed_at=timezone.now())
+    assert kinds() == {}
+    assert sum(day.takes for day in today.week()) == 0
+    client.force_login(User.objects.create_superuser("olga"))
+    assert "Where do you want to begin" in client.get("/").text
+    assert "HX-Refresh" not in client.get("/today/?begin").headers  # or the page would load itself for ever
 
 
 def test_a_disk_is_low_only_if_bytes_and_share_are_few(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:

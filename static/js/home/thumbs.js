@@ -46,4 +46,9 @@ function look() {
 look();
 document.addEventListener("htmx:afterSettle", look);
 document.addEventListener("visibilitychange", () => thumbs.forEach((thumb) => thumb.watch()));
-window.addEventListener("pagehide", () => thumbs.forEach((thumb) => thumb.end()));
+window.addEventListener("pagehide", () => {
+  thumbs.forEach((thumb) => thumb.end());
+  thumbs.clear();
+});
+// The Back button may bring this page as it was left.
+window.addEventListener("pageshow", ({ persisted }) => persisted && look());
