@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from robotdata.dataset import EditError, verify_dataset
 from robotdata.dataset.annotations import planned_edit, planned_of
 from robotdata.dataset.layout import SIDECAR
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.write.change_run import change_features
 from robotdata.dataset.write.cut import cut_out, preview_cut
 from robotdata.dataset.write.edit import apply_edit
@@ -19,6 +22,7 @@ from robotdata.dataset.write.reencode import Aside
 from robotdata.dataset.write.retime import drop_frames
 from robotdata.dataset.write.transfer import Where
 from robotdata.video.codecs import EncodeSettings
+from robotdata.video.depth.video import DEPTH_SETTINGS
 from tests.dataset.conftest import LENGTHS, Bench
 
 SMALL = EncodeSettings(codec="h264", preset="ultrafast", crf=20)
@@ -83,3 +87,15 @@ def test_the_preview_of_a_cut_says_that_the_first_part_ends_without_success(six:
     assert len(preview_cut(six.open(), {5: (2, 6)}).notes) == 1
     add_success(six)
     assert "next.success stays in the last row of the second" in preview_cut(six.open(), {5: (2, 6)}).notes[1]
+
+
+def test_a_depth_camera_says_how_depth_is_encoded(tmp_path: Path, testdata: Path) -> None:
+    key, root = "observation.images.front_depth", tmp_path / "datasets/depth"
+    shutil.copytree(testdata / "v30_rgbd_realsense", root)
+    fps = int(DatasetFolder.open(root).fps)
+    factor = next(n for n in range(2, fps + 1) if fps % n == 0)
+    where = Where(tmp_path / "datasets/.work", tmp_path / "datasets/.revisions/depth")
+    drop_frames(root, factor, SMALL, Aside(tmp_path / "encoded"), where)
+    info = DatasetFolder.open(root).features[key]["info"]
+    assert (info["video.codec"], info["video.crf"]) == ("hevc", DEPTH_SETTINGS.crf)
+    assert info["video.extra_options"] == {"x265-params": "lossless=1"}

@@ -66,3 +66,35 @@ def test_a_cut_is_not_retried_on_other_frames(four: list[Episode], cubes: Datase
     cut = work(retry_operation(operation=cut, actor=OLGA))
     assert cut.state == "failed" and "has other frames" in cut.error
     assert frames(cubes) == trimmed
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda cubes: dropping_of(cubes, keep_one_of=2, encoding={}), True),
+        (lambda cubes: reencode_of(cubes, cameras=[FRONT], encoding={}, size=(160, 120)), True),
+        (lambda cubes: reencode_of(cubes, cameras=[FRONT], encoding={}), False),
+        (lambda cubes: to_images_of(cubes, cameras=[FRONT]), True),
+        (lambda cubes: new_order(cubes, by="length"), False),
+    ],
+)
+def test_a_preview_counts_the_takes_that_will_not_fit(
+    four: list[Episode],
+    cubes: Dataset,
+    make_episode: Callable[..., Episode],
+    change: Callable[[Dataset], Reshape],
+    told: bool,
+) -> None:
+    assert "take" not in " ".join(preview_reshape(dataset=cubes, change=change(cubes)).notes)
+    make_episode(5)
+    notes = preview_reshape(dataset=cubes, change=change(cubes)).notes
+    assert ("1 take not in the dataset yet will not fit it any more. Encode what you keep first." in notes) == told
+
+
+def test_a_cut_of_an_episode_with_a_pending_trim_is_refused(four: list[Episode], cubes: Dataset) -> None:
+    edit_episodes(episodes=[four[0]], actor=OLGA, trim_first=1, trim_end=7)
+    cut = cut_of(cubes, episode=four[0], first=2, end=6)
+    with pytest.raises(Refused, match="apply the trim first, or remove it"):
+        preview_reshape(dataset=cubes, change=cut)
+    edit_episodes(episodes=[four[0]], actor=OLGA, trim_first=None, trim_end=None)
+    assert done(start(cubes, cut)).state == "done"

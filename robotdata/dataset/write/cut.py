@@ -56,8 +56,8 @@ def cut_out(
 
     Both parts have the episode's task, verdict and labels; the second one has a new UUID and says in the sidecar where
     it comes from. As with a trim, videos are cut at keyframes, so a few frames may stay of those to be cut out. Raises
-    NoSuchEpisode, DatasetBusy, and EditError if a range is not inside its episode, no camera can be cut in it, or a trim
-    of the episode waits.
+    NoSuchEpisode, DatasetBusy, and EditError if a range is not inside its episode, no camera can be cut in it, or its
+    trim is not applied yet.
     """
 
     def prepare(base: DatasetFolder) -> Reshaped:
