@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from django.conf import settings as django_settings
 
 from recorder.actor import Actor
 from recorder.catalog.cut_frames import check_frames, frames_of
+from recorder.catalog.feature_changes import takes_outside
 from recorder.catalog.sidecars import committed_id
 from recorder.errors import Refused
 from recorder.frame_words import frame_range
@@ -113,7 +114,18 @@ def preview_reshape(*, dataset: Dataset, change: Reshape) -> ReshapePreview:
                 return preview_pictures(base, arguments["cameras"], settings_of(arguments))
         return preview_pictures(base, arguments["cameras"], None)
 
-    return _checked(preview)
+    found = _checked(preview)
+    return replace(found, notes=[*found.notes, *_notes_on_takes(dataset, change)])
+
+
+def _notes_on_takes(dataset: Dataset, change: Reshape) -> list[str]:
+    """Return a sentence if takes wait that will not fit the dataset after the change, because rigs record as before."""
+    resized = change.type == OperationType.REENCODE and size_of(change.arguments) is not None
+    if not resized and change.type not in (OperationType.DROP_FRAMES, OperationType.TO_IMAGES):
+        return []
+    count = takes_outside(dataset)
+    takes = f"{count} take{'' if count == 1 else 's'}"
+    return [f"{takes} not in the dataset yet will not fit it any more. Encode what you keep first."] if count else []
 
 
 def start_reshape(*, dataset: Dataset, change: Reshape, actor: Actor) -> Operation:
