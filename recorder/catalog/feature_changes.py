@@ -33,4 +33,9 @@ def waiting_takes(dataset: Dataset, change: FeatureChange) -> int:
     """Return how many takes, not in the dataset yet, would no longer fit it after the change."""
     if not (change.remove or change.rename or change.add or change.names):
         return 0
+    return takes_outside(dataset)
+
+
+def takes_outside(dataset: Dataset) -> int:
+    """Return how many takes are not in the dataset yet."""
     return dataset.episodes.exclude(state=EpisodeState.ENCODED).count()

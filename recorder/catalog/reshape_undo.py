@@ -24,7 +24,8 @@ def undo_reshape(*, operation: Operation, actor: Actor) -> Operation:
         raise Refused("changed", f"{dataset.title} was changed since: revert it on its page, to the revision you want.")
     if now - 1 not in list_revisions(dataset.revisions_path):
         raise Refused("changed", f"{dataset.title} does not have revision {now - 1} any more, which was before.")
-    return begin_revising(type=OperationType.REVERT, dataset=dataset, actor=actor, arguments={"revision": now - 1})
+    arguments = {"revision": now - 1, "undoes": str(operation.pk)}
+    return begin_revising(type=OperationType.REVERT, dataset=dataset, actor=actor, arguments=arguments)
 
 
 def can_undo_reshape(operation: Operation) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from django.conf import settings as django_settings
 
 from recorder.actor import Actor
+from recorder.catalog.cut_frames import check_frames, frames_of
+from recorder.catalog.feature_changes import takes_outside
 from recorder.catalog.sidecars import committed_id
 from recorder.errors import Refused
 from recorder.frame_words import frame_range
@@ -28,6 +30,7 @@ from robotdata.dataset.write.retime import preview_drop_frames
 from robotdata.video import EncodeSettings
 from robotdata.video.errors import VideoError
 
+T = TypeVar("T")
 _BY_WORDS = {"recorded": "by time of recording", "task": "by task", "length": "by length"}
 
 
@@ -111,7 +114,18 @@ def preview_reshape(*, dataset: Dataset, change: Reshape) -> ReshapePreview:
                 return preview_pictures(base, arguments["cameras"], settings_of(arguments))
         return preview_pictures(base, arguments["cameras"], None)
 
-    return _checked(preview)
+    found = _checked(preview)
+    return replace(found, notes=[*found.notes, *_notes_on_takes(dataset, change)])
+
+
+def _notes_on_takes(dataset: Dataset, change: Reshape) -> list[str]:
+    """Return a sentence if takes wait that will not fit the dataset after the change, because rigs record as before."""
+    resized = change.type == OperationType.REENCODE and size_of(change.arguments) is not None
+    if not resized and change.type not in (OperationType.DROP_FRAMES, OperationType.TO_IMAGES):
+        return []
+    count = takes_outside(dataset)
+    takes = f"{count} take{'' if count == 1 else 's'}"
+    return [f"{takes} not in the dataset yet will not fit it any more. Encode what you keep first."] if count else []
 
 
 def start_reshape(*, dataset: Dataset, change: Reshape, actor: Actor) -> Operation:
@@ -120,7 +134,10 @@ def start_reshape(*, dataset: Dataset, change: Reshape, actor: Actor) -> Operati
     preview = preview_reshape(dataset=dataset, change=change)
     if change.type == OperationType.REORDER and not preview.seconds:
         raise Refused("nothing", f"The episodes of {dataset.title} are in this order already.")
-    return begin_revising(type=change.type, dataset=dataset, actor=actor, arguments=dict(change.arguments))
+    arguments = dict(change.arguments)
+    if change.type == OperationType.CUT:
+        arguments["cuts"] = _checked(lambda: _of_these_frames(dataset, arguments))
+    return begin_revising(type=change.type, dataset=dataset, actor=actor, arguments=arguments)
 
 
 def order_of(dataset: Dataset, base: DatasetFolder, arguments: Mapping[str, Any]) -> list[int]:
@@ -133,10 +150,22 @@ def order_of(dataset: Dataset, base: DatasetFolder, arguments: Mapping[str, Any]
 
 
 def cuts_of(dataset: Dataset, base: DatasetFolder, arguments: Mapping[str, Any]) -> dict[int, tuple[int, int]]:
-    """Return the frames [first, end) to be cut out, by the current number of their episode."""
+    """Return the frames [first, end) to be cut out, by the current number of their episode.
+
+    Raise EditError if an episode is gone, or has other frames than when the cut was started.
+    """
     cuts = arguments["cuts"]
     numbers = _numbers(dataset, base, [cut["episode"] for cut in cuts])
+    for number, cut in zip(numbers, cuts, strict=True):
+        check_frames(base, number, cut)
     return {number: (cut["first"], cut["end"]) for number, cut in zip(numbers, cuts, strict=True)}
+
+
+def _of_these_frames(dataset: Dataset, arguments: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the cuts, each with what tells the frames that its episode has now."""
+    base = DatasetFolder.open(dataset.path)
+    numbers = cuts_of(dataset, base, arguments)
+    return [{**cut, "of": frames_of(base, number)} for number, cut in zip(numbers, arguments["cuts"], strict=True)]
 
 
 def settings_of(arguments: Mapping[str, Any]) -> EncodeSettings:
@@ -184,10 +213,10 @@ def _counted(count: int) -> str:
     return f"{count} episode{'' if count == 1 else 's'}"
 
 
-def _checked(preview: Callable[[], ReshapePreview]) -> ReshapePreview:
-    """Return the preview; errors of the folder become Refused."""
+def _checked(read: Callable[[], T]) -> T:
+    """Return what `read` returns; errors of the folder become Refused."""
     try:
-        return preview()
+        return read()
     except (DatasetError, VideoError) as error:
         text = str(error)
         raise Refused("not_possible", f"{text[:1].upper()}{text[1:]}.", 422) from error

@@ -84,7 +84,8 @@ def _undo_repair(operation: Operation, actor: Actor) -> Operation:
     if not can_undo(operation):
         message = f"{operation} cannot be undone: it has not finished, changed nothing, or another change came since."
         raise Refused("nothing_to_undo", message)
-    return start_revert(dataset=operation.dataset, revision=operation.dataset.revision - 1, actor=actor)
+    before = operation.dataset.revision - 1
+    return start_revert(dataset=operation.dataset, revision=before, actor=actor, undoes=operation)
 
 
 def made_datasets(operation: Operation) -> list[Dataset]:

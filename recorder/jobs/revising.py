@@ -38,10 +38,11 @@ def apply_changes(*, dataset: Dataset, actor: Actor) -> Operation:
     return begin_revising(type=OperationType.EDIT, dataset=dataset, actor=actor, arguments=arguments)
 
 
-def start_revert(*, dataset: Dataset, revision: int, actor: Actor) -> Operation:
+def start_revert(*, dataset: Dataset, revision: int, actor: Actor, undoes: Operation | None = None) -> Operation:
     """Start a revert to `revision`. It becomes a new revision, which can itself be reverted.
 
-    Raise Refused if the revision is not kept or is the present one, or while another operation runs on the dataset.
+    With `undoes` it fails if the present revision is not the one of that operation any more when its turn comes. Raise
+    Refused if the revision is not kept or is the present one, or while another operation runs on the dataset.
     """
     require(actor, Action.REVISE, dataset)
     revisions = list_revisions(dataset.revisions_path)
@@ -50,4 +51,5 @@ def start_revert(*, dataset: Dataset, revision: int, actor: Actor) -> Operation:
         raise Refused(
             "no_revision", f"{dataset.title} has no revision {revision} to revert to; available: {available}.", 404
         )
-    return begin_revising(type=OperationType.REVERT, dataset=dataset, actor=actor, arguments={"revision": revision})
+    arguments = {"revision": revision} | ({"undoes": str(undoes.pk)} if undoes else {})
+    return begin_revising(type=OperationType.REVERT, dataset=dataset, actor=actor, arguments=arguments)

@@ -10,12 +10,13 @@ from django.db import transaction
 from recorder.catalog.datasets_on_disk import KEEP_REVISIONS, LOCK_WAIT_S, refresh_dataset
 from recorder.catalog.sidecars import adopt_sidecar, ids_for
 from recorder.jobs.leases import Heartbeat
-from recorder.jobs.operation_rows import is_written
+from recorder.jobs.operation_rows import is_written, operation_of
 from recorder.models import Episode, Operation
 from recorder.models.lifecycle import end_operation
 from recorder.models.states import CHANGES, OperationState
 from recorder.worker.run_steps import Progress, made_by, owned_row, step_recorder
 from robotdata.dataset.annotations import Edit, planned_edit
+from robotdata.dataset.errors import EditError
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.write.edit import apply_edit, revert
@@ -46,9 +47,18 @@ def run_edit(operation: Operation, heartbeat: Heartbeat) -> list[Episode]:
 
 
 def run_revert(operation: Operation, heartbeat: Heartbeat) -> list[Episode]:
-    """Make the revision in `arguments` the present one again, as a new one. Return []: no raw frames to delete."""
+    """Make the revision in `arguments` the present one again, as a new one. Return []: no raw frames to delete.
+
+    Raise EditError if it is to undo an operation and another change came since, such as takes that were encoded.
+    """
 
     def make(folders: dict[str, Any], _: Progress) -> None:
+        undoes = operation.arguments.get("undoes")
+        if undoes and operation_of(operation.dataset.path) != undoes:
+            raise EditError(
+                f"{operation.dataset.title} was changed since the undo was asked for, and that would be lost: "
+                "revert it on its page, to the revision you want"
+            )
         revert(operation.dataset.path, int(operation.arguments["revision"]), **folders)
 
     return make_revision_once(operation, heartbeat, make)

@@ -48,7 +48,7 @@ def planned_of(entry: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(planned.get("task"), str) and planned["task"].strip():
         valid["task"] = planned["task"]
     trim = planned.get("trim")
-    if isinstance(trim, list) and len(trim) == 2 and all(type(end) is int for end in trim):
+    if isinstance(trim, list) and len(trim) == 2 and all(type(end) is int for end in trim) and 0 <= trim[0] < trim[1]:
         valid["trim"] = trim
     return valid
 

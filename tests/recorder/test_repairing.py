@@ -6,6 +6,7 @@ import io
 import json
 import threading
 import zipfile
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,11 +18,12 @@ from recorder.catalog.older_copies import older_copy, start_older_copy
 from recorder.catalog.repairs import repair_report, start_repair
 from recorder.catalog.transfer_undo import can_undo, undo_transfer
 from recorder.errors import Refused
+from recorder.jobs.encoding import start_encoding
 from recorder.jobs.operations import cancel_operation
 from recorder.models import Dataset, Episode, Operation
 from recorder.worker import run
 from robotdata.dataset.layout import INFO
-from tests.recorder.conftest import frames
+from tests.recorder.conftest import frames, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OLGA = Actor("olga")
@@ -155,3 +157,17 @@ def test_a_slow_value_holds_no_request() -> None:
     while (failed := asked.ask("b", 1, lambda: 1 // 0)).running:
         threading.Event().wait(0.01)
     assert "division" in failed.error and failed.value is None
+
+
+def test_the_undo_of_a_repair_keeps_what_was_encoded_after_its_request(
+    four: list[Episode], cubes: Dataset, make_episode: Callable[..., Episode]
+) -> None:
+    miscount(cubes)
+    operation = done(start_repair(dataset=cubes, actor=OLGA))
+    take = make_episode(5)
+    encoding = start_encoding(dataset=cubes, actor=OLGA, episodes=[take])
+    undo = undo_transfer(operation=Operation.objects.get(pk=operation.pk), actor=OLGA)
+    assert work(encoding).state == "done"
+    undo = done(undo)
+    assert undo.state == "failed" and "was changed since" in undo.error
+    assert len(frames(cubes)) == 5

@@ -20,6 +20,7 @@ from robotdata.dataset.write import episode_table
 from robotdata.dataset.write.brought import brought_rows
 from robotdata.dataset.write.camera_info import restated
 from robotdata.dataset.write.draft import Draft, counted_info
+from robotdata.dataset.write.end_flags import carried_flags
 from robotdata.dataset.write.episode_refs import Part, Plan, Stored
 from robotdata.dataset.write.splits import mapped_splits
 from robotdata.dataset.write.stale import carried_stats, stale_notes
@@ -119,6 +120,7 @@ def _trimmed_values(plan: Plan, base: DatasetFolder) -> dict[int, dict[str, Any]
     for row, part in enumerate(plan.stored):
         if part.trimmed and part.tasks is not None:
             columns = row_columns(part.length, plan.fps, part.index, part.first_row, part.tasks)
+            columns |= carried_flags(base, part.old, part.frames)
             values[row] = trimmed_stats(base, part.old, part.frames, columns, plan.fps)
     return values
 

@@ -25,6 +25,7 @@ from robotdata.dataset.write import episode_table
 from robotdata.dataset.write.brought import brought_tables
 from robotdata.dataset.write.data_files import DataWriter, episode_runs, episode_tables
 from robotdata.dataset.write.draft import Draft
+from robotdata.dataset.write.end_flags import carried_flags
 from robotdata.dataset.write.episode_refs import Brought, New, Plan, RowChange, Stored, new_columns
 from robotdata.dataset.write.new_episode import to_blame
 from robotdata.files.trees import link_or_copy
@@ -235,6 +236,9 @@ def renumbered(plan: Plan, table: pa.Table, part: Stored, before: int) -> pa.Tab
     }
     if part.trimmed:
         columns |= {"frame_index": frame, "timestamp": (frame / plan.fps).astype(np.float32)}
+    if plan.base is not None and table.num_rows and begin + table.num_rows == part.length:
+        flags = carried_flags(plan.base, part.old, part.frames)
+        columns |= {name: values[begin:] for name, values in flags.items()}
     for name, values in columns.items():
         table = _with_numbers(table, name, values, part.old.data_file)
     return table

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from robotdata.dataset.annotations import Edit
+from robotdata.dataset.annotations import Edit, planned_of
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import EditError, NoSuchEpisode
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.write.base_state import check_videos
 from robotdata.dataset.write.edit import EditResult
+from robotdata.dataset.write.end_flags import end_flags
 from robotdata.dataset.write.episode_refs import StoredRef, plan_parts
 from robotdata.dataset.write.origins import ORIGIN
 from robotdata.dataset.write.reshape import (
@@ -55,7 +56,8 @@ def cut_out(
 
     Both parts have the episode's task, verdict and labels; the second one has a new UUID and says in the sidecar where
     it comes from. As with a trim, videos are cut at keyframes, so a few frames may stay of those to be cut out. Raises
-    NoSuchEpisode, DatasetBusy, and EditError if a range is not inside its episode or no camera can be cut in it.
+    NoSuchEpisode, DatasetBusy, and EditError if a range is not inside its episode, no camera can be cut in it, or its
+    trim is not applied yet.
     """
 
     def prepare(base: DatasetFolder) -> Reshaped:
@@ -80,6 +82,11 @@ def parts_of_cuts(base: DatasetFolder, cuts: Mapping[int, Range]) -> dict[int, P
             raise EditError(
                 f"frames {first} to {end - 1} cannot be cut out of episode {number}, which has frames 0 to "
                 f"{length - 1}: choose frames inside it, or trim it to cut off its beginning or end"
+            )
+        if "trim" in planned_of(base.episode(number).extra):
+            raise EditError(
+                f"episode {number} has a trim that is not applied yet, and a cut would discard it: apply the trim "
+                "first, or remove it"
             )
     check_videos(base, Edit(trims=dict(cuts)))
     before = kept_ranges(base, {n: (0, first) for n, (first, _) in cuts.items()})
@@ -107,6 +114,8 @@ def preview_cut(base: DatasetFolder, cuts: Mapping[int, Range]) -> ReshapePrevie
             kept = cuts[number][1] - cuts[number][0] - (end - first)
             text += f" Frames {first} to {end - 1} are cut out: {kept} fewer, because videos are cut at keyframes."
         notes.append(text)
+    if ends := end_flags(base.features):
+        notes.append(f"{', '.join(ends)} stays in the last row of the second part; the first part ends without it.")
     changed = size_of_episodes(base, [base.episode(number) for number in parts])
     count = len(base.episodes) + len(parts)
     size = round(size_of_dataset(base) - saved)

@@ -9,7 +9,7 @@ from typing import Any
 from robotdata.dataset.annotations import planned_of
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import EditError
-from robotdata.dataset.features import video_keys
+from robotdata.dataset.features import is_depth, video_keys
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.write.edit import EditResult
 from robotdata.dataset.write.encoded_parts import EncodedPaths, EncodeTask, Recoding, video_tasks
@@ -18,6 +18,7 @@ from robotdata.dataset.write.reencode import Aside, check_cameras, encode_and_re
 from robotdata.dataset.write.reshape import Reshaped, ReshapePreview, copying_s, info_of, size_of_dataset
 from robotdata.dataset.write.transfer import How, Where
 from robotdata.video.codecs import EncodeSettings
+from robotdata.video.depth.video import DEPTH_SETTINGS
 from robotdata.video.encode import resolve
 
 _MOST = 1000
@@ -43,7 +44,8 @@ def drop_frames(
         fps, info = new_fps(base, factor), info_of(base)
         for key, feature in info["features"].items():
             if key in encoded:
-                feature = stated(feature, next(iter(encoded[key].values())), settings)
+                used = DEPTH_SETTINGS if is_depth(feature) else settings
+                feature = stated(feature, next(iter(encoded[key].values())), used)
             info["features"][key] = {**feature, "fps": fps} if "fps" in feature else feature
         info["fps"] = fps
         refs = [StoredRef(each, step=factor, entry=_entry(each, factor)) for each in base.episodes]
@@ -101,8 +103,10 @@ def _entry(episode: EpisodeInfo, factor: int) -> dict[str, Any]:
         entry["marks"] = [_mark(mark, factor) if isinstance(mark, dict) else mark for mark in marks]
     planned = planned_of(entry)
     if "trim" in planned:
-        first, end = planned["trim"]
-        entry["planned"] = {**planned, "trim": [-(-first // factor), -(-end // factor)]}
+        first, end = (-(-side // factor) for side in planned["trim"])
+        if first >= end:  # none of its frames stays: the one before them is the nearest
+            first, end = end - 1, end
+        entry["planned"] = {**planned, "trim": [first, end]}
     return entry
 
 
