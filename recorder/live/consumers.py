@@ -201,13 +201,13 @@ class RigConsumer(MachineSocket):
         """Tell the rig of a session that ended while it was away: a pedal or a timer would begin another take of it."""
         for session in await in_database(ended_sessions, named=hello.sessions):
             refused = True
-            while refused:  # until the take that it records into it is over
+            while refused:  # until the take that it records into it is over, and the rig hears it in time
                 command_id, answer = str(uuid.uuid4()), asyncio.get_running_loop().create_future()
                 self.waiting[command_id] = [answer]
                 args = {"session": session}
-                await self.say({"type": "command", "id": command_id, "name": END_SESSION, "args": args})
+                await self.say({"type": "command", "id": command_id, "name": END_SESSION, "args": args, **self.age()})
                 error = (await answer).get("error") or {}
-                if refused := error.get("code") == "not_allowed":
+                if refused := error.get("code") in ("not_allowed", "late"):
                     await asyncio.sleep(_ASK_AGAIN_S)
 
     async def went_silent(self) -> None:

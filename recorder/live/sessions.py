@@ -107,15 +107,15 @@ def drop_session(*, session: Session, actor: Actor) -> None:
 def end_on_rig(*, rig: Rig, session: Session, actor: Actor, must_answer: bool = False) -> None:
     """Let the rig begin no other take of a session that ends: a pedal would.
 
-    Raise Refused (`not_allowed`) while the rig records a take of it; with `must_answer` also as `send_command` does. A
-    rig that does not know the command is left as it is.
+    Raise Refused (`not_allowed`) while the rig records a take of it, or (`late`) if the command was long on its way;
+    with `must_answer` also as `send_command` does. A rig that does not know the command is left as it is.
     """
     require(actor, Action.RECORD, session)
     try:
         args = {"session": str(session.pk)}
         async_to_sync(send_command)(rig.name, END_SESSION, args, actor=actor, rig=rig)
     except Refused as refusal:
-        if refusal.code in ("not_allowed", "forbidden") or (must_answer and refusal.code != "bad_args"):
+        if refusal.code in ("not_allowed", "late", "forbidden") or (must_answer and refusal.code != "bad_args"):
             raise
 
 

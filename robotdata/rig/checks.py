@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from robotdata.capture import clock
+from robotdata.capture.rest import Rest
 from robotdata.dataset.features import differences
 from robotdata.rig.disk import REFUSE_TAKES
 from robotdata.rig.problems import Problem, sentences
-from robotdata.rig.protocol import REFUSE_MINUTES, Command, CommandRefused
+from robotdata.rig.protocol import REFUSE_MINUTES, Command, CommandRefused, RecordArgs
 from robotdata.rig.recorder import TakeRecorder
 from robotdata.rig.rig import Rig
-from robotdata.rig.states import NEXT, OF_THE_SERVER, State
+from robotdata.rig.states import END_SESSION, NEXT, OF_THE_SERVER, REPLAY_ROWS, State
 
 MAX_SAVING = 4
 LATE_S = 8.0
@@ -22,17 +23,39 @@ LATE_S = 8.0
 _BEGINS = ("record", "rerecord", "replay", "follow", "finish_reset", "resume")
 LONGEST_WAY_S = 5.0
 """A person's command is refused after so long on its way: the robot may be in another situation by now."""
-_AT_ANY_AGE = ("cancel", "annotate", *OF_THE_SERVER)
+_AT_ANY_AGE = ("annotate", "pause", REPLAY_ROWS)
 """Commands that move nothing, however late they are; an emergency stop does not even come by here."""
+_CALM_IN = {
+    "cancel": (State.CHECKING, State.COUNTDOWN, State.REPLAYING),
+    "discard": (State.COUNTDOWN,),
+    END_SESSION: tuple(state for state in State if state not in (State.RESETTING, State.PAUSED)),
+}
+"""States in which a late command only stops something. The end of a reset phase sends a robot to its teleoperator."""
 
 
-def check_allowed(command: Command, state: State, controls: Sequence[str], meant: str | None) -> None:
+def rests_after(args: RecordArgs | None, rest: Rest | None) -> bool:
+    """Return whether the robot goes to its rest pose by itself once a take with these arguments ends."""
+    return rest is not None and rest.at_reset and args is not None and args.reset_s is not None
+
+
+def _is_calm(command: Command, state: State, meant: str | None, *, rests: bool) -> bool:
+    """Return whether a command moves nothing even if whoever sent it has turned away since."""
+    name = command.name
+    if name in ("stop", "discard") and state == State.RECORDING:
+        return meant is not None and command.args.get("take") == meant and not rests
+    return name in _AT_ANY_AGE or state in _CALM_IN.get(name, ())
+
+
+def check_allowed(
+    command: Command, state: State, controls: Sequence[str], meant: str | None, *, rests: bool = False
+) -> None:
     """Raise CommandRefused unless `controls` has the command, and the take that it names is the one that it ends.
 
-    `meant` is the id of the take that stop, discard and rerecord act on now; None if there is none.
+    `meant` is the id of the take that stop, discard and rerecord act on now; None if there is none. `rests` says
+    whether the robot goes to its rest pose when that take ends. A command that is too late must be a calm one.
     """
     name, named = command.name.replace("_", " "), command.args.get("take")
-    if command.way_s > LONGEST_WAY_S and command.name not in _AT_ANY_AGE:
+    if command.way_s > LONGEST_WAY_S and not _is_calm(command, state, meant, rests=rests):
         way = f"the command was about {command.way_s:.0f} s on its way to the rig, which does not act on it any more"
         raise CommandRefused("late", f"cannot {name}: {way}. Look at what the rig does now, then do it again")
     if command.name in _BEGINS and clock.monotonic() - command.came > LATE_S:

@@ -123,7 +123,8 @@ class Machine:
     def _execute(self, command: Command, seen: int) -> None:
         name = command.name
         meant = self.take or (self.last if name == "rerecord" else None)
-        checks.check_allowed(command, self.state, self.controls, meant.id if meant else None)
+        rests = checks.rests_after(self._args, self.rig.config.rest)
+        checks.check_allowed(command, self.state, self.controls, meant.id if meant else None, rests=rests)
         if name == "record":
             self._record(parse_record(command.args))
             self.events.record_args = command.args
@@ -174,8 +175,7 @@ class Machine:
         if self.state == State.RECORDING:
             self.pause_armed = True
             return
-        self._after_pause = self.state
-        self._left_s = max(0.0, (self.ends_at or 0.0) - clock.monotonic())
+        self._after_pause, self._left_s = self.state, max(0.0, (self.ends_at or 0.0) - clock.monotonic())
         self.move(State.PAUSED)
 
     def _resume(self) -> None:

@@ -96,7 +96,7 @@ REPLAY_ROWS = "replay_rows"
 """The server's own command before `replay`: a part of the rows that are to be played."""
 
 OF_THE_SERVER = (END_SESSION, REPLAY_ROWS)
-"""The commands that no page offers; they are allowed in every state and move nothing."""
+"""The commands that no page offers; they are allowed in every state."""
 
 COMMANDS = (
     *dict.fromkeys(command for state in REPORTED for command in CONTROLS[state]),

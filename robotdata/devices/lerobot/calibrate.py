@@ -32,14 +32,20 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with prompt_interrupts():
             calibrate(settings_of(read_config(options.file), options.role), guided=options.guided)
-    except KeyboardInterrupt:
-        _say("\nStopped. The calibration file is as it was before; if the motors differ from it, calibrate again.")
+    except KeyboardInterrupt as interrupt:
+        _say(f"\n{stopped(interrupt)}")
         return INTERRUPTED
     except (CaptureError, OSError) as error:
         _say(f"Not calibrated: {error}.")
         return 1
     _say("Calibrated. The motors have no torque now.")
     return 0
+
+
+def stopped(interrupt: KeyboardInterrupt) -> str:
+    """Return what to say after Ctrl-C: which file has a new calibration, and which has not."""
+    files = getattr(interrupt, "__notes__", [])
+    return " ".join(["Stopped.", *files, "Calibrate again if the motors differ from their file."])
 
 
 def settings_of(config: RigConfig, role: str) -> Settings:
@@ -91,16 +97,29 @@ def _guide(driver: Driver) -> None:
 
 @contextlib.contextmanager
 def kept_files(files: Iterable[Path]) -> Iterator[None]:
-    """Copy each existing file beside itself, under a name with the time; remove the copy if the file stays."""
-    copies = [(path, _copy(path)) for path in files if path.is_file()]
+    """Copy each existing file beside itself, under a name with the time; remove the copy if the file stays.
+
+    A KeyboardInterrupt gets a note on each file: several arms are saved one after the other.
+    """
+    before = {path: _content(path) for path in files}
+    copies = [(path, _copy(path)) for path, content in before.items() if content is not None]
     try:
         yield
+    except KeyboardInterrupt as interrupt:
+        for path, content in before.items():
+            is_new = _content(path) != content
+            interrupt.add_note(f"{path} {'has the new calibration' if is_new else 'was not changed'}.")
+        raise
     finally:
         for path, copy in copies:
             if path.is_file() and path.read_bytes() == copy.read_bytes():
                 copy.unlink()
             else:
                 _say(f"The calibration from before is kept in {copy}.")
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
 
 
 def _copy(path: Path) -> Path:

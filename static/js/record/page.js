@@ -116,6 +116,7 @@ function lost() {
   remarks.show({ online: false });
   loopTime.show(null);
   timer.lost();
+  watching.show({ online: false }); // its Stop buttons are dead: nobody could stop a replay here
   showRig(desk.dataset.rig, "no connection", "");
   facts.clear();
   stage.gone("Connection lost");

@@ -174,12 +174,13 @@ async def test_it_ends_a_session_for_sure_whatever_begins_meanwhile(
         assert status == 200 and ended["session"]["ended_at"] and rig.state == "idle"
 
 
-async def test_it_does_not_end_a_session_under_a_take_that_the_rig_records(web: Any, rig: Any) -> None:
+@pytest.mark.parametrize("code", ["not_allowed", "late"])
+async def test_it_does_not_end_a_session_that_the_rig_goes_on_with(web: Any, rig: Any, code: str) -> None:
     slug = await make_dataset(web)
     async with rig.running():
         _, reply = await web.ask("POST", f"/rigs/{rig.name}/record", {"dataset": slug, "task": "push"})
         await rig.move("idle")
-        rig.answer = lambda _command: {"ok": False, "error": {"code": "not_allowed", "message": "stop the take first"}}
+        rig.answer = lambda _command: {"ok": False, "error": {"code": code, "message": "stop the take first"}}
         for body in ({"stop": True}, {"stop": False}):
             status, answer = await web.ask("POST", f"/sessions/{reply['session']}/end", body)
             assert (status, answer["error"]["message"]) == (409, "stop the take first")
@@ -223,9 +224,10 @@ async def test_a_rig_that_was_away_hears_that_its_session_has_ended(web: Any, ri
     facts = {"id": str(uuid.uuid4()), "ticks": 30, "task": "push", "dataset": slug}
     rig.last_take = facts | {"session": reply["session"]}
     rig.commands.clear()
-    answers = [{"ok": False, "error": {"code": "not_allowed", "message": "recording"}}, {"ok": True, "error": None}]
+    refusals = [{"ok": False, "error": {"code": code, "message": "no"}} for code in ("not_allowed", "late")]
+    answers = [*refusals, {"ok": True, "error": None}]
     rig.answer = lambda _command: answers.pop(0)
     async with rig.running():
-        await listen.until(lambda: len(rig.commands) == 2)
+        await listen.until(lambda: len(rig.commands) == 3)
         told = [(command["name"], command["args"]) for command in rig.commands]
-        assert told == [("end_session", {"session": reply["session"]})] * 2
+        assert told == [("end_session", {"session": reply["session"]})] * 3
