@@ -71,11 +71,19 @@ def rename_dataset(*, dataset: Dataset, title: str, actor: Actor, folder: bool =
     _refuse_busy(dataset, "renamed")
     old = dataset.slug
     with _locked(dataset, "renamed", dataset.path, dataset.path.with_name(slug)):
+        _look_again(dataset, "renamed")
+        _refuse_busy(dataset, "renamed")
         recover_dataset(dataset.path, dataset.work_path, dataset.revisions_path)
         change_dataset(dataset=dataset, actor=actor, title=title)
         note = begin_rename(old, slug)
-        with _moved(list(zip(places(old), places(slug), strict=True))):
-            Dataset.objects.filter(pk=dataset.pk).update(slug=slug, updated_at=timezone.now())
+        try:
+            with _moved(list(zip(places(old), places(slug), strict=True))):
+                _hold_row(dataset)
+                _refuse_busy(dataset, "renamed")  # once more: a session may have begun meanwhile
+                Dataset.objects.filter(pk=dataset.pk).update(slug=slug, updated_at=timezone.now())
+        except Refused:  # everything is where it was
+            note.unlink()
+            raise
         note.unlink()
     dataset.refresh_from_db()
     save_settings(dataset)
@@ -93,11 +101,13 @@ def trash_dataset(*, dataset: Dataset, actor: Actor) -> Trashed:
     slug, now = dataset.slug, timezone.now()
     name = f"{slug[:80]}+{secrets.token_hex(4)}"  # no dataset's name has a plus
     with _locked(dataset, "deleted", dataset.path):
+        _look_again(dataset, "deleted")
         recover_dataset(dataset.path, dataset.work_path, dataset.revisions_path)
         said = {"slug": slug, "title": dataset.title, "by": actor.name, "at": now.isoformat()}
         write_entry(name, said)
         try:
             with _moved(list(zip(places(slug), places_in_trash(name, slug), strict=True))):
+                _hold_row(dataset)
                 _refuse_busy(dataset, "deleted")  # once more: a session may have begun meanwhile
                 fields = {"slug": name, "trashed_slug": slug, "trashed_at": now, "trashed_by": actor.name[:150]}
                 Dataset.objects.filter(pk=dataset.pk).update(**fields, updated_at=now)
@@ -116,6 +126,7 @@ def restore_dataset(*, name: str, actor: Actor) -> Dataset:
     require(actor, Action.DELETE_DATASET, row)
     slug, title = free_names(row.trashed_slug, row.title)
     with _locked(row, "restored", trash_root() / name, datasets_root() / slug):
+        row = trashed_dataset(name)  # again: it may have been restored or deleted meanwhile
         said = {"slug": row.trashed_slug, "title": row.title, "by": row.trashed_by, "at": _iso(row.trashed_at)}
         write_entry(name, {**said, "restoring": slug})
         with _moved(list(zip(places_in_trash(name, row.trashed_slug), places(slug), strict=True))):
@@ -131,13 +142,16 @@ def restore_dataset(*, name: str, actor: Actor) -> Dataset:
 def delete_permanently(*, name: str, actor: Actor) -> None:
     """Delete a dataset in the trash: its files, revisions, takes and rows. This cannot be undone.
 
-    Of a dataset that is a link only the link is deleted. Raise Refused (404) if it is not in the trash.
+    Of a dataset that is a link only the link is deleted. Raise Refused (404) if it is not in the trash, and while
+    something records into it or reads it.
     """
     row = trashed_dataset(name)
     require(actor, Action.DELETE_DATASET, row)
-    takes = [str(pk) for pk in row.episodes.values_list("pk", flat=True)]
     entry, gone = trash_root() / name, gone_path(name)
     with _locked(row, "deleted", entry):
+        row = trashed_dataset(name)  # again: it may have been restored meanwhile
+        _refuse_busy(row, "deleted")
+        takes = [str(pk) for pk in row.episodes.values_list("pk", flat=True)]
         write_entry(name, {"slug": row.trashed_slug, "title": row.title, "takes": takes})
         with _moved([(entry, gone)]):
             _delete_rows(row)
@@ -159,9 +173,13 @@ def trashed_dataset(name: str) -> Dataset:
     """Return the row of a dataset in the trash. Raise Refused (404) if there is none of that name."""
     row = Dataset.with_trash.filter(slug=name).exclude(trashed_at=None).first()
     if row is None:
-        message = f"There is no dataset {name!r} in the trash; GET /api/trash/datasets lists them."
-        raise Refused("not_in_trash", message, 404)
+        raise _not_in_trash(name)
     return row
+
+
+def _not_in_trash(name: str) -> Refused:
+    message = f"There is no dataset {name!r} in the trash; GET /api/trash/datasets lists them."
+    return Refused("not_in_trash", message, 404)
 
 
 def trashed_datasets() -> list[Trashed]:
@@ -182,11 +200,15 @@ def described(row: Dataset) -> Trashed:
 
 
 def _delete_rows(row: Dataset) -> None:
-    """Delete the row and all rows that refer to it."""
+    """Delete the row, which must be in the trash, and all rows that refer to it. Raise Refused (404) if it is not."""
+    there = Dataset.with_trash.filter(pk=row.pk, slug=row.slug, trashed_at__isnull=False)
+    if not there.select_for_update().first():
+        raise _not_in_trash(row.slug)
+    _refuse_busy(row, "deleted")
     Operation.objects.filter(dataset=row).delete()
     row.episodes.all().delete()
     Session.objects.filter(dataset=row).delete()
-    Dataset.with_trash.filter(pk=row.pk).delete()
+    there.delete()
 
 
 @contextmanager
@@ -200,6 +222,19 @@ def _locked(dataset: Dataset, done: str, *roots: Path) -> Iterator[None]:
     except OSError as error:
         reason = f"{error.strerror or error}; check the disk and its permissions"
         raise Refused("disk", f"{dataset.title} cannot be {done}: {reason}.", 503) from error
+
+
+def _look_again(dataset: Dataset, done: str) -> None:
+    """Read the row again, now that nobody else can move the folder. Raise Refused if somebody has moved it before."""
+    if not Dataset.objects.filter(pk=dataset.pk, slug=dataset.slug).exists():
+        message = f"{dataset.title} cannot be {done}: somebody has renamed or deleted it meanwhile. Reload the page."
+        raise Refused("moved", message)
+    dataset.refresh_from_db()
+
+
+def _hold_row(dataset: Dataset) -> None:
+    """Let no session begin into the dataset before this transaction ends."""
+    Dataset.with_trash.select_for_update().get(pk=dataset.pk)
 
 
 @contextmanager

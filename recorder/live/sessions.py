@@ -47,8 +47,8 @@ def start_session(
     A running session into another dataset is ended, and the rig is told so. A running one into this dataset keeps its
     settings: `change_session` changes them once the rig has accepted them.
 
-    Raise Refused if the rig is recording into another dataset, or if the dataset's codec cannot encode the rig's
-    frames.
+    Raise Refused if the rig is recording into another dataset, if the dataset's codec cannot encode the rig's frames,
+    or if the dataset is in the trash by now.
     """
     require(actor, Action.RECORD, rig, dataset)
     if problem := size_problem(rig.features, encode_settings(dataset.encoding)):
@@ -74,7 +74,7 @@ def start_session(
         end_session(session=running, actor=actor)
     try:
         with transaction.atomic():
-            return Session.objects.create(rig=rig, dataset=dataset, **settings), True
+            return Session.objects.create(rig=rig, dataset=_present(dataset), **settings), True
     except IntegrityError:  # another request was first
         other = rig.sessions.running().first()
         if other is None or other.dataset_id != dataset.pk:
@@ -82,6 +82,14 @@ def start_session(
                 "not_allowed", f"Somebody else has just started a session on {rig.name}. Reload the page."
             ) from None
         return other, False
+
+
+def _present(dataset: Dataset) -> Dataset:
+    """Return the row as it is now, and keep it so for this transaction. Raise Refused if it is in the trash."""
+    row = Dataset.objects.select_for_update(no_key=True).filter(pk=dataset.pk).first()
+    if row is None:
+        raise Refused("trashed", f"{dataset.title} has been deleted meanwhile: restore it from the trash first.")
+    return row
 
 
 def change_session(*, session: Session, actor: Actor, **settings: Any) -> None:
