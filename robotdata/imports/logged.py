@@ -51,8 +51,9 @@ def fields_of(schema: str, message: Any) -> dict[str, Field]:
         codec = str(_get(message, "format"))
         return {"": Field(Kind.VIDEO, _bytes(_get(message, "data")), dtype=codec.lower()[:40])}
     found: dict[str, Field] = {}
+    is_json = isinstance(message, Mapping | list | int | float)
     for name, value in _leaves(message, "", 0):
-        field = _leaf(value)
+        field = _leaf(value, is_json=is_json)
         if field is not None:
             found[name] = field
         if len(found) == _MOST_FIELDS:
@@ -121,23 +122,25 @@ def _leaves(value: Any, name: str, depth: int) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def _leaf(value: Any) -> Field | None:
+def _leaf(value: Any, *, is_json: bool) -> Field | None:
     if isinstance(value, str):
         return Field(Kind.TEXT, value, dtype="text")
     if isinstance(value, bool | int | float | np.generic) and not isinstance(value, np.str_):
-        return _numbers([value])
+        return _numbers([value], is_json=is_json)
     if _is_list(value) and len(value):
-        return _numbers(value)
+        return _numbers(value, is_json=is_json)
     return None
 
 
-def _numbers(values: Any) -> Field | None:
+def _numbers(values: Any, *, is_json: bool) -> Field | None:
     try:
         array = np.asarray(values)
     except (ValueError, TypeError, OverflowError):
         return None
     if array.dtype.kind not in "biuf" or array.ndim != 1:
         return None
+    if is_json and array.dtype.kind in "iu":  # JSON has one kind of number: 0 may be followed by 0.1
+        array = array.astype(np.float64)
     return Field(Kind.NUMBERS, array, dtype=str(array.dtype))
 
 

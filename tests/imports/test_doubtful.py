@@ -1,0 +1,43 @@
+"""Files that are damaged or made to mislead: nothing of them is taken in wrongly, and what fails is said in words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from mcap.writer import Writer as McapWriter
+
+from robotdata.imports import BadSource
+from robotdata.spool import Take
+from tests.support.foreign import imported
+
+START = 1_700_000_000_000_000_000
+
+
+def write_json(path: Path, messages: list[Any], schema: str = "State") -> Path:
+    with path.open("wb") as file:
+        writer = McapWriter(file)
+        writer.start()
+        number = writer.register_schema(schema, "jsonschema", b"{}")
+        channel = writer.register_channel("/joint_states", "json", number)
+        for place, message in enumerate(messages):
+            time_ns = START + place * 100_000_000
+            writer.add_message(channel, time_ns, json.dumps(message).encode(), time_ns)
+        writer.finish()
+    return path
+
+
+def test_json_numbers_keep_their_fractions_though_the_first_are_whole(tmp_path: Path) -> None:
+    path = write_json(tmp_path / "run.mcap", [{"position": [0, 0]}, {"position": [0.5, -0.7]}, {"position": [1, 2]}])
+    imported(path, tmp_path / "spool", fps=10.0)
+    with Take.open(tmp_path / "spool/a") as take:
+        np.testing.assert_allclose(take.column("observation.state"), [[0, 0], [0.5, -0.7], [1, 2]], rtol=1e-6)
+
+
+def test_a_fraction_is_not_cut_to_fit_a_column_of_truth_values(tmp_path: Path) -> None:
+    path = write_json(tmp_path / "run.mcap", [{"position": [True, False]}, {"position": [0.5, 0.0]}])
+    with pytest.raises(BadSource, match=r"has 0\.5 for observation\.state"):
+        imported(path, tmp_path / "spool", fps=10.0)
