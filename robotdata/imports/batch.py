@@ -20,8 +20,10 @@ from robotdata.spool import SpoolError, SpoolFull
 MOST_FAILURES = 200
 STEPS = 1000
 """The progress of a batch is reported in this many steps."""
-_ENDS_BYTES = 1 << 20
+_BLOCK_BYTES = 1 << 22
 _MOST_FILES = 200_000
+_COMPARING = 0.2
+"""The share of a file's progress that is reading it whole, to tell whether it was imported before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +117,12 @@ class _One:
         recordings = self.source.recordings()
         if not recordings:
             raise BadSource(self.source.path, "has no recording in it")
-        mark = fingerprint(self.source.path)
+        mark = fingerprint(self.source.path, lambda share: progress(share * _COMPARING))
         for number, recording in enumerate(recordings):
 
             def within(done: int, total: int, number: int = number) -> None:
-                progress((number + done / max(1, total)) / len(recordings))
+                share = (number + done / max(1, total)) / len(recordings)
+                progress(_COMPARING + (1 - _COMPARING) * share)
 
             try:
                 taken = self._import(recording, mark, within)
@@ -148,33 +151,34 @@ class _One:
         return import_recording(plan, self.spool, take_id, source=self.source.path, facts=self.facts, progress=progress)
 
 
-def fingerprint(path: Path) -> str:
-    """Return what tells a file or folder from others, wherever it lies: its size, its ends, the names in a folder.
+def fingerprint(path: Path, progress: Callable[[float], None] = lambda share: None) -> str:
+    """Return what tells a file or folder from others, wherever it lies: all of its bytes, and the names in a folder.
 
-    Raises BadSource if a folder has too many files.
+    `progress` gets the share that is read; it may raise to stop. Raises BadSource if a folder has too many files.
     """
     digest = hashlib.sha256()
-    if path.is_file():
-        _add_file(digest.update, path)
-        return digest.hexdigest()
-    count = 0
-    for folder, names, files in os.walk(path):
-        names.sort()
-        for name in sorted(files):
-            count += 1
-            if count > _MOST_FILES:
-                raise BadSource(path, f"has more than {_MOST_FILES:,} files")
-            each = Path(folder) / name
-            digest.update(f"{each.relative_to(path)}\0{each.lstat().st_size}\0".encode("utf-8", "surrogateescape"))
-            if count <= 100 and each.is_file():
-                _add_file(digest.update, each)
+    files = [path] if path.is_file() else _files_below(path)
+    total = max(1, sum(each.stat().st_size for each in files))
+    done = 0
+    for each in files:
+        # Name and length come first, so that the end of one file is not taken for the beginning of the next.
+        name = "" if each == path else str(each.relative_to(path))
+        digest.update(f"{name}\0{each.stat().st_size}\0".encode("utf-8", "surrogateescape"))
+        with each.open("rb") as file:
+            while block := file.read(_BLOCK_BYTES):
+                digest.update(block)
+                done += len(block)
+                progress(min(1.0, done / total))
     return digest.hexdigest()
 
 
-def _add_file(add: Callable[[bytes], object], path: Path) -> None:
-    size = path.stat().st_size
-    add(f"{size}\0".encode())
-    with path.open("rb") as file:
-        add(file.read(_ENDS_BYTES))
-        file.seek(max(0, size - _ENDS_BYTES))
-        add(file.read(_ENDS_BYTES))
+def _files_below(path: Path) -> list[Path]:
+    """Return all files in a folder and its folders, in the order of their names; links are left out."""
+    found: list[Path] = []
+    for folder, names, files in os.walk(path):
+        names.sort()
+        paths = (Path(folder) / name for name in sorted(files))
+        found += [each for each in paths if each.is_file() and not each.is_symlink()]
+        if len(found) > _MOST_FILES:
+            raise BadSource(path, f"has more than {_MOST_FILES:,} files")
+    return found

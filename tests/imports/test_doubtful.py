@@ -11,6 +11,7 @@ import pytest
 from mcap.writer import Writer as McapWriter
 
 from robotdata.imports import BadSource
+from robotdata.imports.batch import fingerprint
 from robotdata.spool import Take
 from tests.support.foreign import imported
 
@@ -41,3 +42,29 @@ def test_a_fraction_is_not_cut_to_fit_a_column_of_truth_values(tmp_path: Path) -
     path = write_json(tmp_path / "run.mcap", [{"position": [True, False]}, {"position": [0.5, 0.0]}])
     with pytest.raises(BadSource, match=r"has 0\.5 for observation\.state"):
         imported(path, tmp_path / "spool", fps=10.0)
+
+
+def test_recordings_that_differ_only_in_the_middle_are_different(tmp_path: Path) -> None:
+    for number in (1, 2):
+        folder = tmp_path / f"folder_{number}"
+        folder.mkdir()
+        for place in range(102):
+            (folder / f"{place:03}").write_bytes(b"x")
+        (folder / "101").write_bytes(bytes([number]))
+        (tmp_path / f"file_{number}").write_bytes(bytes(2 << 20) + bytes([number]) + bytes(2 << 20))
+    assert fingerprint(tmp_path / "file_1") != fingerprint(tmp_path / "file_2")
+    assert fingerprint(tmp_path / "folder_1") != fingerprint(tmp_path / "folder_2")
+
+
+def test_a_batch_can_be_stopped_while_a_long_file_is_compared(tmp_path: Path) -> None:
+    (tmp_path / "long").write_bytes(bytes(1 << 24))
+    seen: list[float] = []
+
+    def stop(share: float) -> None:
+        seen.append(share)
+        if share >= 0.5:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        fingerprint(tmp_path / "long", stop)
+    assert seen == [0.25, 0.5]
