@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from mcap.writer import Writer as McapWriter
 
-from robotdata.imports import BadSource
+from robotdata.imports import BadSource, open_source
 from robotdata.imports.batch import fingerprint
 from robotdata.spool import Take
 from tests.support.foreign import imported
@@ -68,3 +69,26 @@ def test_a_batch_can_be_stopped_while_a_long_file_is_compared(tmp_path: Path) ->
     with pytest.raises(InterruptedError):
         fingerprint(tmp_path / "long", stop)
     assert seen == [0.25, 0.5]
+
+
+def test_groups_with_many_names_are_entered_once(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "run.h5", "w") as file:
+        group: Any = file
+        for _ in range(9):
+            inner = group.create_group("a")
+            for number in range(6):  # 7 ** 9 ways lead to the last group
+                group[f"b{number}"] = inner
+            group = inner
+        group["qpos"] = np.zeros((4, 2))
+    with open_source(tmp_path / "run.h5") as source:
+        (recording,) = source.recordings()
+        assert [stream.path for stream in recording.streams if not stream.problem] == ["/a" * 9 + "/qpos"]
+        assert "another name" in {stream.path: stream.problem for stream in recording.streams}["/b0"]
+
+
+def test_a_file_with_very_many_groups_is_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "run.h5", "w", libver="latest") as file:
+        for number in range(2_001):
+            file.create_group(str(number))
+    with open_source(tmp_path / "run.h5") as source, pytest.raises(BadSource, match="more than 2,000 groups"):
+        source.recordings()
