@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from robotdata.imports.errors import BadSource, ImportsError
+from robotdata.imports.isolate import Isolation
 from robotdata.imports.mapping import Mapping
 from robotdata.imports.open import open_source
 from robotdata.imports.plan import Plan, make_plan
 from robotdata.imports.streams import Recording, Source
 from robotdata.imports.take import Imported, import_recording, remove_leftovers, take_id_of
-from robotdata.spool import SpoolError, SpoolFull
 
 MOST_FAILURES = 200
 STEPS = 1000
@@ -74,10 +74,12 @@ def import_sources(
 
     `misfit` returns why a plan is refused, empty if it is not. `is_known` tells whether a take is gone from the spool
     only because it was encoded or deleted. `on_take` is called for each take in the spool, also for one that was there
-    before. `progress` gets (steps done, STEPS), and may raise to stop. Raises SpoolFull if the disk is full, and
-    OSError; other errors fail one file or recording.
+    before. `progress` gets (steps done, STEPS), and may raise to stop. Raises what these raise, SpoolFull if the disk
+    is full, and OSError of the spool's disk; other errors fail one file or recording.
     """
-    batch = Batch()
+    batch, isolation = Batch(), Isolation(spool)
+    misfit, is_known = isolation.of_caller(misfit), isolation.of_caller(is_known)
+    on_take, progress = isolation.of_caller(on_take), isolation.of_caller(progress)
     remove_leftovers(spool)
     for number, path in enumerate(paths):
 
@@ -87,17 +89,17 @@ def import_sources(
         within(0.0)
         try:
             with open_source(path) as source:
-                one = _One(source, mapping, spool, facts, again, misfit, is_known, on_take)
+                one = _One(source, mapping, spool, facts, again, misfit, is_known, on_take, isolation)
                 one.run(batch, within)
-        except ImportsError as error:
-            _fail(batch, path.name, error)
+        except Exception as error:  # noqa: BLE001 - `reason` raises again, or logs, what is no fault of the file
+            _fail(batch, path.name, isolation.reason(error, path))
     progress(STEPS, STEPS)
     return batch
 
 
-def _fail(batch: Batch, name: str, error: Exception) -> None:
+def _fail(batch: Batch, name: str, why: str) -> None:
     if len(batch.failed) < MOST_FAILURES:
-        batch.failed.append(Failure(name[:200], str(error)[:1000]))
+        batch.failed.append(Failure(name[:200], why[:1000]))
 
 
 @dataclass(slots=True)
@@ -112,6 +114,7 @@ class _One:
     misfit: Callable[[Plan], str]
     is_known: Callable[[str], bool]
     on_take: Callable[[Imported], None]
+    isolation: Isolation
 
     def run(self, batch: Batch, progress: Callable[[float], None]) -> None:
         recordings = self.source.recordings()
@@ -126,11 +129,10 @@ class _One:
 
             try:
                 taken = self._import(recording, mark, within)
-            except SpoolFull:
-                raise
-            except (ImportsError, SpoolError) as error:
+            except Exception as error:  # noqa: BLE001 - `reason` raises again, or logs, what is no fault of the file
+                why = self.isolation.reason(error, self.source.path)
                 name = self.source.path.name
-                _fail(batch, name if len(recordings) == 1 else f"{name}, {recording.name}", error)
+                _fail(batch, name if len(recordings) == 1 else f"{name}, {recording.name}", why)
                 continue
             if taken is not None and taken.is_new:
                 batch.takes.append(taken)

@@ -24,6 +24,8 @@ VIDEO = re.compile(r"foxglove[._a-z]*[./](msg/)?CompressedVideo")
 _MOST_DEPTH, _MOST_ITEMS, _MOST_FIELDS = 8, 16, 512
 _HEAD = frozenset({"header", "stamp", "timestamp", "frame_id", "layout", "is_bigendian"})
 _CHANNELS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1, "8UC1": 1, "8UC3": 3, "8UC4": 4}
+_MOST_SIDES = {"height": 1 << 16, "width": 1 << 16, "step": 1 << 20}
+"""The most rows and columns of a picture, and bytes of a row."""
 _DEPTH = frozenset({"16UC1", "mono16"})
 
 
@@ -88,7 +90,7 @@ def _compressed(message: Any) -> Field:
 
 def _raw(message: Any) -> Field:
     encoding = str(_get(message, "encoding"))
-    height, width, step = (int(_get(message, name) or 0) for name in ("height", "width", "step"))
+    height, width, step = (_side(message, name, most) for name, most in _MOST_SIDES.items())
     data = np.frombuffer(_bytes(_get(message, "data")), np.uint8)
     channels = 2 if encoding in _DEPTH else _CHANNELS.get(encoding, 0)
     if not channels:
@@ -106,6 +108,13 @@ def _raw(message: Any) -> Field:
     if encoding.startswith("bgr") or encoding in {"8UC3", "8UC4"}:  # OpenCV's order
         picture = picture[:, :, [2, 1, 0]]
     return Field(Kind.PICTURE, np.ascontiguousarray(picture), dtype="uint8")
+
+
+def _side(message: Any, name: str, most: int) -> int:
+    value = _get(message, name) or 0
+    if not isinstance(value, int | float | np.integer) or not 0 <= value <= most:
+        raise BadMessage(f"a picture with the {name} {value!r:.40}; want up to {most:,}")
+    return int(value)
 
 
 def _leaves(value: Any, name: str, depth: int) -> Iterator[tuple[str, Any]]:

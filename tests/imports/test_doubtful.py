@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import h5py
 import numpy as np
@@ -12,7 +13,10 @@ import pytest
 from mcap.writer import Writer as McapWriter
 
 from robotdata.imports import BadSource, open_source
-from robotdata.imports.batch import fingerprint
+from robotdata.imports.batch import fingerprint, import_sources
+from robotdata.imports.logged import BadMessage, fields_of
+from robotdata.imports.mapping import Mapping, Rule
+from robotdata.imports.preview import preview_sources
 from robotdata.spool import Take
 from tests.support.foreign import imported
 
@@ -92,3 +96,63 @@ def test_a_file_with_very_many_groups_is_refused(tmp_path: Path) -> None:
             file.create_group(str(number))
     with open_source(tmp_path / "run.h5") as source, pytest.raises(BadSource, match="more than 2,000 groups"):
         source.recordings()
+
+
+def write_broken_zarr(path: Path) -> Path:
+    """A buffer in a zip file; the values in it do not unpack."""
+    about = {"zarr_format": 2, "shape": [4, 3], "chunks": [4, 3], "dtype": "<f8", "order": "C", "compressor": None}
+    piece = "data/state/0.0"
+    with ZipFile(path, "w", ZIP_DEFLATED) as file:
+        file.writestr(piece, bytes(96))
+        file.writestr(".zgroup", '{"zarr_format": 2}')
+        file.writestr("data/state/.zarray", json.dumps(about | {"filters": None, "fill_value": 0}))
+    data = bytearray(path.read_bytes())
+    begin = data.index(piece.encode()) + len(piece)
+    data[begin : begin + 4] = b"\xff" * 4
+    path.write_bytes(data)
+    return path
+
+
+def write_rows(path: Path) -> Path:
+    with h5py.File(path, "w") as file:
+        file["data/state"] = np.arange(12.0).reshape(4, 3)
+    return path
+
+
+def test_a_file_at_which_a_reader_breaks_does_not_end_the_batch(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    paths = [write_broken_zarr(tmp_path / "bad.zarr.zip"), write_rows(tmp_path / "good.h5")]
+    mapping = Mapping({"observation.state": Rule(("/data/state",))}, fps=10.0)
+    (tmp_path / "spool").mkdir()
+    batch = import_sources(paths, mapping, tmp_path / "spool", facts={"dataset": "cubes"})
+    assert len(batch.takes) == 1
+    (failure,) = batch.failed
+    assert failure.name == "bad.zarr.zip" and "zlib.error: Error -3" in failure.why
+    assert [bool(record.exc_info) for record in caplog.records] == [True]
+
+
+@pytest.mark.parametrize("call", ["misfit", "is_known", "on_take", "progress"])
+def test_what_the_caller_raises_ends_the_batch(tmp_path: Path, call: str) -> None:
+    def stop(*_: object) -> Any:
+        raise LookupError("the lease is lost")
+
+    mapping = Mapping({"observation.state": Rule(("/data/state",))}, fps=10.0)
+    (tmp_path / "spool").mkdir()
+    options: dict[str, Any] = {call: stop}
+    with pytest.raises(LookupError, match="the lease is lost"):
+        import_sources([write_rows(tmp_path / "a.h5")], mapping, tmp_path / "spool", facts={}, **options)
+
+
+def test_a_preview_says_which_file_breaks_its_reader(tmp_path: Path) -> None:
+    about = {"encoding": "rgb8", "height": 1e999, "width": 64, "data": ""}
+    path = write_json(tmp_path / "run.mcap", [about], "sensor_msgs/Image")
+    shown = preview_sources([path, write_rows(tmp_path / "good.h5")], None)
+    assert "height inf" in shown.streams[0].problem
+    assert [recording.file for recording in shown.recordings] == ["run.mcap", "good.h5"]
+
+
+def test_a_picture_whose_rows_are_said_to_be_huge_is_refused() -> None:
+    message = {"encoding": "rgb8", "height": 1, "width": 64, "step": 1 << 40, "data": "AAAA" * 64}
+    with pytest.raises(BadMessage, match="step"):
+        fields_of("sensor_msgs/Image", message)
