@@ -10,18 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from robotdata.imports.errors import BadSource, ImportsError
+from robotdata.imports.isolate import Isolation
 from robotdata.imports.mapping import Mapping
 from robotdata.imports.open import open_source
 from robotdata.imports.plan import Plan, make_plan
 from robotdata.imports.streams import Recording, Source
 from robotdata.imports.take import Imported, import_recording, remove_leftovers, take_id_of
-from robotdata.spool import SpoolError, SpoolFull
 
 MOST_FAILURES = 200
 STEPS = 1000
 """The progress of a batch is reported in this many steps."""
-_ENDS_BYTES = 1 << 20
+_BLOCK_BYTES = 1 << 22
 _MOST_FILES = 200_000
+_COMPARING = 0.2
+"""The share of a file's progress that is reading it whole, to tell whether it was imported before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +74,12 @@ def import_sources(
 
     `misfit` returns why a plan is refused, empty if it is not. `is_known` tells whether a take is gone from the spool
     only because it was encoded or deleted. `on_take` is called for each take in the spool, also for one that was there
-    before. `progress` gets (steps done, STEPS), and may raise to stop. Raises SpoolFull if the disk is full, and
-    OSError; other errors fail one file or recording.
+    before. `progress` gets (steps done, STEPS), and may raise to stop. Raises what these raise, SpoolFull if the disk
+    is full, and OSError of the spool's disk; other errors fail one file or recording.
     """
-    batch = Batch()
+    batch, isolation = Batch(), Isolation(spool)
+    misfit, is_known = isolation.of_caller(misfit), isolation.of_caller(is_known)
+    on_take, progress = isolation.of_caller(on_take), isolation.of_caller(progress)
     remove_leftovers(spool)
     for number, path in enumerate(paths):
 
@@ -85,17 +89,17 @@ def import_sources(
         within(0.0)
         try:
             with open_source(path) as source:
-                one = _One(source, mapping, spool, facts, again, misfit, is_known, on_take)
+                one = _One(source, mapping, spool, facts, again, misfit, is_known, on_take, isolation)
                 one.run(batch, within)
-        except ImportsError as error:
-            _fail(batch, path.name, error)
+        except Exception as error:  # noqa: BLE001 - `reason` raises again, or logs, what is no fault of the file
+            _fail(batch, path.name, isolation.reason(error, path))
     progress(STEPS, STEPS)
     return batch
 
 
-def _fail(batch: Batch, name: str, error: Exception) -> None:
+def _fail(batch: Batch, name: str, why: str) -> None:
     if len(batch.failed) < MOST_FAILURES:
-        batch.failed.append(Failure(name[:200], str(error)[:1000]))
+        batch.failed.append(Failure(name[:200], why[:1000]))
 
 
 @dataclass(slots=True)
@@ -110,24 +114,25 @@ class _One:
     misfit: Callable[[Plan], str]
     is_known: Callable[[str], bool]
     on_take: Callable[[Imported], None]
+    isolation: Isolation
 
     def run(self, batch: Batch, progress: Callable[[float], None]) -> None:
         recordings = self.source.recordings()
         if not recordings:
             raise BadSource(self.source.path, "has no recording in it")
-        mark = fingerprint(self.source.path)
+        mark = fingerprint(self.source.path, lambda share: progress(share * _COMPARING))
         for number, recording in enumerate(recordings):
 
             def within(done: int, total: int, number: int = number) -> None:
-                progress((number + done / max(1, total)) / len(recordings))
+                share = (number + done / max(1, total)) / len(recordings)
+                progress(_COMPARING + (1 - _COMPARING) * share)
 
             try:
                 taken = self._import(recording, mark, within)
-            except SpoolFull:
-                raise
-            except (ImportsError, SpoolError) as error:
+            except Exception as error:  # noqa: BLE001 - `reason` raises again, or logs, what is no fault of the file
+                why = self.isolation.reason(error, self.source.path)
                 name = self.source.path.name
-                _fail(batch, name if len(recordings) == 1 else f"{name}, {recording.name}", error)
+                _fail(batch, name if len(recordings) == 1 else f"{name}, {recording.name}", why)
                 continue
             if taken is not None and taken.is_new:
                 batch.takes.append(taken)
@@ -148,33 +153,34 @@ class _One:
         return import_recording(plan, self.spool, take_id, source=self.source.path, facts=self.facts, progress=progress)
 
 
-def fingerprint(path: Path) -> str:
-    """Return what tells a file or folder from others, wherever it lies: its size, its ends, the names in a folder.
+def fingerprint(path: Path, progress: Callable[[float], None] = lambda share: None) -> str:
+    """Return what tells a file or folder from others, wherever it lies: all of its bytes, and the names in a folder.
 
-    Raises BadSource if a folder has too many files.
+    `progress` gets the share that is read; it may raise to stop. Raises BadSource if a folder has too many files.
     """
     digest = hashlib.sha256()
-    if path.is_file():
-        _add_file(digest.update, path)
-        return digest.hexdigest()
-    count = 0
-    for folder, names, files in os.walk(path):
-        names.sort()
-        for name in sorted(files):
-            count += 1
-            if count > _MOST_FILES:
-                raise BadSource(path, f"has more than {_MOST_FILES:,} files")
-            each = Path(folder) / name
-            digest.update(f"{each.relative_to(path)}\0{each.lstat().st_size}\0".encode("utf-8", "surrogateescape"))
-            if count <= 100 and each.is_file():
-                _add_file(digest.update, each)
+    files = [path] if path.is_file() else _files_below(path)
+    total = max(1, sum(each.stat().st_size for each in files))
+    done = 0
+    for each in files:
+        # Name and length come first, so that the end of one file is not taken for the beginning of the next.
+        name = "" if each == path else str(each.relative_to(path))
+        digest.update(f"{name}\0{each.stat().st_size}\0".encode("utf-8", "surrogateescape"))
+        with each.open("rb") as file:
+            while block := file.read(_BLOCK_BYTES):
+                digest.update(block)
+                done += len(block)
+                progress(min(1.0, done / total))
     return digest.hexdigest()
 
 
-def _add_file(add: Callable[[bytes], object], path: Path) -> None:
-    size = path.stat().st_size
-    add(f"{size}\0".encode())
-    with path.open("rb") as file:
-        add(file.read(_ENDS_BYTES))
-        file.seek(max(0, size - _ENDS_BYTES))
-        add(file.read(_ENDS_BYTES))
+def _files_below(path: Path) -> list[Path]:
+    """Return all files in a folder and its folders, in the order of their names; links are left out."""
+    found: list[Path] = []
+    for folder, names, files in os.walk(path):
+        names.sort()
+        paths = (Path(folder) / name for name in sorted(files))
+        found += [each for each in paths if each.is_file() and not each.is_symlink()]
+        if len(found) > _MOST_FILES:
+            raise BadSource(path, f"has more than {_MOST_FILES:,} files")
+    return found

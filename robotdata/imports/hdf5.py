@@ -20,6 +20,8 @@ from robotdata.imports.rows import BLOCK_BYTES, Column, RowsRecording, compresse
 from robotdata.imports.streams import MOST_RECORDINGS, MOST_STREAMS, Kind, Stream, describe_array, plain
 
 _MOST_DEPTH = 12
+_MOST_GROUPS = 2_000
+_MOST_OBJECTS = 1_000_000
 _MOST_PIECE_BYTES = 1 << 29
 _MOST_PACKET_BYTES = 64 << 20
 _ALOHA_FPS = 50.0
@@ -34,6 +36,7 @@ class Hdf5Source:
     def __init__(self, path: Path) -> None:
         self._h5py = need("h5py", "HDF5 files")
         self.path = path
+        self._met = 0
         try:
             self._file = self._h5py.File(path, "r", locking=False)
         except (OSError, RuntimeError, ValueError) as error:
@@ -73,7 +76,7 @@ class Hdf5Source:
     def _recording(self, name: str, group: Any, fps: float) -> RowsRecording:
         columns: dict[str, Column] = {}
         base = group.name.rstrip("/")
-        for column in self._columns(group, base, 0):
+        for column in self._columns(group, base, 0, set()):
             if len(columns) == MOST_STREAMS:
                 raise BadSource(self.path, f"has more than {MOST_STREAMS:,} datasets in {group.name}")
             columns[column.stream.path] = column
@@ -88,8 +91,15 @@ class Hdf5Source:
             fps, notes = _ALOHA_FPS, [f"ALOHA records {_ALOHA_FPS:g} rows a second; the file does not say so itself"]
         return RowsRecording(name, list(columns.values()), fps=fps, times_ns=times, task=task, notes=notes)
 
-    def _columns(self, group: Any, base: str, depth: int) -> Iterator[Column]:
+    def _columns(self, group: Any, base: str, depth: int, seen: set[int]) -> Iterator[Column]:
+        """Yield the columns below a group. `seen` are the addresses of the groups entered so far."""
+        seen.add(_address(self._h5py, group))
+        if len(seen) > _MOST_GROUPS:
+            raise BadSource(self.path, f"has more than {_MOST_GROUPS:,} groups in {base or '/'}")
         for key in group:
+            self._met += 1
+            if self._met > _MOST_OBJECTS:
+                raise BadSource(self.path, f"has more than {_MOST_OBJECTS:,} groups and datasets")
             # Every demonstration has the same paths, so that one mapping serves all of them.
             path = plain(f"{group.name.rstrip('/')}/{key}"[len(base) :])
             if not _is_hard(self._h5py, group, key):
@@ -97,10 +107,12 @@ class Hdf5Source:
                 continue
             item = group[key]
             if isinstance(item, self._h5py.Group):
-                if depth == _MOST_DEPTH:
+                if _address(self._h5py, item) in seen:  # it would be entered once for each of the ways to it
+                    yield _left_out(path, "it is another name for a group that is listed before")
+                elif depth == _MOST_DEPTH:
                     yield _left_out(path, "it lies too deep in the file")
                 else:
-                    yield from self._columns(item, base, depth + 1)
+                    yield from self._columns(item, base, depth + 1, seen)
             elif isinstance(item, self._h5py.Dataset):
                 yield self._column(path, item)
 
@@ -156,6 +168,10 @@ class Hdf5Source:
 
 def _is_hard(h5py: Any, group: Any, name: str) -> bool:
     return isinstance(group.get(name, getlink=True), h5py.HardLink)
+
+
+def _address(h5py: Any, item: Any) -> int:
+    return int(h5py.h5o.get_info(item.id).addr)
 
 
 def _unsafe(dataset: Any) -> str:

@@ -24,6 +24,8 @@ VIDEO = re.compile(r"foxglove[._a-z]*[./](msg/)?CompressedVideo")
 _MOST_DEPTH, _MOST_ITEMS, _MOST_FIELDS = 8, 16, 512
 _HEAD = frozenset({"header", "stamp", "timestamp", "frame_id", "layout", "is_bigendian"})
 _CHANNELS = {"rgb8": 3, "bgr8": 3, "rgba8": 4, "bgra8": 4, "mono8": 1, "8UC1": 1, "8UC3": 3, "8UC4": 4}
+_MOST_SIDES = {"height": 1 << 16, "width": 1 << 16, "step": 1 << 20}
+"""The most rows and columns of a picture, and bytes of a row."""
 _DEPTH = frozenset({"16UC1", "mono16"})
 
 
@@ -51,8 +53,9 @@ def fields_of(schema: str, message: Any) -> dict[str, Field]:
         codec = str(_get(message, "format"))
         return {"": Field(Kind.VIDEO, _bytes(_get(message, "data")), dtype=codec.lower()[:40])}
     found: dict[str, Field] = {}
+    is_json = isinstance(message, Mapping | list | int | float)
     for name, value in _leaves(message, "", 0):
-        field = _leaf(value)
+        field = _leaf(value, is_json=is_json)
         if field is not None:
             found[name] = field
         if len(found) == _MOST_FIELDS:
@@ -87,7 +90,7 @@ def _compressed(message: Any) -> Field:
 
 def _raw(message: Any) -> Field:
     encoding = str(_get(message, "encoding"))
-    height, width, step = (int(_get(message, name) or 0) for name in ("height", "width", "step"))
+    height, width, step = (_side(message, name, most) for name, most in _MOST_SIDES.items())
     data = np.frombuffer(_bytes(_get(message, "data")), np.uint8)
     channels = 2 if encoding in _DEPTH else _CHANNELS.get(encoding, 0)
     if not channels:
@@ -107,6 +110,13 @@ def _raw(message: Any) -> Field:
     return Field(Kind.PICTURE, np.ascontiguousarray(picture), dtype="uint8")
 
 
+def _side(message: Any, name: str, most: int) -> int:
+    value = _get(message, name) or 0
+    if not isinstance(value, int | float | np.integer) or not 0 <= value <= most:
+        raise BadMessage(f"a picture with the {name} {value!r:.40}; want up to {most:,}")
+    return int(value)
+
+
 def _leaves(value: Any, name: str, depth: int) -> Iterator[tuple[str, Any]]:
     """Yield the fields that hold no further fields. Those of headers are left out, and lists of many messages."""
     inner = _fields(value)
@@ -121,23 +131,25 @@ def _leaves(value: Any, name: str, depth: int) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def _leaf(value: Any) -> Field | None:
+def _leaf(value: Any, *, is_json: bool) -> Field | None:
     if isinstance(value, str):
         return Field(Kind.TEXT, value, dtype="text")
     if isinstance(value, bool | int | float | np.generic) and not isinstance(value, np.str_):
-        return _numbers([value])
+        return _numbers([value], is_json=is_json)
     if _is_list(value) and len(value):
-        return _numbers(value)
+        return _numbers(value, is_json=is_json)
     return None
 
 
-def _numbers(values: Any) -> Field | None:
+def _numbers(values: Any, *, is_json: bool) -> Field | None:
     try:
         array = np.asarray(values)
     except (ValueError, TypeError, OverflowError):
         return None
     if array.dtype.kind not in "biuf" or array.ndim != 1:
         return None
+    if is_json and array.dtype.kind in "iu":  # JSON has one kind of number: 0 may be followed by 0.1
+        array = array.astype(np.float64)
     return Field(Kind.NUMBERS, array, dtype=str(array.dtype))
 
 

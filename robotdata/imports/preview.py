@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from robotdata.imports.errors import ImportsError
+from robotdata.imports.isolate import Isolation
 from robotdata.imports.mapping import Mapping
 from robotdata.imports.open import open_source
 from robotdata.imports.pictures import Pictures
@@ -63,7 +63,7 @@ class Preview:
 def preview_sources(paths: Sequence[Path], mapping: Mapping | None, *, with_pictures: bool = True) -> Preview:
     """Return the preview of these files with `mapping`, or with the one that is proposed for the first recording."""
     result = Preview(mapping or Mapping(), more_files=max(0, len(paths) - MOST_FILES))
-    first = True
+    first, isolation = True, Isolation()
     for path in paths[:MOST_FILES]:
         try:
             with open_source(path) as source:
@@ -73,11 +73,11 @@ def preview_sources(paths: Sequence[Path], mapping: Mapping | None, *, with_pict
                         result.format = source.format
                     plan = make_plan(recording, result.mapping)
                     if first:
-                        _describe_first(result, plan, path, with_pictures)
+                        _describe_first(result, plan, path, with_pictures, isolation)
                     first = False
                     _add(result, path, recording, plan)
-        except ImportsError as error:
-            result.problems.append(str(error))
+        except Exception as error:  # noqa: BLE001 - `reason` logs what is not expected
+            result.problems.append(isolation.reason(error, path))
     return result
 
 
@@ -92,7 +92,7 @@ def _add(result: Preview, path: Path, recording: Recording, plan: Plan) -> None:
     )
 
 
-def _describe_first(result: Preview, plan: Plan, path: Path, with_pictures: bool) -> None:
+def _describe_first(result: Preview, plan: Plan, path: Path, with_pictures: bool, isolation: Isolation) -> None:
     result.streams = list(plan.recording.streams)
     result.left_out = plan.left_out
     for name, feature in plan.features.items():
@@ -102,8 +102,8 @@ def _describe_first(result: Preview, plan: Plan, path: Path, with_pictures: bool
     for name in plan.cameras if with_pictures else ():
         try:
             picture = _first_picture(plan, name, path)
-        except ImportsError as error:
-            result.problems.append(str(error))
+        except Exception as error:  # noqa: BLE001 - `reason` logs what is not expected
+            result.problems.append(isolation.reason(error, path))
         else:
             if picture:
                 result.pictures[name] = picture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping as Table
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,8 @@ class Values:
             stored: NDArray[Any] = scaled.astype(self._dtype)
         if scaled.dtype.kind == "f":
             self._check_range(scaled, stored, newest)
+        if stored.dtype.kind != "f" and not (same := stored == scaled).all():
+            self._refuse(scaled[~same][0], newest)
         return stored
 
     def _check_range(self, scaled: NDArray[Any], stored: NDArray[Any], newest: Table[str, Message]) -> None:
@@ -50,10 +52,14 @@ class Values:
         self.missing += int(finite.size - finite.sum())
         fits = np.isfinite(stored) if stored.dtype.kind == "f" else np.abs(scaled) < 2.0**62
         if not (fits | ~finite).all() or (stored.dtype.kind != "f" and not finite.all()):
-            wrong = scaled[~finite | ~fits][0]
-            raise BadSource(
-                self._path, f"has {wrong} for {self._name} {self._when(newest)}, which {self._dtype} cannot hold"
-            )
+            self._refuse(scaled[~finite | ~fits][0], newest)
+
+    def _refuse(self, wrong: Any, newest: Table[str, Message]) -> NoReturn:
+        raise BadSource(
+            self._path,
+            f"has {wrong} for {self._name} {self._when(newest)}, which {self._dtype} cannot hold: "
+            "choose another dtype in the mapping",
+        )
 
     def _as_text(self, message: Message) -> str:
         text = str(message.value)

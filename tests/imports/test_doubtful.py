@@ -1,0 +1,158 @@
+"""Files that are damaged or made to mislead: nothing of them is taken in wrongly, and what fails is said in words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import h5py
+import numpy as np
+import pytest
+from mcap.writer import Writer as McapWriter
+
+from robotdata.imports import BadSource, open_source
+from robotdata.imports.batch import fingerprint, import_sources
+from robotdata.imports.logged import BadMessage, fields_of
+from robotdata.imports.mapping import Mapping, Rule
+from robotdata.imports.preview import preview_sources
+from robotdata.spool import Take
+from tests.support.foreign import imported
+
+START = 1_700_000_000_000_000_000
+
+
+def write_json(path: Path, messages: list[Any], schema: str = "State") -> Path:
+    with path.open("wb") as file:
+        writer = McapWriter(file)
+        writer.start()
+        number = writer.register_schema(schema, "jsonschema", b"{}")
+        channel = writer.register_channel("/joint_states", "json", number)
+        for place, message in enumerate(messages):
+            time_ns = START + place * 100_000_000
+            writer.add_message(channel, time_ns, json.dumps(message).encode(), time_ns)
+        writer.finish()
+    return path
+
+
+def test_json_numbers_keep_their_fractions_though_the_first_are_whole(tmp_path: Path) -> None:
+    path = write_json(tmp_path / "run.mcap", [{"position": [0, 0]}, {"position": [0.5, -0.7]}, {"position": [1, 2]}])
+    imported(path, tmp_path / "spool", fps=10.0)
+    with Take.open(tmp_path / "spool/a") as take:
+        np.testing.assert_allclose(take.column("observation.state"), [[0, 0], [0.5, -0.7], [1, 2]], rtol=1e-6)
+
+
+def test_a_fraction_is_not_cut_to_fit_a_column_of_truth_values(tmp_path: Path) -> None:
+    path = write_json(tmp_path / "run.mcap", [{"position": [True, False]}, {"position": [0.5, 0.0]}])
+    with pytest.raises(BadSource, match=r"has 0\.5 for observation\.state"):
+        imported(path, tmp_path / "spool", fps=10.0)
+
+
+def test_recordings_that_differ_only_in_the_middle_are_different(tmp_path: Path) -> None:
+    for number in (1, 2):
+        folder = tmp_path / f"folder_{number}"
+        folder.mkdir()
+        for place in range(102):
+            (folder / f"{place:03}").write_bytes(b"x")
+        (folder / "101").write_bytes(bytes([number]))
+        (tmp_path / f"file_{number}").write_bytes(bytes(2 << 20) + bytes([number]) + bytes(2 << 20))
+    assert fingerprint(tmp_path / "file_1") != fingerprint(tmp_path / "file_2")
+    assert fingerprint(tmp_path / "folder_1") != fingerprint(tmp_path / "folder_2")
+
+
+def test_a_batch_can_be_stopped_while_a_long_file_is_compared(tmp_path: Path) -> None:
+    (tmp_path / "long").write_bytes(bytes(1 << 24))
+    seen: list[float] = []
+
+    def stop(share: float) -> None:
+        seen.append(share)
+        if share >= 0.5:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        fingerprint(tmp_path / "long", stop)
+    assert seen == [0.25, 0.5]
+
+
+def test_groups_with_many_names_are_entered_once(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "run.h5", "w") as file:
+        group: Any = file
+        for _ in range(9):
+            inner = group.create_group("a")
+            for number in range(6):  # 7 ** 9 ways lead to the last group
+                group[f"b{number}"] = inner
+            group = inner
+        group["qpos"] = np.zeros((4, 2))
+    with open_source(tmp_path / "run.h5") as source:
+        (recording,) = source.recordings()
+        assert [stream.path for stream in recording.streams if not stream.problem] == ["/a" * 9 + "/qpos"]
+        assert "another name" in {stream.path: stream.problem for stream in recording.streams}["/b0"]
+
+
+def test_a_file_with_very_many_groups_is_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "run.h5", "w", libver="latest") as file:
+        for number in range(2_001):
+            file.create_group(str(number))
+    with open_source(tmp_path / "run.h5") as source, pytest.raises(BadSource, match="more than 2,000 groups"):
+        source.recordings()
+
+
+def write_broken_zarr(path: Path) -> Path:
+    """A buffer in a zip file; the values in it do not unpack."""
+    about = {"zarr_format": 2, "shape": [4, 3], "chunks": [4, 3], "dtype": "<f8", "order": "C", "compressor": None}
+    piece = "data/state/0.0"
+    with ZipFile(path, "w", ZIP_DEFLATED) as file:
+        file.writestr(piece, bytes(96))
+        file.writestr(".zgroup", '{"zarr_format": 2}')
+        file.writestr("data/state/.zarray", json.dumps(about | {"filters": None, "fill_value": 0}))
+    data = bytearray(path.read_bytes())
+    begin = data.index(piece.encode()) + len(piece)
+    data[begin : begin + 4] = b"\xff" * 4
+    path.write_bytes(data)
+    return path
+
+
+def write_rows(path: Path) -> Path:
+    with h5py.File(path, "w") as file:
+        file["data/state"] = np.arange(12.0).reshape(4, 3)
+    return path
+
+
+def test_a_file_at_which_a_reader_breaks_does_not_end_the_batch(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    paths = [write_broken_zarr(tmp_path / "bad.zarr.zip"), write_rows(tmp_path / "good.h5")]
+    mapping = Mapping({"observation.state": Rule(("/data/state",))}, fps=10.0)
+    (tmp_path / "spool").mkdir()
+    batch = import_sources(paths, mapping, tmp_path / "spool", facts={"dataset": "cubes"})
+    assert len(batch.takes) == 1
+    (failure,) = batch.failed
+    assert failure.name == "bad.zarr.zip" and "zlib.error: Error -3" in failure.why
+    assert [bool(record.exc_info) for record in caplog.records] == [True]
+
+
+@pytest.mark.parametrize("call", ["misfit", "is_known", "on_take", "progress"])
+def test_what_the_caller_raises_ends_the_batch(tmp_path: Path, call: str) -> None:
+    def stop(*_: object) -> Any:
+        raise LookupError("the lease is lost")
+
+    mapping = Mapping({"observation.state": Rule(("/data/state",))}, fps=10.0)
+    (tmp_path / "spool").mkdir()
+    options: dict[str, Any] = {call: stop}
+    with pytest.raises(LookupError, match="the lease is lost"):
+        import_sources([write_rows(tmp_path / "a.h5")], mapping, tmp_path / "spool", facts={}, **options)
+
+
+def test_a_preview_says_which_file_breaks_its_reader(tmp_path: Path) -> None:
+    about = {"encoding": "rgb8", "height": 1e999, "width": 64, "data": ""}
+    path = write_json(tmp_path / "run.mcap", [about], "sensor_msgs/Image")
+    shown = preview_sources([path, write_rows(tmp_path / "good.h5")], None)
+    assert "height inf" in shown.streams[0].problem
+    assert [recording.file for recording in shown.recordings] == ["run.mcap", "good.h5"]
+
+
+def test_a_picture_whose_rows_are_said_to_be_huge_is_refused() -> None:
+    message = {"encoding": "rgb8", "height": 1, "width": 64, "step": 1 << 40, "data": "AAAA" * 64}
+    with pytest.raises(BadMessage, match="step"):
+        fields_of("sensor_msgs/Image", message)
