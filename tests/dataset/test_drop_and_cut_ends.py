@@ -83,6 +83,13 @@ def test_an_episode_with_a_trim_that_waits_is_not_cut(six: Bench) -> None:
             refused()
 
 
+def test_frames_that_are_marked_are_cut_out_and_their_mark_goes(six: Bench) -> None:
+    say(six, planned={"trim": [2, 6], "task": "push"})
+    cut_out(six.root, {5: (2, 6)}, Where(**six.places))
+    planned = [each.extra["planned"] for each in six.open().episodes]
+    assert [len(planned), *planned[5:]] == [7, {"task": "push"}, {"task": "push"}]
+
+
 def test_the_preview_of_a_cut_says_that_the_first_part_ends_without_success(six: Bench) -> None:
     assert len(preview_cut(six.open(), {5: (2, 6)}).notes) == 1
     add_success(six)

@@ -56,8 +56,8 @@ def cut_out(
 
     Both parts have the episode's task, verdict and labels; the second one has a new UUID and says in the sidecar where
     it comes from. As with a trim, videos are cut at keyframes, so a few frames may stay of those to be cut out. Raises
-    NoSuchEpisode, DatasetBusy, and EditError if a range is not inside its episode, no camera can be cut in it, or its
-    trim is not applied yet.
+    NoSuchEpisode, DatasetBusy, and EditError if a range is not inside its episode, no camera can be cut in it, or it
+    has a pending trim to other frames.
     """
 
     def prepare(base: DatasetFolder) -> Reshaped:
@@ -83,10 +83,11 @@ def parts_of_cuts(base: DatasetFolder, cuts: Mapping[int, Range]) -> dict[int, P
                 f"frames {first} to {end - 1} cannot be cut out of episode {number}, which has frames 0 to "
                 f"{length - 1}: choose frames inside it, or trim it to cut off its beginning or end"
             )
-        if "trim" in planned_of(base.episode(number).extra):
+        trim = planned_of(base.episode(number).extra).get("trim", [first, end])
+        if trim != [first, end]:  # a trim to the same frames is how the page marks them
             raise EditError(
-                f"episode {number} has a trim that is not applied yet, and a cut would discard it: apply the trim "
-                "first, or remove it"
+                f"episode {number} has a trim to frames {trim[0]} to {trim[1] - 1} that is not applied yet, and a cut "
+                "of other frames would discard it: apply the trim first, or remove it"
             )
     check_videos(base, Edit(trims=dict(cuts)))
     before = kept_ranges(base, {n: (0, first) for n, (first, _) in cuts.items()})
