@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.support.desk_data import call, until
 
@@ -58,6 +58,31 @@ def shows_it_move(page: Page, take: str) -> None:
     until(moves, True)
 
 
+def cut_live(page: Page, take: str) -> None:
+    """Cut only the socket that the Stop buttons need: the page must not keep the robot moving by its other one."""
+    cut: list[bool] = []
+    sockets: list[WebSocketRoute] = []
+
+    def through(socket: WebSocketRoute) -> None:
+        if cut:
+            socket.close()
+        else:
+            socket.connect_to_server()
+            sockets.append(socket)
+
+    page.route_web_socket("**/ws/live/**", through)
+    page.reload()
+    shows_it_move(page, take)
+    cut.append(True)
+    for socket in sockets:
+        socket.close()
+    expect(page.locator("#state")).to_have_text("no connection")
+    until(lambda: call(page, "GET", ADDRESS)["state"], "holding")
+    cut.clear()
+    expect(page.locator("#state")).to_have_text("holding still")
+    expect(page.locator("#warnings")).to_contain_text("No page has shown the replay")
+
+
 def test_a_take_is_played_from_the_player_to_the_end_of_its_replay(page: Page) -> None:
     take = record(page)
     page.goto(f"/episodes/{take}/")
@@ -82,6 +107,7 @@ def test_a_take_is_played_from_the_player_to_the_end_of_its_replay(page: Page) -
     page.goto("/record/bench-1/")
     expect(page.locator("#state")).to_have_text("holding still")
     expect(page.locator("#warnings")).to_contain_text("No page has shown the replay")
+    cut_live(page, take)
     shows_it_move(page, take)
     page.get_by_role("button", name="Stop replay").click()
     expect(page.locator("#state")).to_have_text("holding still")
