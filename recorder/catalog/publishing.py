@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from recorder.actor import Actor
-from recorder.catalog.hub_tokens import access_of
+from recorder.catalog.hub_tokens import access_of, source_of
 from recorder.errors import Refused
 from recorder.jobs.pushing import begin_push
 from recorder.models import Dataset, Operation
@@ -99,13 +99,14 @@ def start_push(
     if card is not None and len(card.encode()) > MAX_CARD_BYTES:
         raise Refused("too_big", f"A card has at most {MAX_CARD_BYTES:,} bytes: shorten it.", 413)
     with _refused(dataset):
-        access = access_of(actor.user_id)
+        source = source_of(actor.user_id)
+        access = access_of(actor.user_id, source)
         name = parse_repository(repository).id
         if not access.token:
             raise Refused("no_token", f"Nobody is signed in at {access.host}: enter a token first.")
         archive = state_to_send(dataset)
     arguments = {"repository": name, "private": private, "pull_request": pull_request, "card": card}
-    arguments |= {"licence": licence, "user": actor.user_id, "version": archive.version}
+    arguments |= {"licence": licence, "user": actor.user_id, "source": source, "version": archive.version}
     return begin_push(dataset=dataset, actor=actor, arguments=arguments)
 
 

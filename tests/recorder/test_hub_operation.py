@@ -226,6 +226,32 @@ def test_each_account_has_its_own_token_and_can_remove_it(
     assert source_of(olga) == "server"
 
 
+def test_a_token_goes_with_its_account(client: Client, home: Path) -> None:
+    sign_in(client)
+    olga = User.objects.get(username="olga")
+    kept = home / "state/hub" / str(olga.pk)
+    data = kept.read_bytes()
+    olga.delete()
+    assert not kept.exists()
+    ann = User.objects.create_user("ann", pk=int(kept.name))
+    kept.write_bytes(data)  # as a file that outlived a database
+    assert source_of(ann.pk) == "none"
+    ann.delete()
+    assert source_of(User.objects.create_user("olga", pk=int(kept.name)).pk) == "none", "the account is a new one"
+
+
+def test_a_push_does_not_go_on_with_another_account(
+    four: list[Episode], client: Client, server: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign_in(client)
+    operation = begin(client)[1]
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    assert send(client, "DELETE", "hub/token")[1]["token"] == "server"
+    failed = end_of(client, operation)
+    assert failed["state"] == "failed" and "the server's account" in failed["error"] and server.repos == {}
+    assert end_of(client, begin(client)[1])["state"] == "done"
+
+
 def test_an_empty_dataset_and_a_wrong_name_are_refused(client: Client, cubes: Dataset) -> None:
     assert begin(client)[1]["error"]["code"] == "empty"
 
