@@ -18,7 +18,7 @@ from robotdata.dataset.exchange.snapshot import Archive, OtherVersion, archive_o
 from robotdata.dataset.hub.card import LICENCES, MAX_CARD_BYTES, card_of
 from robotdata.dataset.hub.client import Hub, library
 from robotdata.dataset.hub.contents import CARD, compare, contents_of, refuse_other_content, size_of
-from robotdata.dataset.hub.errors import HubPassing
+from robotdata.dataset.hub.errors import HubPassing, HubRefused
 from robotdata.dataset.hub.names import parse_repository
 from robotdata.dataset.hub.push import look
 from robotdata.dataset.layout import INFO
@@ -111,14 +111,17 @@ def start_push(
 
 
 def state_to_send(dataset: Dataset, version: str = "") -> Archive:
-    """Return the state `version`, kept as hard links; the present one if that is gone.
+    """Return the present state, kept as hard links; with `version` that one, and no other.
 
-    Raises TransferError and OSError.
+    Raises HubRefused if that state is gone, TransferError and OSError.
     """
     try:
-        return archive_of(dataset.path, dataset.work_path, dataset.slug, version=version)
+        archive = archive_of(dataset.path, dataset.work_path, dataset.slug, version=version)
     except OtherVersion:
-        return archive_of(dataset.path, dataset.work_path, dataset.slug)
+        archive = None
+    if archive is None or (version and archive.version != version):
+        raise HubRefused(f"The state of {dataset.title} that this push was to send is gone: begin a new push")
+    return archive
 
 
 def _check(dataset: Dataset, licence: str) -> None:

@@ -12,10 +12,16 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from recorder.actor import Actor
+from recorder.catalog.disk import Kind
 from recorder.catalog.hub_tokens import source_of
+from recorder.errors import Refused
 from recorder.models import Dataset, Episode, Operation
+from recorder.review.free_space import free_space
 from recorder.worker.run import run_operation
 from robotdata.dataset import delete_episodes
+from robotdata.dataset.exchange.snapshot import sent_of
+from robotdata.files.trees import remove_tree
 from tests.support.fake_hub import TOKEN, FakeHub, Trouble
 from tests.support.hub_steps import every, quick_hub, sent_files
 
@@ -101,6 +107,21 @@ def test_the_state_of_its_beginning_is_sent_although_it_is_edited(
     delete_episodes(dataset.path, [0], work=dataset.work_path, revisions=dataset.revisions_path)
     assert sent_files(dataset.path) != before
     assert end_of(client, operation)["state"] == "done" and there(server) == before
+
+
+def test_no_other_state_is_sent_than_the_one_of_its_beginning(
+    four: list[Episode], client: Client, server: FakeHub
+) -> None:
+    sign_in(client)
+    dataset, operation = four[0].dataset, begin(client)[1]
+    with pytest.raises(Refused, check=lambda refused: refused.code == "running"):
+        free_space(kind=Kind.DOWNLOADS, name="cubes", actor=Actor("olga"))
+    for kept in sent_of(dataset.work_path, dataset.slug):
+        remove_tree(kept)
+    delete_episodes(dataset.path, [0], work=dataset.work_path, revisions=dataset.revisions_path)
+    failed = end_of(client, operation)
+    assert failed["state"] == "failed" and "begin a new push" in failed["error"] and server.repos == {}
+    assert free_space(kind=Kind.DOWNLOADS, name="cubes", actor=Actor("olga")) == 0
 
 
 def test_a_dataset_can_be_changed_while_it_is_sent(four: list[Episode], client: Client, server: FakeHub) -> None:
