@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from django.conf import settings
+
 from recorder.actor import Actor
 from recorder.catalog.hub_tokens import access_of, source_of
 from recorder.errors import Refused
@@ -56,7 +58,7 @@ def preview_push(*, dataset: Dataset, repository: str, licence: str = "", actor:
     _check(dataset, licence)
     with _refused(dataset):
         library()
-        name = parse_repository(repository).id
+        name = parse_repository(repository, endpoint=settings.HUB_ENDPOINT).id
         contents = contents_of(state_to_send(dataset), dataset.slug)
         hub = Hub(access_of(actor.user_id), tries=_PREVIEW_TRIES)
         place = look(hub, name)
@@ -101,7 +103,7 @@ def start_push(
     with _refused(dataset):
         source = source_of(actor.user_id)
         access = access_of(actor.user_id, source)
-        name = parse_repository(repository).id
+        name = parse_repository(repository, endpoint=settings.HUB_ENDPOINT).id
         if not access.token:
             raise Refused("no_token", f"Nobody is signed in at {access.host}: enter a token first.")
         archive = state_to_send(dataset)
