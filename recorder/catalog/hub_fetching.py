@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+
 from recorder.catalog.hub_tokens import access_of
 from robotdata.dataset.errors import DatasetError
 from robotdata.dataset.exchange.addition import Addition, Tree
@@ -18,7 +20,8 @@ from robotdata.dataset.hub.pull import PullRequest, numbers_of, pull
 def fetch_request(*, repository: str, revision: str, episodes: str, videos: bool) -> tuple[str, dict[str, Any]]:
     """Return what is fetched, for people, and as an addition keeps it. Raises HubRefused for a wrong name or list."""
     library()
-    named, numbers = parse_repository(repository, revision.strip()), numbers_of(episodes)
+    named = parse_repository(repository, revision.strip(), endpoint=settings.HUB_ENDPOINT)
+    numbers = numbers_of(episodes)
     source = f"{named.id}@{named.revision}" if named.revision else named.id
     chosen = None if numbers is None else list(numbers)
     return source, {"repository": named.id, "revision": named.revision, "episodes": chosen, "videos": videos}

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from django.conf import settings
+
 from recorder.actor import Actor
-from recorder.catalog.hub_tokens import access_of
+from recorder.catalog.hub_tokens import access_of, source_of
 from recorder.errors import Refused
 from recorder.jobs.pushing import begin_push
 from recorder.models import Dataset, Operation
@@ -18,7 +20,7 @@ from robotdata.dataset.exchange.snapshot import Archive, OtherVersion, archive_o
 from robotdata.dataset.hub.card import LICENCES, MAX_CARD_BYTES, card_of
 from robotdata.dataset.hub.client import Hub, library
 from robotdata.dataset.hub.contents import CARD, compare, contents_of, refuse_other_content, size_of
-from robotdata.dataset.hub.errors import HubPassing
+from robotdata.dataset.hub.errors import HubPassing, HubRefused
 from robotdata.dataset.hub.names import parse_repository
 from robotdata.dataset.hub.push import look
 from robotdata.dataset.layout import INFO
@@ -56,7 +58,7 @@ def preview_push(*, dataset: Dataset, repository: str, licence: str = "", actor:
     _check(dataset, licence)
     with _refused(dataset):
         library()
-        name = parse_repository(repository).id
+        name = parse_repository(repository, endpoint=settings.HUB_ENDPOINT).id
         contents = contents_of(state_to_send(dataset), dataset.slug)
         hub = Hub(access_of(actor.user_id), tries=_PREVIEW_TRIES)
         place = look(hub, name)
@@ -99,25 +101,29 @@ def start_push(
     if card is not None and len(card.encode()) > MAX_CARD_BYTES:
         raise Refused("too_big", f"A card has at most {MAX_CARD_BYTES:,} bytes: shorten it.", 413)
     with _refused(dataset):
-        access = access_of(actor.user_id)
-        name = parse_repository(repository).id
+        source = source_of(actor.user_id)
+        access = access_of(actor.user_id, source)
+        name = parse_repository(repository, endpoint=settings.HUB_ENDPOINT).id
         if not access.token:
             raise Refused("no_token", f"Nobody is signed in at {access.host}: enter a token first.")
         archive = state_to_send(dataset)
     arguments = {"repository": name, "private": private, "pull_request": pull_request, "card": card}
-    arguments |= {"licence": licence, "user": actor.user_id, "version": archive.version}
+    arguments |= {"licence": licence, "user": actor.user_id, "source": source, "version": archive.version}
     return begin_push(dataset=dataset, actor=actor, arguments=arguments)
 
 
 def state_to_send(dataset: Dataset, version: str = "") -> Archive:
-    """Return the state `version`, kept as hard links; the present one if that is gone.
+    """Return the present state, kept as hard links; with `version` that one, and no other.
 
-    Raises TransferError and OSError.
+    Raises HubRefused if that state is gone, TransferError and OSError.
     """
     try:
-        return archive_of(dataset.path, dataset.work_path, dataset.slug, version=version)
+        archive = archive_of(dataset.path, dataset.work_path, dataset.slug, version=version)
     except OtherVersion:
-        return archive_of(dataset.path, dataset.work_path, dataset.slug)
+        archive = None
+    if archive is None or (version and archive.version != version):
+        raise HubRefused(f"The state of {dataset.title} that this push was to send is gone: begin a new push")
+    return archive
 
 
 def _check(dataset: Dataset, licence: str) -> None:

@@ -16,6 +16,7 @@ from recorder.errors import Refused
 from recorder.models import Dataset, Episode, Operation
 from recorder.models.paths import datasets_root, exports_root, trash_root, work_of
 from recorder.models.permissions import Action, require
+from recorder.models.states import OperationType
 from recorder.review.trash import empty_trash
 from recorder.text import parse_uuid
 from robotdata.dataset.errors import DatasetBusy
@@ -67,6 +68,8 @@ def _rejected(name: str, actor: Actor) -> int:
 def _downloads(name: str, actor: Actor) -> int:
     row = _dataset(name)
     require(actor, Action.DELETE_DATASET, row)
+    if Operation.objects.filter(dataset=row, type=OperationType.PUSH).open().exists():
+        raise Refused("running", f"{row.title} is being sent to the Hub: wait for the end of that, or cancel it.")
     return _remove(sent_of(row.work_path, row.slug))
 
 

@@ -58,7 +58,7 @@ def run_push(operation: Operation, heartbeat: Heartbeat) -> list[Episode]:
                 os.utime(contents.root)
 
     watch = Watch(_reporter(operation, heartbeat, keep_state), lambda: _update(operation, result={"writing": True}))
-    outcome = push(Hub(access_of(asked["user"])), contents, request, watch)
+    outcome = push(Hub(access_of(asked["user"], asked.get("source", ""))), contents, request, watch)
     with transaction.atomic():
         _update(operation, result={"writing": True, "push": asdict(outcome)})
         end_operation(operation, OperationState.DONE)

@@ -150,6 +150,18 @@ def test_a_repository_is_named_or_linked(text: str, name: str, revision: str) ->
     assert (found.id, found.revision) == (name, revision)
 
 
+def test_an_address_of_another_hub_is_refused() -> None:
+    ours = "https://hub.mycompany.example:8443"
+    page = f"{ours}/datasets/team/secret"
+    assert parse_repository(page, endpoint=ours).id == "team/secret"
+    assert parse_repository("https://HF.co/datasets/team/open", endpoint=ours).id == "team/open"
+    for text in (page, "https://huggingface.co@evil.example/datasets/team/secret"):
+        with pytest.raises(HubRefused, match="on another Hub than huggingface.co"):
+            parse_repository(text)
+    with pytest.raises(HubRefused, match="no address"):
+        parse_repository("https://[/datasets/team/secret")
+
+
 def test_a_list_of_episodes_is_read_or_refused() -> None:
     assert numbers_of("0, 3,5-7") == (0, 3, 5, 6, 7) and numbers_of(" ") is None
     for text in ("a", "3-1", "-2", "1;2", "1-", "9999999"):

@@ -136,5 +136,9 @@ def test_one_whose_tables_no_migration_makes_is_made_again_from_the_folders(home
     said = refused(home, "recover")
     assert "no such table: recorder_operation" in said or "no such table: recorder_job" in said
     assert "python manage.py rebuild --fresh" in said and "python manage.py migrate" not in said
+    token = home.database.parent / "hub/1"
+    token.parent.mkdir()
+    token.write_text("of the first account, whose number another one gets")
     assert home.manage("rebuild", "--fresh")[0] == 0
+    assert not token.exists()
     assert told(home)["episodes"].keys() == was["episodes"].keys()

@@ -12,10 +12,16 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from recorder.actor import Actor
+from recorder.catalog.disk import Kind
 from recorder.catalog.hub_tokens import source_of
+from recorder.errors import Refused
 from recorder.models import Dataset, Episode, Operation
+from recorder.review.free_space import free_space
 from recorder.worker.run import run_operation
 from robotdata.dataset import delete_episodes
+from robotdata.dataset.exchange.snapshot import sent_of
+from robotdata.files.trees import remove_tree
 from tests.support.fake_hub import TOKEN, FakeHub, Trouble
 from tests.support.hub_steps import every, quick_hub, sent_files
 
@@ -101,6 +107,21 @@ def test_the_state_of_its_beginning_is_sent_although_it_is_edited(
     delete_episodes(dataset.path, [0], work=dataset.work_path, revisions=dataset.revisions_path)
     assert sent_files(dataset.path) != before
     assert end_of(client, operation)["state"] == "done" and there(server) == before
+
+
+def test_no_other_state_is_sent_than_the_one_of_its_beginning(
+    four: list[Episode], client: Client, server: FakeHub
+) -> None:
+    sign_in(client)
+    dataset, operation = four[0].dataset, begin(client)[1]
+    with pytest.raises(Refused, check=lambda refused: refused.code == "running"):
+        free_space(kind=Kind.DOWNLOADS, name="cubes", actor=Actor("olga"))
+    for kept in sent_of(dataset.work_path, dataset.slug):
+        remove_tree(kept)
+    delete_episodes(dataset.path, [0], work=dataset.work_path, revisions=dataset.revisions_path)
+    failed = end_of(client, operation)
+    assert failed["state"] == "failed" and "begin a new push" in failed["error"] and server.repos == {}
+    assert free_space(kind=Kind.DOWNLOADS, name="cubes", actor=Actor("olga")) == 0
 
 
 def test_a_dataset_can_be_changed_while_it_is_sent(four: list[Episode], client: Client, server: FakeHub) -> None:
@@ -224,6 +245,32 @@ def test_each_account_has_its_own_token_and_can_remove_it(
     assert source_of(olga) == "own"
     settings.SECRET_KEY = "another"
     assert source_of(olga) == "server"
+
+
+def test_a_token_goes_with_its_account(client: Client, home: Path) -> None:
+    sign_in(client)
+    olga = User.objects.get(username="olga")
+    kept = home / "state/hub" / str(olga.pk)
+    data = kept.read_bytes()
+    olga.delete()
+    assert not kept.exists()
+    ann = User.objects.create_user("ann", pk=int(kept.name))
+    kept.write_bytes(data)  # as a file that outlived a database
+    assert source_of(ann.pk) == "none"
+    ann.delete()
+    assert source_of(User.objects.create_user("olga", pk=int(kept.name)).pk) == "none", "the account is a new one"
+
+
+def test_a_push_does_not_go_on_with_another_account(
+    four: list[Episode], client: Client, server: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign_in(client)
+    operation = begin(client)[1]
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    assert send(client, "DELETE", "hub/token")[1]["token"] == "server"
+    failed = end_of(client, operation)
+    assert failed["state"] == "failed" and "the server's account" in failed["error"] and server.repos == {}
+    assert end_of(client, begin(client)[1])["state"] == "done"
 
 
 def test_an_empty_dataset_and_a_wrong_name_are_refused(client: Client, cubes: Dataset) -> None:

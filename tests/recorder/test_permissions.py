@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 from asgiref.sync import async_to_sync
 from django.apps import apps
+from django.contrib.auth import get_user_model
 from django.test import Client
 from django.utils import timezone
 
@@ -127,6 +128,15 @@ def failed_push(world: World) -> Operation:
     asked = {"repository": "a/b", "user": OLGA.user_id}
     failed = OperationState.FAILED
     return Operation.objects.create(dataset=world.cubes, type=OperationType.PUSH, state=failed, arguments=asked)
+
+
+def account(_: World) -> None:
+    get_user_model()._default_manager.create(pk=OLGA.user_id, username="olga")
+
+
+def own_token(world: World) -> None:
+    account(world)
+    hub_tokens.keep_token(token="hf_x", actor=OLGA)
 
 
 def waiting_edit(world: World) -> Operation:
@@ -386,10 +396,8 @@ CASES = {
     "start_push": Case(lambda w, a, _: publishing.start_push(dataset=w.cubes, repository="a/b", actor=a), ends="empty"),
     "begin_push": Case(lambda w, a, _: pushing.begin_push(dataset=w.cubes, actor=a, arguments={"repository": "a/b"})),
     "restart_push": Case(lambda w, a, push: pushing.restart_push(push, a), failed_push),
-    "keep_token": Case(lambda w, a, _: hub_tokens.keep_token(token="hf_x", actor=a)),
-    "forget_token": Case(
-        lambda w, a, _: hub_tokens.forget_token(actor=a), lambda _: hub_tokens.keep_token(token="hf_x", actor=OLGA)
-    ),
+    "keep_token": Case(lambda w, a, _: hub_tokens.keep_token(token="hf_x", actor=a), account),
+    "forget_token": Case(lambda w, a, _: hub_tokens.forget_token(actor=a), own_token),
     "open_archive": Case(lambda w, a, _: sending.open_archive(dataset=w.cubes, actor=a), ends="empty"),
     "adopt_folder": Case(lambda w, a, path: datasets_on_disk.adopt_folder(path=path, actor=a), dataset_folder),
     "start_session": Case(

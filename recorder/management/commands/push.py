@@ -50,7 +50,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no dataset {options['dataset']!r} in {settings.DATASETS_DIR}.")
         try:
             hub = Hub(Access(settings.HUB_ENDPOINT, own_token()))
-            repository = parse_repository(options["repository"]).id
+            repository = parse_repository(options["repository"], endpoint=settings.HUB_ENDPOINT).id
             contents = contents_of(archive_of(root, work_of(root), root.name), root.name)
             if options["dry_run"]:
                 place = look(hub, repository)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from robotdata.dataset.hub.errors import HubRefused
 
@@ -12,6 +12,7 @@ MAIN = "main"
 _MAX_LENGTH = 96
 _PART = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?")
 _REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
+_PUBLIC_HOSTS = frozenset({"huggingface.co", "hf.co"})
 _PAGES = {"tree", "blob", "resolve", "viewer", "commits"}
 
 
@@ -28,12 +29,21 @@ class Repository:
         return self.id.partition("/")[2]
 
 
-def parse_repository(text: str, revision: str = "") -> Repository:
-    """Return the repository that `text` names. A page's address may hold the revision. Raises HubRefused."""
+def parse_repository(text: str, revision: str = "", *, endpoint: str = "") -> Repository:
+    """Return the repository that `text` names. A page's address may hold the revision.
+
+    Raises HubRefused, also for an address of another host than that of `endpoint` or of the public Hub.
+    """
     clean = text.strip()
-    if "://" in clean or clean.startswith(("hf.co/", "huggingface.co/")):
-        parts = [unquote(part) for part in urlsplit(clean if "://" in clean else f"https://{clean}").path.split("/")]
-        parts = [part for part in parts if part]
+    if "://" in clean or clean.startswith(tuple(f"{host}/" for host in _PUBLIC_HOSTS)):
+        address = _address(clean if "://" in clean else f"https://{clean}")
+        hosts = _PUBLIC_HOSTS | {urlsplit(endpoint).netloc.lower()}
+        if address.netloc.lower() not in hosts:
+            raise HubRefused(
+                f"{_shown(text)} is on another Hub than {urlsplit(endpoint).netloc or 'huggingface.co'}, which is "
+                "asked here: set HF_ENDPOINT to its address, or write user/name"
+            )
+        parts = [unquote(part) for part in address.path.split("/") if part]
         if parts[:1] != ["datasets"]:
             raise HubRefused(f"{_shown(text)} is no address of a dataset: it has no /datasets/ in it")
         parts = parts[1:]
@@ -49,6 +59,13 @@ def parse_repository(text: str, revision: str = "") -> Repository:
     if revision and (not _REVISION.fullmatch(revision) or ".." in revision):
         raise HubRefused(f"{_shown(revision)} is no revision: write a branch, a tag or a commit")
     return Repository("/".join(parts), revision)
+
+
+def _address(text: str) -> SplitResult:
+    try:
+        return urlsplit(text)
+    except ValueError as error:
+        raise HubRefused(f"{_shown(text)} is no address: copy that of the dataset's page") from error
 
 
 def _is_part(part: str) -> bool:
