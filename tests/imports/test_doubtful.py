@@ -14,6 +14,7 @@ from mcap.writer import Writer as McapWriter
 
 from robotdata.imports import BadSource, open_source
 from robotdata.imports.batch import fingerprint, import_sources
+from robotdata.imports.csv_table import CsvTable
 from robotdata.imports.logged import BadMessage, fields_of
 from robotdata.imports.mapping import Mapping, Rule
 from robotdata.imports.preview import preview_sources
@@ -156,3 +157,18 @@ def test_a_picture_whose_rows_are_said_to_be_huge_is_refused() -> None:
     message = {"encoding": "rgb8", "height": 1, "width": 64, "step": 1 << 40, "data": "AAAA" * 64}
     with pytest.raises(BadMessage, match="step"):
         fields_of("sensor_msgs/Image", message)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a" * (1 << 22), "characters in line 1"),
+        ("time,a\n0,1\n" + "1" * (1 << 22), "characters in line 3"),
+        ("time," + "1" * 201 + "x\n0,1\n", "longer than 200 characters"),
+        ("time,a\n" + "9" * 5_000 + ",1\n", "has the time inf in row 0"),
+    ],
+)
+def test_tables_with_endless_lines_names_and_numbers_are_refused(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "run.csv").write_text(text)
+    with pytest.raises(BadSource, match=said):
+        CsvTable(tmp_path / "run.csv")
