@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,10 @@ from robotdata.imports.errors import BadSource
 from robotdata.imports.extras import need
 from robotdata.imports.log_recording import Logged, LogRecording, Topic
 from robotdata.imports.streams import MOST_STREAMS
+
+MOST_UNPACKED = 1 << 28
+"""The most bytes that one chunk, or one packed message, may have when it is unpacked."""
+_MOST_METADATA = 4 << 20
 
 
 def is_sqlite_bag(path: Path) -> bool:
@@ -28,10 +34,12 @@ class BagSource:
         typesys = need("rosbags.typesys", "ROS bags")
         if path.is_dir() and not (path / "metadata.yaml").is_file():
             raise BadSource(path, "has no metadata.yaml: `ros2 bag reindex` makes it")
+        self._packed = path.is_dir() and self._packing() == "message"
         store = typesys.get_typestore(typesys.Stores.ROS2_HUMBLE if path.is_dir() else typesys.Stores.ROS1_NOETIC)
         try:
             self._reader = highlevel.AnyReader([path], default_typestore=store)
             self._reader.open()
+            self._limit_packed()
         except Exception as error:
             hint = "" if path.is_dir() else " (`rosbag reindex` repairs a bag that was not closed)"
             raise BadSource(path, f"cannot be read as a bag: {error}{hint}") from error
@@ -65,6 +73,37 @@ class BagSource:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _packing(self) -> str:
+        """Return how a ROS 2 bag is packed, such as "message". Raises BadSource for packed files.
+
+        Those would be unpacked to the disk before anything is known of them.
+        """
+        yaml = need("ruamel.yaml", "ROS bags")
+        try:
+            with (self.path / "metadata.yaml").open(encoding="utf-8") as file:
+                about = yaml.YAML(typ="safe").load(file.read(_MOST_METADATA))
+            mode = str(about["rosbag2_bagfile_information"].get("compression_mode") or "").lower()
+        except Exception as error:
+            raise BadSource(self.path, f"has a metadata.yaml that cannot be read: {error}") from error
+        if mode == "file":
+            raise BadSource(self.path, "has packed files: unpack them with `ros2 bag convert` first")
+        return mode
+
+    def _limit_packed(self) -> None:
+        """Have all that is packed unpacked with a limit: the package does it without one."""
+        (reader,) = self._reader.readers
+        if self.path.is_dir():
+            if self._packed:
+                reader.storage.metadata = reader.storage.metadata._replace(compression_mode=None)
+            return
+        known = {unpack: name for name, unpack in need("rosbags.rosbag1.reader", "ROS bags").decompressors.items()}
+        for at, chunk in reader.chunks.items():
+            if chunk.datasize > MOST_UNPACKED:
+                raise ValueError(f"it has a chunk of {chunk.datasize:,} bytes")
+            reader.chunks[at] = chunk._replace(
+                decompressor=partial(unpacked, known[chunk.decompressor], most=MOST_UNPACKED)
+            )
+
     def _topic(self, name: str, seen: dict[str, Any]) -> Topic:
         sample, problem = None, ""
         try:
@@ -88,8 +127,29 @@ class BagSource:
         if not connections:
             return
         try:
-            yield from self._reader.messages(connections)
+            for connection, time_ns, data in self._reader.messages(connections):
+                yield connection, time_ns, unpacked("zstd", data, MOST_UNPACKED) if self._packed else data
         except GeneratorExit:
             raise
         except Exception as error:
             raise BadSource(self.path, f"is damaged: {error}") from error
+
+
+def unpacked(packing: str, data: bytes, most: int) -> bytes:
+    """Return what is packed with bz2, lz4, zstd or none. Raises ValueError as soon as it is more than `most` bytes."""
+    if packing == "bz2":
+        found = bz2.BZ2Decompressor().decompress(data, most + 1)
+    elif packing == "lz4":
+        found = bytes(need("lz4.frame", "ROS bags").LZ4FrameDecompressor().decompress(data, most + 1))
+    elif packing == "zstd":
+        with need("zstandard", "ROS bags").ZstdDecompressor(max_window_size=1 << 27).stream_reader(data) as reader:
+            parts, size = [], 0
+            while size <= most and (part := reader.read(min(1 << 20, most + 1 - size))):
+                parts.append(part)
+                size += len(part)
+            found = b"".join(parts)
+    else:
+        found = data
+    if len(found) > most:
+        raise ValueError(f"a chunk or message of more than {most:,} bytes")
+    return found

@@ -6,7 +6,7 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,9 @@ _TIME_NAMES = re.compile(r"(time|timestamp|times|t)([ _.\[(]*(s|sec|seconds|ms|u
 _FACTORS = {"ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _GROUPED = re.compile(r"(.+?)(?:[ _.\-/]?\[?(\d+)\]?|[./](.+))")
 _MOST_CELL = 10_000
+_MOST_NAME = 200
+_MOST_DIGITS = 30
+_MOST_LINE = 1 << 22
 
 
 @dataclass(slots=True)
@@ -90,7 +93,13 @@ class CsvTable:
     def _lines(self) -> Iterator[str]:
         try:
             with self.path.open(encoding="utf-8-sig", newline="") as file:
-                yield from file
+                for number in count(1):
+                    line = file.readline(_MOST_LINE)
+                    if len(line) == _MOST_LINE:
+                        raise BadSource(self.path, f"has more than {_MOST_LINE:,} characters in line {number}")
+                    if not line:
+                        return
+                    yield line
         except (OSError, UnicodeDecodeError) as error:
             raise BadSource(self.path, f"cannot be read as text: {error}") from error
 
@@ -112,6 +121,8 @@ class CsvTable:
 
     def _read_header(self) -> list[str]:
         header = [name.strip() for name in next(self._raw_rows(), [])]
+        if any(len(name) > _MOST_NAME for name in header):
+            raise BadSource(self.path, f"has a column in line 1 whose name is longer than {_MOST_NAME} characters")
         if not header or len(header) > MOST_VALUES or not all(header) or len(set(header)) != len(header):
             raise BadSource(self.path, f"needs a name of its own for each of 1 to {MOST_VALUES:,} columns in line 1")
         if all(_is_number(name) for name in header):
@@ -155,7 +166,7 @@ def _value(row: Sequence[str], group: Group) -> Any:
 
 
 def _time(cell: str) -> float | int:
-    return int(cell) if cell.strip().isdecimal() else float(cell or "nan")
+    return int(cell) if len(cell) <= _MOST_DIGITS and cell.strip().isdecimal() else float(cell or "nan")
 
 
 def _is_number(cell: str) -> bool:

@@ -17,6 +17,9 @@ from robotdata.imports.streams import MOST_RECORDINGS, Kind, Stream, describe_ar
 from robotdata.imports.zarr_store import Array, Store, open_array
 
 _ENDS = "meta/episode_ends"
+_MOST_ROWS = 20_000_000
+_MOST_COLUMNS = 500_000
+_MOST_TIME_PIECES = 100_000
 
 
 class ZarrSource:
@@ -27,6 +30,7 @@ class ZarrSource:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._store = Store(path)
+        self._held: dict[str, NDArray[Any]] = {}
         if self._store.read("zarr.json", 1 << 22) is not None:
             raise BadSource(
                 path, "is of zarr version 3; replay buffers are of version 2: write it again with zarr_format=2"
@@ -38,6 +42,8 @@ class ZarrSource:
         if not arrays:
             raise BadSource(self.path, "has no arrays in its group `data`: it is no replay buffer of diffusion policy")
         ends = self._ends(max((array.shape[0] for array in arrays if not array.problem), default=0))
+        if len(ends) * len(arrays) > _MOST_COLUMNS:
+            raise BadSource(self.path, f"has {len(ends):,} episodes of {len(arrays):,} arrays: cut it into several")
         starts = [0, *ends[:-1]]
         numbers = enumerate(zip(starts, ends, strict=True))
         return [self._recording(f"episode_{number}", arrays, *span) for number, span in numbers]
@@ -56,7 +62,7 @@ class ZarrSource:
         """Return the row after the last of each episode; one episode of all rows if the store does not say."""
         array = open_array(self._store, _ENDS)
         if self._store.read(f"{_ENDS}/.zarray", 1 << 22) is None:
-            return [rows]
+            return [self._limited(rows)]
         if array.problem or len(array.shape) != 1 or array.dtype.kind not in "iu":
             raise BadSource(self.path, f"has an invalid {_ENDS}: {array.problem or 'it is no list of whole numbers'}")
         if array.shape[0] > MOST_RECORDINGS:
@@ -64,18 +70,29 @@ class ZarrSource:
         ends = [int(end) for end in array.rows(0, array.shape[0])]
         if any(end < start for start, end in zip([0, *ends], ends, strict=False)) or (ends and ends[-1] > rows):
             raise BadSource(self.path, f"has episodes in {_ENDS} that go back or lie beyond its {rows:,} rows")
+        self._limited(ends[-1] if ends else 0)
         return ends
+
+    def _limited(self, rows: int) -> int:
+        # Pieces need not exist, so that a store of a few bytes may claim any number of rows.
+        if rows > _MOST_ROWS:
+            raise BadSource(self.path, f"has {rows:,} rows, more than {_MOST_ROWS:,}: cut it into several")
+        return rows
 
     def _recording(self, name: str, arrays: Sequence[Array], start: int, end: int) -> RowsRecording:
         columns = {plain(f"/{array.name}"): _column(array, start, end) for array in arrays}
         times_path = times_column({path: column.stream for path, column in columns.items()})
         times = None
         if times_path is not None and end > start:
-            times = self._times(name, times_path, columns)
+            columns.pop(times_path)
+            array = next(each for each in arrays if plain(f"/{each.name}") == times_path)
+            times = self._times(name, array, start, min(end, array.shape[0]))
         return RowsRecording(name, list(columns.values()), times_ns=times)
 
-    def _times(self, name: str, path: str, columns: dict[str, Column]) -> NDArray[np.int64]:
-        return read_times(self.path, f"{path} of {name}", columns.pop(path).values())
+    def _times(self, name: str, array: Array, start: int, end: int) -> NDArray[np.int64]:
+        if array.shape[0] > array.chunks[0] * _MOST_TIME_PIECES:
+            raise BadSource(self.path, f"has its times in more than {_MOST_TIME_PIECES:,} pieces: use larger ones")
+        return read_times(self.path, f"/{array.name} of {name}", array.rows(start, end, self._held))
 
 
 def _column(array: Array, start: int, end: int) -> Column:

@@ -32,6 +32,8 @@ PICTURE_CODECS = frozenset({"imagecodecs_jpegxl", "imagecodecs_jpeg", "imagecode
 MOST_PIECE_BYTES = 1 << 28
 _MOST_META_BYTES = 4 << 20
 _MOST_ARRAYS = 2_000
+_MOST_PIECES = 10_000
+"""The most pieces of one row, each of which is a file."""
 
 
 class Store:
@@ -107,11 +109,19 @@ class Array:
     filters: tuple[dict[str, Any], ...] = ()
     problem: str = ""
 
-    def rows(self, first: int, end: int) -> Iterator[NDArray[Any]]:
-        """Yield the rows from `first` to before `end`; one piece of rows is in memory at a time. Raises BadSource."""
+    def rows(self, first: int, end: int, held: dict[str, NDArray[Any]] | None = None) -> Iterator[NDArray[Any]]:
+        """Yield the rows from `first` to before `end`; one piece of rows is in memory at a time. Raises BadSource.
+
+        `held` keeps the piece that was read last, for the next call with it.
+        """
         step = self.chunks[0]
+        held = {} if held is None else held
         for number in range(first // step, -(-end // step)):
-            piece = self._piece_of_rows(number)
+            key = f"{self.name}/{number}"
+            if key not in held:
+                held.clear()
+                held[key] = self._piece_of_rows(number)
+            piece = held[key]
             begin = number * step
             yield from piece[max(0, first - begin) : min(len(piece), end - begin)]
 
@@ -179,6 +189,8 @@ def _checked(store: Store, name: str, meta: Any) -> Array:
         return Array(store, name, problem=f"one piece of it has more than {MOST_PIECE_BYTES >> 20} MiB")
     if math.prod(shape[1:]) * chunks[0] * dtype.itemsize > MOST_PIECE_BYTES:
         return Array(store, name, problem=f"its rows have more than {MOST_PIECE_BYTES >> 20} MiB in {chunks[0]:,}")
+    if math.prod(-(-side // chunk) for side, chunk in zip(shape[1:], chunks[1:], strict=True)) > _MOST_PIECES:
+        return Array(store, name, problem=f"each of its rows is cut into more than {_MOST_PIECES:,} pieces")
     for config in (*filters, *([compressor] if compressor else [])):
         if problem := _codec_problem(config):
             return Array(store, name, problem=problem)

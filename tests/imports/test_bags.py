@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zstandard
 from rosbags.rosbag1 import Writer as Writer1
+from rosbags.rosbag2 import CompressionFormat, CompressionMode
 from rosbags.rosbag2 import Writer as Writer2
 from rosbags.typesys import Stores, get_typestore
 
 from robotdata.imports import BadSource, open_source
+from robotdata.imports.bags import unpacked
 from robotdata.imports.take import read_own_times
 from robotdata.spool import Take
 from tests.support.foreign import codes, imported, jpeg
@@ -94,3 +97,61 @@ def test_a_bag_that_was_not_closed_and_one_without_its_list_are_refused_with_wha
     (folder / "metadata.yaml").unlink()
     with pytest.raises(BadSource, match="ros2 bag reindex"):
         open_source(folder)
+
+
+@pytest.mark.parametrize("packing", [Writer1.CompressionFormat.BZ2, Writer1.CompressionFormat.LZ4])
+def test_a_bag_that_unpacks_to_too_much_is_refused(
+    tmp_path: Path, packing: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("robotdata.imports.bags.MOST_UNPACKED", 100_000)
+    store = get_typestore(Stores.ROS1_NOETIC)
+    text = b"a" * 100_000
+    with writer_of(tmp_path / "bomb.bag", packing) as writer:
+        topic = writer.add_connection("/text", "std_msgs/msg/String", typestore=store)
+        writer.write(topic, START, len(text).to_bytes(4, "little") + text)
+    with open_source(tmp_path / "bomb.bag") as source, pytest.raises(BadSource, match="more than 100,000 bytes"):
+        source.recordings()
+
+
+@pytest.mark.parametrize("packing", list(Writer1.CompressionFormat))
+def test_a_packed_bag_is_read(tmp_path: Path, packing: Any) -> None:
+    store = get_typestore(Stores.ROS1_NOETIC)
+    with writer_of(tmp_path / "run.bag", packing) as writer:
+        topic = writer.add_connection("/text", "std_msgs/msg/String", typestore=store)
+        writer.write(topic, START, b"\x04\0\0\0push")
+    with open_source(tmp_path / "run.bag") as source:
+        (recording,) = source.recordings()
+        assert [message.value for message in recording.messages(["/text.data"], 10)] == ["push"]
+
+
+@pytest.mark.parametrize("mode", [CompressionMode.NONE, CompressionMode.MESSAGE, CompressionMode.FILE])
+def test_packed_messages_of_ros_2_are_read_and_packed_files_refused(tmp_path: Path, mode: Any) -> None:
+    store = get_typestore(Stores.ROS2_HUMBLE)
+    text = store.types["std_msgs/msg/String"]("push")
+    writer = Writer2(tmp_path / "run", version=8)
+    if mode is not CompressionMode.NONE:
+        writer.set_compression(mode, CompressionFormat.ZSTD)
+    with writer:
+        topic = writer.add_connection("/text", "std_msgs/msg/String", typestore=store)
+        writer.write(topic, START, store.serialize_cdr(text, "std_msgs/msg/String"))
+    if mode is CompressionMode.FILE:
+        (tmp_path / "run/run.db3").touch()
+        with pytest.raises(BadSource, match="ros2 bag convert"):
+            open_source(tmp_path / "run")
+        return
+    with open_source(tmp_path / "run") as source:
+        (recording,) = source.recordings()
+        assert [message.value for message in recording.messages(["/text.data"], 10)] == ["push"]
+
+
+def test_a_message_that_unpacks_to_too_much_is_refused() -> None:
+    packed = zstandard.compress(bytes(1_000))
+    assert unpacked("zstd", packed, most=1_000) == bytes(1_000)
+    with pytest.raises(ValueError, match="more than 999 bytes"):
+        unpacked("zstd", packed, most=999)
+
+
+def writer_of(path: Path, packing: Any) -> Writer1:
+    writer = Writer1(path)
+    writer.set_compression(packing)
+    return writer

@@ -14,6 +14,7 @@ from mcap.writer import Writer as McapWriter
 
 from robotdata.imports import BadSource, open_source
 from robotdata.imports.batch import fingerprint, import_sources
+from robotdata.imports.csv_table import CsvTable
 from robotdata.imports.logged import BadMessage, fields_of
 from robotdata.imports.mapping import Mapping, Rule
 from robotdata.imports.preview import preview_sources
@@ -156,3 +157,67 @@ def test_a_picture_whose_rows_are_said_to_be_huge_is_refused() -> None:
     message = {"encoding": "rgb8", "height": 1, "width": 64, "step": 1 << 40, "data": "AAAA" * 64}
     with pytest.raises(BadMessage, match="step"):
         fields_of("sensor_msgs/Image", message)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a" * (1 << 22), "characters in line 1"),
+        ("time,a\n0,1\n" + "1" * (1 << 22), "characters in line 3"),
+        ("time," + "1" * 201 + "x\n0,1\n", "longer than 200 characters"),
+        ("time,a\n" + "9" * 5_000 + ",1\n", "has the time inf in row 0"),
+    ],
+)
+def test_tables_with_endless_lines_names_and_numbers_are_refused(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "run.csv").write_text(text)
+    with pytest.raises(BadSource, match=said):
+        CsvTable(tmp_path / "run.csv")
+
+
+def write_claims(path: Path, arrays: dict[str, tuple[list[int], list[int]]], ends: list[int], **facts: Any) -> Path:
+    """A buffer of arrays with these shapes and pieces, of which no piece exists, and these ends of its episodes."""
+    about = {"zarr_format": 2, "order": "C", "compressor": None, "filters": None, "fill_value": 0, "dtype": "<f8"}
+    path.mkdir()
+    (path / ".zgroup").write_text('{"zarr_format": 2}')
+    for name, (shape, chunks) in {**arrays, "meta/episode_ends": ([len(ends)], [len(ends)])}.items():
+        (path / name).mkdir(parents=True)
+        own = {"dtype": "<i8"} if name.startswith("meta") else facts
+        (path / name / ".zarray").write_text(json.dumps({**about, "shape": shape, "chunks": chunks, **own}))
+    (path / "meta/episode_ends/0").write_bytes(np.array(ends, "<i8").tobytes())
+    return path
+
+
+def test_a_buffer_that_claims_very_many_rows_is_refused_at_once(tmp_path: Path) -> None:
+    ends = [1_000_000 * number for number in range(1, 1_001)]
+    path = write_claims(tmp_path / "run.zarr", {"data/timestamp": ([ends[-1]], [1 << 20])}, ends)
+    with open_source(path) as source, pytest.raises(BadSource, match="1,000,000,000 rows, more than 20,000,000"):
+        source.recordings()
+
+
+def test_a_buffer_with_a_file_for_each_time_is_refused_at_once(tmp_path: Path) -> None:
+    path = write_claims(tmp_path / "run.zarr", {"data/timestamp": ([1_000_000], [1])}, [1_000_000])
+    with open_source(path) as source, pytest.raises(BadSource, match="times in more than 100,000 pieces"):
+        source.recordings()
+
+
+def test_a_buffer_whose_rows_are_cut_into_very_many_pieces_is_refused(tmp_path: Path) -> None:
+    arrays = {"data/img": ([4, 64, 64, 3], [1, 1, 1, 1]), "data/state": ([4, 2], [4, 2])}
+    with open_source(write_claims(tmp_path / "run.zarr", arrays, [4])) as source:
+        (image, state) = source.recordings()[0].streams
+        assert "more than 10,000 pieces" in image.problem and not state.problem
+
+
+def test_times_of_many_episodes_are_read_once(tmp_path: Path) -> None:
+    ends = list(range(10, 2_010, 10))
+    path = write_claims(tmp_path / "run.zarr", {"data/timestamp": ([2_000], [1_500])}, ends)
+    (path / "data/state").mkdir()
+    about = json.loads((path / "data/timestamp/.zarray").read_text()) | {"shape": [2_000, 3], "chunks": [500, 3]}
+    (path / "data/state/.zarray").write_text(json.dumps(about))
+    times = np.concatenate([np.arange(2_000) % 10, np.zeros(1_000)]) / 10
+    for number in (0, 1):
+        (path / f"data/timestamp/{number}").write_bytes(times[number * 1_500 : (number + 1) * 1_500].tobytes())
+    with open_source(path) as source:
+        recordings = source.recordings()
+        assert [recording.timed for recording in recordings] == [True] * 200
+        (last,) = [stream for stream in recordings[199].streams if stream.name == "state"]
+        assert (last.count, last.last_ns) == (10, 900_000_000)
