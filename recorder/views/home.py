@@ -23,31 +23,31 @@ DATASETS_SHOWN, TAKES_SHOWN = 12, 8
 def home(request: Request) -> HttpResponse:
     """The start page."""
     expire_rigs()
-    lines = datasets_with_figures()
     rigs = list(Rig.objects.listed().defer("features"))
-    newest_takes = _newest()
-    is_new = not lines and not newest_takes["newest"]
+    lists = _lists()
     context = {
         "rigs": rigs,
-        "datasets": lines[:DATASETS_SHOWN],
-        "total": len(lines),
-        "is_new": is_new,
         "first_rig": next((rig for rig in rigs if rig.is_online), None),
-        **({} if is_new else today_of(lines)),
-        "unopened_folders": Unopened.objects.count() if is_new else 0,
-        **newest_takes,
+        "unopened_folders": Unopened.objects.count() if lists["is_new"] else 0,
+        **lists,
     }
     return render(request, "recorder/home.html", context)
 
 
 @require_GET
 def today(request: Request) -> HttpResponse:
-    """The fragment with what waits and the last days; with `begin`, a reload of the page once there is something."""
-    lines = datasets_with_figures()
+    """The fragment with what waits and the last days; with `begin`, all lists of the page, once there is something."""
     if "begin" not in request.GET:
-        return render(request, "recorder/_today.html", today_of(lines))
-    has_begun = bool(lines) or bool(_newest()["newest"])
-    return HttpResponse(status=204, headers={"HX-Refresh": "true"} if has_begun else {})
+        return render(request, "recorder/_today.html", today_of(datasets_with_figures()))
+    lists = _lists()
+    return HttpResponse(status=204) if lists["is_new"] else render(request, "recorder/_home_begun.html", lists)
+
+
+def _lists() -> dict[str, Any]:
+    lines, takes = datasets_with_figures(), _newest()
+    is_new = not lines and not takes["newest"]
+    shown = {"datasets": lines[:DATASETS_SHOWN], "total": len(lines), "is_new": is_new}
+    return {**shown, **takes, **({} if is_new else today_of(lines))}
 
 
 @require_GET

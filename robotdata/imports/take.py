@@ -186,7 +186,7 @@ class _Writer:
         }
         return {
             "robot_type": plan.mapping.robot_type,
-            "fps": int(plan.fps) if plan.fps.is_integer() else plan.fps,
+            "fps": int(plan.fps) if float(plan.fps).is_integer() else plan.fps,
             "task": self._task,
             "started_at": clock.iso(self._wall_shift + plan.first_ns),
             **self._facts,
