@@ -10,13 +10,13 @@ import pytest
 
 from robotdata.dataset import delete_episodes
 from robotdata.dataset.exchange.errors import Cancelled
-from robotdata.dataset.hub.client import library
+from robotdata.dataset.hub.client import Access, Hub, library
 from robotdata.dataset.hub.contents import compare
 from robotdata.dataset.hub.errors import HubPassing, HubRefused
 from robotdata.dataset.hub.push import Watch, look
 from robotdata.dataset.hub.upload import Step
 from tests.dataset.conftest import Bench
-from tests.support.fake_hub import FakeHub, Trouble
+from tests.support.fake_hub import TOKEN, FakeHub, Trouble
 from tests.support.hub_steps import REPO, contents, every, hub_of, pushed, quick_hub, sent_files
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # of the client, in its own uploads
@@ -91,6 +91,16 @@ def test_it_waits_as_long_as_a_busy_hub_asks(six: Bench, server: FakeHub) -> Non
     server.fill(REPO, {"meta/info.json": b"{}"})
     assert look(hub, REPO).head is not None
     assert waits == [0.5, 1.0, 7.0]
+
+
+def test_a_page_does_not_wait_for_a_busy_hub(server: FakeHub) -> None:
+    waits: list[float] = []
+    hub = Hub(Access(server.url, TOKEN), tries=2)
+    hub.stopped.wait = lambda timeout=None: bool(waits.append(timeout or 0))  # type: ignore[method-assign]
+    server.trouble = lambda method, path, count: Trouble(429, "slow down", {"Retry-After": "300"})
+    with pytest.raises(HubPassing, match="429"):
+        look(hub, REPO)
+    assert waits == [5.0]
 
 
 @pytest.mark.parametrize(
@@ -193,9 +203,23 @@ def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyP
         library.__wrapped__()
 
 
+def test_what_is_cancelled_before_it_begins_makes_no_repository(six: Bench, server: FakeHub) -> None:
+    seen: list[Step] = []
+
+    def report(step: Step) -> None:
+        seen.append(step)
+        raise Cancelled("cancelled")
+
+    with pytest.raises(Cancelled):
+        pushed(server, six.root, watch=Watch(report))
+    assert server.repos == {} and [(step.files, step.bytes) for step in seen] == [(0, 0)]
+    assert seen[0].bytes_total == sum(map(len, sent_files(six.root).values()))
+
+
 def test_it_stops_between_two_pieces(six: Bench, server: FakeHub) -> None:
     def report(step: Step) -> None:
-        raise Cancelled("cancelled")
+        if REPO in server.repos:
+            raise Cancelled("cancelled")
 
     with pytest.raises(Cancelled):
         pushed(server, six.root, watch=Watch(report))

@@ -22,6 +22,7 @@ INSTALL = "run `pip install 'robotdata-lab[hub]'`, or in a checkout `pip install
 _TIMEOUT_S = 60.0
 _TRIES = 6
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _LONGEST_ASKED_S = 0.5, 15.0, 300.0
+_LONGEST_SHORT_S = 5.0
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 _NO_ROOM = {402, 413, 507}
 _ROOM_WORDS = ("storage", "quota")
@@ -69,10 +70,15 @@ def own_token() -> str:
 
 
 class Hub:
-    """The Hub, asked by one person. Every question is asked again while it fails in a way that passes."""
+    """The Hub, asked by one person. Every question is asked again while it fails in a way that passes.
+
+    With fewer `tries` than the default, somebody waits for the answer: it pauses for at most 5 s between two of them,
+    whatever the Hub asks for.
+    """
 
     def __init__(self, access: Access, *, stopped: threading.Event | None = None, tries: int = _TRIES) -> None:
         self.access, self._tries = access, tries
+        self._longest_s = _LONGEST_ASKED_S if tries >= _TRIES else _LONGEST_SHORT_S
         self.stopped = stopped or threading.Event()
         self.api = library().HfApi(endpoint=access.endpoint, token=access.token or False)
 
@@ -94,7 +100,7 @@ class Hub:
                 if not isinstance(failure, HubPassing) or attempt + 1 == self._tries:
                     raise failure from error
                 log.info("The Hub is asked again: %s", failure)
-                self.stopped.wait(_pause(cause, attempt))
+                self.stopped.wait(min(_pause(cause, attempt), self._longest_s))
         raise AssertionError("unreachable")
 
     def exists(self, about: str) -> Any | None:

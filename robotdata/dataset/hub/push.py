@@ -100,7 +100,7 @@ def push(hub: Hub, contents: Contents, request: PushRequest, watch: Watch) -> Ou
     sent: dict[str, int] = {}
     removed: set[str] = set()
     for attempt in range(_ROUNDS):
-        place = _place(hub, request)
+        place = _place(hub, request, contents, watch)
         changes = compare(contents, place.files)
         card = _card(request, place)
         try:
@@ -122,8 +122,8 @@ def message_of(request: PushRequest, contents: Contents) -> tuple[str, str]:
     return f"{title}: robotdata revision {contents.revision}", f"{count}. robotdata push {request.mark}"
 
 
-def _place(hub: Hub, request: PushRequest) -> Place:
-    """Return the repository; make it, if it is not there."""
+def _place(hub: Hub, request: PushRequest, contents: Contents, watch: Watch) -> Place:
+    """Return the repository; make it, if it is not there and nobody has cancelled the push."""
     place = look(hub, request.repository)
     if place.head is None:
         if request.pull_request:
@@ -131,6 +131,7 @@ def _place(hub: Hub, request: PushRequest) -> Place:
                 f"{hub.access.host} shows no dataset {request.repository} to this account, so there is nothing to "
                 "make a pull request to: push without one"
             )
+        watch.report(Step(0, len(contents.files), 0, contents.size))
         make = hub.api.create_repo
         hub.ask(
             request.repository,
