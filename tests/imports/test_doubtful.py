@@ -18,7 +18,9 @@ from robotdata.imports.csv_table import CsvTable
 from robotdata.imports.logged import BadMessage, fields_of
 from robotdata.imports.mapping import Mapping, Rule
 from robotdata.imports.preview import preview_sources
+from robotdata.imports.rows import read_times
 from robotdata.spool import Take
+from robotdata.video.depth.packets import depth_of_packet
 from tests.support.foreign import imported
 
 START = 1_700_000_000_000_000_000
@@ -221,3 +223,35 @@ def test_times_of_many_episodes_are_read_once(tmp_path: Path) -> None:
         assert [recording.timed for recording in recordings] == [True] * 200
         (last,) = [stream for stream in recordings[199].streams if stream.name == "state"]
         assert (last.count, last.last_ns) == (10, 900_000_000)
+
+
+@pytest.mark.parametrize(
+    ("first", "step", "unit_ns"),
+    [
+        (1_700_000_000_000_000_000, 20_000_000, 1),
+        (1_700_000_000_000_000, 20_000, 1_000),
+        (1_700_000_000_000, 20, 1_000_000),
+        (1_700_000_000, 1, 1_000_000_000),
+        (2_000_000_000_000, 20_000_000, 1),  # the ns of a computer that was started half an hour ago
+        (2_000_000_000_000_000, 20_000_000, 1),
+        (0, 1, 1_000_000_000),
+    ],
+)
+def test_the_unit_of_times_follows_from_their_size(tmp_path: Path, first: int, step: int, unit_ns: int) -> None:
+    numbers = [first, first + step, first + 2 * step]
+    for values in (numbers, [float(number) for number in numbers]):
+        times = read_times(tmp_path, "time", iter(values))
+        np.testing.assert_allclose(times - first * unit_ns, np.arange(3) * step * unit_ns, atol=500)
+    assert read_times(tmp_path, "time", iter(numbers)).tolist() == [number * unit_ns for number in numbers]
+
+
+def test_numbers_of_the_other_byte_order_are_times_and_values_too(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "run.h5", "w") as file:
+        file["timestamp"] = (np.arange(4) / 10).astype(">f8")
+        file["qpos"] = np.arange(8.0).reshape(4, 2).astype(">f8")
+        file["depth"] = np.full((4, 64, 64), 258, ">u2")
+    imported(tmp_path / "run.h5", tmp_path / "spool")
+    with Take.open(tmp_path / "spool/a") as take:
+        assert take.manifest["fps"] == 10
+        assert take.column("observation.state").tolist() == [[0, 1], [2, 3], [4, 5], [6, 7]]
+        assert depth_of_packet(take.camera("observation.images.depth").packet(0)).max() == 258
