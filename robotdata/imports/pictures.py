@@ -48,7 +48,7 @@ class Pictures:
         picture = np.asarray(value)
         if self._is_depth:
             depth = picture[:, :, 0] if picture.ndim == 3 else picture
-            return depth_packet(np.ascontiguousarray(depth)), depth.shape[1], depth.shape[0]
+            return depth_packet(np.ascontiguousarray(depth, np.uint16)), depth.shape[1], depth.shape[0]
         rgb = rgb_of(picture, self._order)
         return encode_jpeg(rgb), rgb.shape[1], rgb.shape[0]
 

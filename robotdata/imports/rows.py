@@ -20,7 +20,10 @@ from robotdata.video.png import MAGIC, decode_png
 BLOCK_BYTES = 32 << 20
 """The most of one column that is in memory at once, unless a compressed piece of the file is larger."""
 _TIMES = ("timestamp", "timestamps", "time", "times", "t")
-_NS_FROM = 1e15  # whole numbers from here on are nanoseconds
+_LEAST_MS = 1e11
+_UNITS_NS = ((1e17, 1), (1e14, 1_000), (_LEAST_MS, 1_000_000))
+"""From which number on times are since 1970 in a unit, and the ns of that unit."""
+_LONGEST_STEP_NS = 2e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,26 +78,35 @@ def times_column(columns: Mapping[str, Stream]) -> str | None:
     rows = max((stream.count for stream in columns.values() if not stream.problem), default=0)
     for path, stream in columns.items():
         single = stream.kind is Kind.NUMBERS and stream.shape == (1,) and not stream.problem
-        if single and stream.count == rows and stream.name.lower() in _TIMES and stream.dtype[0] in "fiu":
+        if single and stream.count == rows and stream.name.lower() in _TIMES and np.dtype(stream.dtype).kind in "fiu":
             return path
     return None
 
 
 def read_times(path: Path, what: str, values: Iterator[Any]) -> NDArray[np.int64]:
-    """Return the times in ns. Numbers are seconds; whole numbers as large as nanoseconds since 1970 are those.
+    """Return the times in ns. Numbers are seconds, or as large as ms, µs or ns since 1970, which they are then.
 
     Raises BadSource for a time that is not finite or goes back.
     """
-    line, times = Timeline(path, what), []
-    for row, value in enumerate(values):
-        number = np.asarray(value).reshape(-1)[0].item()
-        if row >= MOST_ROWS:
+    numbers: list[int | float] = []
+    for value in values:
+        if len(numbers) >= MOST_ROWS:
             raise BadSource(path, f"has more than {MOST_ROWS:,} rows: cut it into several files")
-        if isinstance(number, int) and number >= _NS_FROM:
-            times.append(line.add(row, number / 1e9) and number)
-        else:
-            times.append(line.add(row, number))
+        numbers.append(np.asarray(value).reshape(-1)[0].item())
+    line, times, unit = Timeline(path, what), [], _unit_ns(numbers)
+    for row, number in enumerate(numbers):
+        time_ns = line.add(row, number if unit == 10**9 else number * unit / 1e9)
+        times.append(number * unit if isinstance(number, int) else time_ns)
     return np.array(times, np.int64)
+
+
+def _unit_ns(numbers: Sequence[float]) -> int:
+    """Return of how many ns these times are: only seconds since 1970 are below 1e11, and only ms below 1e14."""
+    last = numbers[-1] if numbers else 0
+    unit = next((unit for least, unit in _UNITS_NS if last >= least), 10**9)
+    step = (last - numbers[0]) / (len(numbers) - 1) if len(numbers) > 1 else 0
+    # The ns since a computer was started are as large as the ms or µs since 1970, but lie much further apart.
+    return 1 if last >= _LEAST_MS and step * unit > _LONGEST_STEP_NS else unit
 
 
 def compressed_stream(path: str, data: bytes, count: int) -> Stream | None:

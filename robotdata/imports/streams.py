@@ -171,6 +171,7 @@ def describe_array(
     hold has a `problem`.
     """
     kind, problem = Kind.NUMBERS, ""
+    dtype = dtype.newbyteorder("=")
     if dtype.kind not in "biuf":
         kind, problem = Kind.OTHER, f"it holds {dtype}, neither numbers nor pictures"
     elif dtype == np.uint8 and len(shape) == 3 and shape[2] in (1, 3, 4):

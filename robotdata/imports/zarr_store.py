@@ -32,6 +32,7 @@ PICTURE_CODECS = frozenset({"imagecodecs_jpegxl", "imagecodecs_jpeg", "imagecode
 MOST_PIECE_BYTES = 1 << 28
 _MOST_META_BYTES = 4 << 20
 _MOST_ARRAYS = 2_000
+_FILLS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _MOST_PIECES = 10_000
 """The most pieces of one row, each of which is a file."""
 
@@ -169,7 +170,7 @@ def open_array(store: Store, name: str) -> Array:
         data = store.read(f"{name}/.zarray", _MOST_META_BYTES)
         meta = read_json(data) if data is not None else None
         return _checked(store, name, meta)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
         return Array(store, name, problem=f"its description is invalid: {error}"[:300])
 
 
@@ -194,7 +195,6 @@ def _checked(store: Store, name: str, meta: Any) -> Array:
     for config in (*filters, *([compressor] if compressor else [])):
         if problem := _codec_problem(config):
             return Array(store, name, problem=problem)
-    fill = meta.get("fill_value")
     return Array(
         store,
         name,
@@ -203,10 +203,28 @@ def _checked(store: Store, name: str, meta: Any) -> Array:
         dtype,
         str(meta.get("order", "C")),
         "/" if meta.get("dimension_separator") == "/" else ".",
-        fill if isinstance(fill, int | float) else 0,
+        _fill(meta.get("fill_value"), dtype),
         compressor,
         tuple(filters),
     )
+
+
+def _fill(value: Any, dtype: np.dtype[Any]) -> Any:
+    """Return the value of what no piece holds. Raises ValueError if it is none of this dtype."""
+    if isinstance(value, str) and dtype.kind == "f":
+        value = _FILLS.get(value)
+    elif value is None:  # whoever wrote it did not care
+        return 0
+    if not isinstance(value, int | float) or (dtype.kind != "f" and not _is_within(value, dtype)):
+        raise ValueError(f"its fill_value is no {dtype}")
+    return float(value) if dtype.kind == "f" else value
+
+
+def _is_within(value: float, dtype: np.dtype[Any]) -> bool:
+    if dtype.kind == "b":
+        return value in (0, 1)
+    limits = np.iinfo(dtype)
+    return limits.min <= value <= limits.max and value == int(value)
 
 
 def _sides(value: Any) -> tuple[int, ...]:

@@ -18,7 +18,10 @@ from robotdata.imports.csv_table import CsvTable
 from robotdata.imports.logged import BadMessage, fields_of
 from robotdata.imports.mapping import Mapping, Rule
 from robotdata.imports.preview import preview_sources
+from robotdata.imports.rows import read_times
+from robotdata.imports.zarr_store import Store, open_array
 from robotdata.spool import Take
+from robotdata.video.depth.packets import depth_of_packet
 from tests.support.foreign import imported
 
 START = 1_700_000_000_000_000_000
@@ -221,3 +224,63 @@ def test_times_of_many_episodes_are_read_once(tmp_path: Path) -> None:
         assert [recording.timed for recording in recordings] == [True] * 200
         (last,) = [stream for stream in recordings[199].streams if stream.name == "state"]
         assert (last.count, last.last_ns) == (10, 900_000_000)
+
+
+@pytest.mark.parametrize(
+    ("first", "step", "unit_ns"),
+    [
+        (1_700_000_000_000_000_000, 20_000_000, 1),
+        (1_700_000_000_000_000, 20_000, 1_000),
+        (1_700_000_000_000, 20, 1_000_000),
+        (1_700_000_000, 1, 1_000_000_000),
+        (2_000_000_000_000, 20_000_000, 1),  # the ns of a computer that was started half an hour ago
+        (2_000_000_000_000_000, 20_000_000, 1),
+        (0, 1, 1_000_000_000),
+    ],
+)
+def test_the_unit_of_times_follows_from_their_size(tmp_path: Path, first: int, step: int, unit_ns: int) -> None:
+    numbers = [first, first + step, first + 2 * step]
+    for values in (numbers, [float(number) for number in numbers]):
+        times = read_times(tmp_path, "time", iter(values))
+        np.testing.assert_allclose(times - first * unit_ns, np.arange(3) * step * unit_ns, atol=500)
+    assert read_times(tmp_path, "time", iter(numbers)).tolist() == [number * unit_ns for number in numbers]
+
+
+def test_numbers_of_the_other_byte_order_are_times_and_values_too(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "run.h5", "w") as file:
+        file["timestamp"] = (np.arange(4) / 10).astype(">f8")
+        file["qpos"] = np.arange(8.0).reshape(4, 2).astype(">f8")
+        file["depth"] = np.full((4, 64, 64), 258, ">u2")
+    imported(tmp_path / "run.h5", tmp_path / "spool")
+    with Take.open(tmp_path / "spool/a") as take:
+        assert take.manifest["fps"] == 10
+        assert take.column("observation.state").tolist() == [[0, 1], [2, 3], [4, 5], [6, 7]]
+        assert depth_of_packet(take.camera("observation.images.depth").packet(0)).max() == 258
+
+
+@pytest.mark.parametrize(
+    ("fill", "dtype", "value"),
+    [
+        ("NaN", "<f8", np.nan),
+        ("Infinity", "<f4", np.inf),
+        ("-Infinity", "<f4", -np.inf),
+        (1.5, "<f8", 1.5),
+        (None, "<f8", 0),
+        (7, "<i4", 7),
+    ],
+)
+def test_what_no_piece_of_a_buffer_holds_has_its_fill_value(tmp_path: Path, fill: Any, dtype: str, value: Any) -> None:
+    arrays = {"data/state": ([2, 2], [2, 2])}
+    path = write_claims(tmp_path / "run.zarr", arrays, [2], fill_value=fill, dtype=dtype)
+    with open_source(path) as source:
+        (recording,) = source.recordings()
+        rows = [message.value for message in recording.messages(["/data/state"], 10)]
+        np.testing.assert_array_equal(rows, np.full((2, 2), value))
+
+
+@pytest.mark.parametrize(("fill", "dtype"), [("nothing", "<f8"), ("NaN", "<i4"), (1 << 100, "<i4"), (0.5, "<i4")])
+def test_a_fill_value_that_cannot_be_read_is_said(tmp_path: Path, fill: Any, dtype: str) -> None:
+    about = {"zarr_format": 2, "shape": [2], "chunks": [2], "dtype": dtype, "fill_value": fill}
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/.zarray").write_text(json.dumps(about))
+    assert "fill_value is no" in open_array(Store(tmp_path), "a").problem
