@@ -168,7 +168,7 @@ def open_array(store: Store, name: str) -> Array:
     """Return the array of that name. One that is not to be read has a `problem`; nothing of its values is read here."""
     try:
         data = store.read(f"{name}/.zarray", _MOST_META_BYTES)
-        meta = read_json(data) if data is not None else None
+        meta = read_json(data, nan=True) if data is not None else None
         return _checked(store, name, meta)
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         return Array(store, name, problem=f"its description is invalid: {error}"[:300])

@@ -262,6 +262,7 @@ def test_numbers_of_the_other_byte_order_are_times_and_values_too(tmp_path: Path
     ("fill", "dtype", "value"),
     [
         ("NaN", "<f8", np.nan),
+        (np.nan, "<f8", np.nan),
         ("Infinity", "<f4", np.inf),
         ("-Infinity", "<f4", -np.inf),
         (1.5, "<f8", 1.5),
