@@ -118,10 +118,15 @@ def test_what_is_not_there_or_in_use_is_refused(full: Dataset) -> None:
         free_space(kind=Kind.REVISIONS, name="cubes", actor=OLGA)
 
 
-def test_the_page_and_the_api_do_not_wait(full: Dataset, client: Client, admin_user: Any) -> None:
+def test_the_page_and_the_api_do_not_wait(
+    full: Dataset, client: Client, admin_user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     client.force_login(admin_user)
     disk._measured._known.clear()
+    measure, may_measure = disk.measure, threading.Event()
+    monkeypatch.setattr(disk, "measure", lambda: may_measure.wait(60) and measure())
     assert client.get("/api/disk").json()["running"] and b"Measuring" in client.get("/disk/").content
+    may_measure.set()
     while (answer := client.get("/api/disk").json())["running"]:
         threading.Event().wait(0.01)
     assert {"cubes"} <= {each["name"] for each in answer["items"]} and answer["at"]
