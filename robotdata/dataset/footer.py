@@ -8,13 +8,15 @@ numbers are those of `parquet.thrift`.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
-from collections import OrderedDict
+from array import array
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import pyarrow.parquet as pq
+from cachetools import LRUCache
 
 _TAIL = 8
 _MAGIC = b"PAR1"
@@ -23,8 +25,8 @@ _MAX_DEPTH = 16
 _STOP, _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 0, 1, 2, 3, 7, 8, 9, 10, 11, 12
 _NUMBERS = frozenset({4, 5, 6})
 _WIDTHS = {_BYTE: 1, _DOUBLE: 8}
-_MAX_KEPT = 16 << 20
-"""Bytes of footers whose sizes are kept: an edit reads the same few files several times."""
+_MAX_KEPT = 1 << 20
+"""Numbers of sizes that are kept, 8 bytes each: an edit reads the same few files several times."""
 
 
 class BadFooter(ValueError):
@@ -40,7 +42,10 @@ class ChunkSize:
 
 
 Groups = list[list[ChunkSize]]
-_kept: OrderedDict[bytes, Groups] = OrderedDict()
+_Packed = tuple[array[int], array[int]]
+"""How many columns each row group has, and the two numbers of each column: a process that commits for days holds
+thousands of footers, and as objects their sizes would take a hundred times the memory."""
+_kept: LRUCache[bytes, _Packed] = LRUCache(_MAX_KEPT, getsizeof=lambda packed: 1 + len(packed[0]) + len(packed[1]))
 _lock = threading.Lock()
 _footers: WeakKeyDictionary[pq.ParquetFile, bytes | Groups] = WeakKeyDictionary()
 
@@ -93,16 +98,31 @@ def parse(footer: bytes) -> Groups:
 
 def _parse_once(footer: bytes) -> Groups:
     """Return the sizes in a footer, kept from the last time if they are. Raises BadFooter."""
+    key = hashlib.blake2b(footer, digest_size=32).digest()
     with _lock:
-        if footer in _kept:
-            _kept.move_to_end(footer)
-            return _kept[footer]
+        packed = _kept.get(key)
+    if packed is not None:
+        return _unpack(packed)
     groups = parse(footer)
+    try:
+        packed = _pack(groups)
+    except OverflowError:  # a number of more than 64 bits, which its reader refuses
+        return groups
     with _lock:
-        _kept[footer] = groups
-        while len(_kept) > 1 and sum(map(len, _kept)) > _MAX_KEPT:
-            _kept.popitem(last=False)
+        if _kept.getsizeof(packed) <= _kept.maxsize:
+            _kept[key] = packed
     return groups
+
+
+def _pack(groups: Groups) -> _Packed:
+    numbers = (number for group in groups for size in group for number in (size.values, size.unpacked_bytes))
+    return array("q", map(len, groups)), array("q", numbers)
+
+
+def _unpack(packed: _Packed) -> Groups:
+    lengths, numbers = packed
+    each = iter(numbers)
+    return [[ChunkSize(next(each), next(each)) for _ in range(length)] for length in lengths]
 
 
 def _row_group(data: bytes, at: int, groups: Groups) -> int:
