@@ -44,24 +44,24 @@ def recover_trash() -> int:
 
     Runs before new folders are looked for, so that a dataset on its way is not taken for a new one.
     """
-    mended = 0
+    repaired = 0
     for note in rename_notes():
         with isolate_errors(f"The rename {note.path.name}", log), suppress(DatasetBusy):
-            mended += _recover_rename(note)
+            repaired += _recover_rename(note)
     for note in entries():
         with isolate_errors(f"The trash {note.path.parent.name}", log), suppress(DatasetBusy):
-            mended += _recover_entry(note)
+            repaired += _recover_entry(note)
     for gone in gone_entries():
         with isolate_errors(f"The trash {gone.name}", log), suppress(DatasetBusy):
             name = name_of_gone(gone)
             with dataset_locks([trash_root() / name]):
-                mended += 1
+                repaired += 1
                 if Dataset.with_trash.filter(slug=name).exists():
                     move_all([(gone, gone.with_name(name))])
                     continue
                 takes = read_note(gone / ENTRY).get("takes")
                 clear_gone(gone, [each for each in takes if parse_uuid(each)] if isinstance(takes, list) else [])
-    return mended
+    return repaired
 
 
 def empty_old_trash(now: datetime | None = None) -> int:

@@ -109,8 +109,8 @@ def _requeue_jobs(report: Report) -> None:
 
 
 def _recover_datasets(report: Report) -> None:
-    if mended := recover_trash():
-        report.messages.append(f"Trash: {mended} unfinished moves of datasets completed or undone.")
+    if repaired := recover_trash():
+        report.messages.append(f"Trash: {repaired} unfinished moves of datasets completed or undone.")
     for folder in _dataset_folders():
         subject = f"Dataset {folder.name}"
         with isolate_errors(subject, log, partial(_report_loss, report, subject)):  # its tables may hold anything
