@@ -13,6 +13,7 @@ import os
 import threading
 from array import array
 from dataclasses import dataclass
+from typing import TypeAlias
 from weakref import WeakKeyDictionary
 
 import pyarrow.parquet as pq
@@ -42,7 +43,7 @@ class ChunkSize:
 
 
 Groups = list[list[ChunkSize]]
-_Packed = tuple[array[int], array[int]]
+_Packed: TypeAlias = "tuple[array[int], array[int]]"
 """How many columns each row group has, and the two numbers of each column: a process that commits for days holds
 thousands of footers, and as objects their sizes would take a hundred times the memory."""
 _kept: LRUCache[bytes, _Packed] = LRUCache(_MAX_KEPT, getsizeof=lambda packed: 1 + len(packed[0]) + len(packed[1]))
