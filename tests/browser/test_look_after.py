@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +12,9 @@ from playwright.sync_api import Page, expect
 from tests.support.browser import quiet
 from tests.support.committing import commit
 from tests.support.desk_data import call, fill, until
+from tests.support.looking import look
 
 pytestmark = pytest.mark.browser
-SHOTS = os.environ.get("ROBOTDATA_SHOTS")
-
-
-def look(page: Page, name: str) -> None:
-    """Keep a picture of the page for a person, where one is asked for."""
-    for width in (1440, 1024, 390) if SHOTS else ():
-        for scheme in ("light", "dark"):
-            page.set_viewport_size({"width": width, "height": 900})
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-            page.evaluate("document.getAnimations().forEach(a => a.effect.getTiming().iterations === 1 && a.finish())")
-            page.screenshot(path=str(Path(str(SHOTS)) / f"{name}-{width}-{scheme}.png"))
-    if SHOTS:
-        page.set_viewport_size({"width": 1440, "height": 900})
 
 
 def test_a_dataset_is_looked_after(visit: Any, product: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +12,10 @@ from robotdata.dataset import DatasetFolder
 from tests.support.browser import quiet
 from tests.support.committing import commit, shown
 from tests.support.desk_data import call, fill, until
+from tests.support.looking import look
 
 pytestmark = pytest.mark.browser
 TICKS = 8
-SHOTS = os.environ.get("ROBOTDATA_SHOTS")
-
-
-def look(page: Page, name: str) -> None:
-    """Keep a picture of the page for a person, where one is asked for."""
-    for width in (1440, 1024, 390) if SHOTS else ():
-        for scheme in ("light", "dark"):
-            page.set_viewport_size({"width": width, "height": 900})
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-            page.screenshot(path=str(Path(str(SHOTS)) / f"{name}-{width}-{scheme}.png"))
-    if SHOTS:
-        page.set_viewport_size({"width": 1440, "height": 900})
 
 
 def reorder(page: Page, root: Path, ids: list[str], whole: list[Any]) -> None:

@@ -16,6 +16,7 @@ def look(page: Page, name: str) -> None:
         for scheme in ("light", "dark"):
             page.set_viewport_size({"width": width, "height": 900})
             page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.evaluate("document.getAnimations().forEach(a => a.effect.getTiming().iterations === 1 && a.finish())")
             page.screenshot(path=str(Path(str(SHOTS)) / f"{name}-{width}-{scheme}.png"))
     if SHOTS:
         page.set_viewport_size({"width": 1440, "height": 900})
