@@ -88,17 +88,22 @@ def _transfer(running: str, unchanged: str) -> TypeSpec:
     )
 
 
-def _reshape(running: str) -> TypeSpec:
-    """Describe a type that changes the dataset's time or pictures; `arguments["summary"]` says what it does."""
+def _own_revision(summary: Callable[[Operation], str], running: str, occupied: str = "is being changed") -> TypeSpec:
+    """Describe a type that makes one revision of its own dataset, all of it or nothing."""
     return TypeSpec(
         action=Action.REVISE,
         has_jobs=False,
-        summary=lambda operation: str(operation.arguments.get("summary", "")),
+        summary=summary,
         running=running,
-        occupied="is being changed",
+        occupied=occupied,
         cancelled="The dataset is unchanged.",
         closed="The dataset is unchanged.",
     )
+
+
+def _reshape(running: str) -> TypeSpec:
+    """Describe a type that changes the dataset's time or pictures; `arguments["summary"]` says what it does."""
+    return _own_revision(lambda operation: str(operation.arguments.get("summary", "")), running)
 
 
 TYPES = {
@@ -120,15 +125,7 @@ TYPES = {
         cancelled="Your pending changes are kept; the dataset is unchanged.",
         closed="Your pending changes are kept; the dataset is unchanged.",
     ),
-    OperationType.REVERT: TypeSpec(
-        action=Action.REVISE,
-        has_jobs=False,
-        summary=_revert_summary,
-        running="reverting the dataset",
-        occupied="is being reverted",
-        cancelled="The dataset is unchanged.",
-        closed="The dataset is unchanged.",
-    ),
+    OperationType.REVERT: _own_revision(_revert_summary, "reverting the dataset", "is being reverted"),
     OperationType.CONVERT: TypeSpec(
         action=Action.CREATE_DATASET,
         has_jobs=False,
@@ -156,14 +153,8 @@ TYPES = {
         cancelled="Nothing was undone.",
         closed="What was undone stays undone; the rest stays.",
     ),
-    OperationType.REPAIR: TypeSpec(
-        action=Action.REVISE,
-        has_jobs=False,
-        summary=lambda _: "put right what the report lists",
-        running="repairing the dataset",
-        occupied="is being repaired",
-        cancelled="The dataset is unchanged.",
-        closed="The dataset is unchanged.",
+    OperationType.REPAIR: _own_revision(
+        lambda _: "put right what the report lists", "repairing the dataset", "is being repaired"
     ),
     OperationType.OLDER: TypeSpec(
         action=Action.SEND_DATASET,
@@ -174,15 +165,7 @@ TYPES = {
         cancelled="Nothing was written.",
         closed="Nothing was written.",
     ),
-    OperationType.FEATURES: TypeSpec(
-        action=Action.REVISE,
-        has_jobs=False,
-        summary=change_summary,
-        running="changing the dataset",
-        occupied="is being changed",
-        cancelled="The dataset is unchanged.",
-        closed="The dataset is unchanged.",
-    ),
+    OperationType.FEATURES: _own_revision(change_summary, "changing the dataset"),
     OperationType.PUSH: TypeSpec(
         action=Action.PUBLISH_DATASET,
         has_jobs=False,
