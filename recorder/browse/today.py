@@ -65,11 +65,11 @@ class Day:
         return self.kept + self.rejected + self.to_review
 
 
-def waiting(lines: Sequence[dict[str, Any]]) -> list[Waiting]:
+def waiting(lines: Sequence[dict[str, Any]], *, disk_is_low: bool = False) -> list[Waiting]:
     """Return what waits; `lines` are the datasets with figures. Problems come first, then takes, as datasets do."""
     since = timezone.now() - timedelta(days=FAILED_DAYS)
     failed = Operation.objects.filter(state=OperationState.FAILED, finished_at__gte=since, **NOT_TRASHED).count()
-    found = [Waiting("disk", 0)] if free_bytes_if_low() is not None else []
+    found = [Waiting("disk", 0)] if disk_is_low else []
     found += [Waiting(kind, n) for kind, n in (("failed", failed), ("unopened", Unopened.objects.count())) if n]
     for kind in ("not_encoded", "to_review", "encodable"):
         found += [Waiting(kind, line[kind], line["dataset"]) for line in lines if line[kind]]
@@ -124,11 +124,12 @@ def goals(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def today_of(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return the context of the start page's lists and charts; `lines` are the datasets with figures."""
-    found, days = waiting(lines), week()
+    free_bytes, days = free_bytes_if_low(), week()
+    found = waiting(lines, disk_is_low=free_bytes is not None)
     return {
         "waiting": found[:MOST_LINES],
         "more_waiting": max(0, len(found) - MOST_LINES),
-        "free_bytes": free_bytes_if_low(),
+        "free_bytes": free_bytes,
         "days": days,
         "bars": bars(days),
         "today": days[-1],
