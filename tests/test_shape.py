@@ -84,3 +84,20 @@ def test_nothing_unpickles_or_evaluates() -> None:
 def test_texts_are_plain_english() -> None:
     done = subprocess.run([sys.executable, ROOT / "bench/wordlist.py"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "wordlist: nothing found\n")
+
+
+def test_modules_that_share_a_product_fill_datasets_of_their_own() -> None:
+    """What one module of tests/browser filled is still there for the next: two that fill one dataset collide."""
+    filled: dict[str, set[str]] = {}
+    for path in sorted((ROOT / "tests/browser").glob("test_*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not (
+                isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"fill", "filled"}
+            ):
+                continue
+            for slug in (
+                arg.value for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)
+            ):
+                filled.setdefault(slug, set()).add(path.name)
+    assert len(filled) > 10
+    assert {slug: modules for slug, modules in filled.items() if len(modules) > 1} == {}

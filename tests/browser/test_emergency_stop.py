@@ -142,7 +142,7 @@ def test_the_button_stays_in_sight(page: Page, width: int) -> None:
     page.evaluate("document.querySelector('.control-side').style.minHeight = '3000px'")
     page.evaluate("document.querySelector('.desk').style.minHeight = '3000px'")
     page.mouse.wheel(0, 1500)
-    page.wait_for_function("scrollY > 500")
+    page.wait_for_function("() => scrollY > 500")
     box = page.locator("#estop button").bounding_box()
     assert box is not None and box["y"] >= 40 and box["y"] + box["height"] <= 700
     assert page.evaluate(

@@ -19,19 +19,19 @@ TICKS = 8
 
 
 def features(page: Page) -> dict[str, Any]:
-    found: dict[str, Any] = call(page, "GET", "/api/datasets/towels")["features"]
+    found: dict[str, Any] = call(page, "GET", "/api/datasets/cloths")["features"]
     return found
 
 
 def test_it_writes_success_renames_a_camera_and_takes_it_back(visit: Any, product: Any) -> None:
     page = visit("/")
-    ids = fill(page, product, "towels", 3, TICKS)
-    commit(page, "towels", ids)
-    until(lambda: call(page, "GET", "/api/datasets/towels")["total_episodes"], 3, within_s=90)
+    ids = fill(page, product, "cloths", 3, TICKS)
+    commit(page, "cloths", ids)
+    until(lambda: call(page, "GET", "/api/datasets/cloths")["total_episodes"], 3, within_s=90)
     call(page, "PATCH", f"/api/episodes/{ids[1]}", {"labels": ["success"]})
     before = features(page)
     camera = next(key for key, feature in before.items() if feature["dtype"] == "video")
-    page.goto("/datasets/towels/?view=committed")
+    page.goto("/datasets/cloths/?view=committed")
     quiet(page)
     lines = page.locator("#load-code")
     page.locator("#filter-q").fill("success")
@@ -62,7 +62,7 @@ def test_it_writes_success_renames_a_camera_and_takes_it_back(visit: Any, produc
     expect(toast).to_be_visible()
     after = features(page)
     assert {"next.success", "observation.images.above"} <= after.keys() and camera not in after
-    root = product.home / "datasets" / "towels"
+    root = product.home / "datasets" / "cloths"
     ends = [bool(DatasetFolder.open(root).rows(n)["next.success"][-1]) for n in range(3)]
     assert sorted(ends) == [False, False, True] and verify_dataset(root).problems == []
     toast.get_by_role("button", name="Undo").click()

@@ -165,3 +165,22 @@ def test_the_form_of_the_take_that_was_left_takes_nothing_more(visit: Any, takes
     expect(page.locator("#details")).to_have_attribute("data-episode", takes[1])
     quiet(page)
     assert [call(page, "GET", f"/api/episodes/{take}")["rating"] for take in takes] == rated
+
+
+def test_an_answer_that_was_under_way_does_not_open_the_form_that_was_left(visit: Any, takes: list[str]) -> None:
+    page = visit(f"/episodes/{takes[2]}/?list=all&sort=oldest")
+    expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
+    quiet(page)
+    held = held_words(page)
+    until_held(page, held, "document.getElementById('details').dispatchEvent(new Event('moved'))")
+    again = held[0]
+    page.keyboard.press("b")
+    page.wait_for_function("() => document.getElementById('edit').inert")
+    page.evaluate("document.addEventListener('htmx:beforeSwap', () => (window.came = true), { once: true })")
+    again.continue_()
+    page.wait_for_function("() => window.came")
+    page.locator("#edit-note").click(force=True)
+    expect(page.locator("#edit-note")).not_to_be_focused()
+    let_go(page, [route for route in held if route is not again])
+    expect(page.locator("#details")).to_have_attribute("data-episode", takes[1])
+    expect(page.locator("#edit")).not_to_have_attribute("inert", "")

@@ -31,9 +31,10 @@ export class Edits {
       this.sent = Number(target.dataset.typed);
       ring(details());
     });
-    // What is typed and not saved is never fetched away, neither by what is asked for now nor by what was under way.
+    // What is typed and not saved is never fetched away, neither by what is asked for now nor by what was under way; and
+    // the form of a take that is left gets no successor but that of the next one.
     const keep = (event) => {
-      if (event.detail.elt !== details() || !this.dirty) return;
+      if (event.detail.elt !== details() || !(this.dirty || this.left)) return;
       event.preventDefault();
     };
     document.addEventListener("htmx:beforeRequest", keep);
@@ -42,6 +43,10 @@ export class Edits {
 
   get dirty() {
     return this.typed !== this.sent;
+  }
+
+  get left() {
+    return Boolean(document.getElementById("edit")?.inert);
   }
 
   /** The form is another one now. */
@@ -70,6 +75,7 @@ export class Edits {
   reopen(error) {
     document.getElementById("edit")?.toggleAttribute("inert", false);
     if (details().dataset.episode === this.player.episode) this.showCut();
+    ring(details()); // it may have moved while it was left
     complain(error);
   }
 
