@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -25,6 +24,7 @@ from review_keys import CAMERAS, SIZE, picture, product  # noqa: E402
 
 from robotdata.capture.records import Row  # noqa: E402
 from robotdata.spool import TakeWriter, new_take_id  # noqa: E402
+from tests.support.chromium import chromium_path  # noqa: E402
 
 FPS, TICKS = 30, 900
 WATCH = """() => {
@@ -99,7 +99,7 @@ def play(page: Page, rate: float) -> dict[str, Any]:
 
 def main() -> None:
     rates = [float(rate) for rate in sys.argv[1:]] or [0.25, 1.0, 4.0]
-    chromium = next(path for name in ("chromium", "google-chrome") if (path := shutil.which(name)))
+    chromium = chromium_path()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         home = Path(folder)
         episode = make_take(home / "spool")

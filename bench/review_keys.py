@@ -13,7 +13,6 @@ import argparse
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -34,6 +33,7 @@ from robotdata.capture.records import Row  # noqa: E402
 from robotdata.spool import TakeWriter, new_take_id  # noqa: E402
 from robotdata.video.barcode import Barcode, draw  # noqa: E402
 from robotdata.video.jpeg import encode_jpeg  # noqa: E402
+from tests.support.chromium import chromium_path  # noqa: E402
 
 SIZE, TICKS, FPS = (640, 480), 40, 30
 CAMERAS = tuple(f"observation.images.{name}" for name in ("front", "top", "wrist"))
@@ -155,7 +155,7 @@ def main() -> None:
     parser.add_argument("rates", nargs="*", type=float, default=[1, 3, 7])
     parser.add_argument("--takes", type=int, default=60)
     asked = parser.parse_args()
-    chromium = next(path for name in ("chromium", "google-chrome") if (path := shutil.which(name)))
+    chromium = chromium_path()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         home = Path(folder)
         sets = {f"keys-{rate:g}": make_takes(home / "spool", f"keys-{rate:g}", asked.takes) for rate in asked.rates}

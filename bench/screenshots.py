@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,6 +20,10 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.support.chromium import chromium_path  # noqa: E402
+
 SIZE = {"width": 1440, "height": 900}
 TAKES_S = (6, 8, 5)
 
@@ -76,7 +79,7 @@ def look(page: Page, folder: Path) -> None:
 def main() -> None:
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "docs/images")
     folder.mkdir(parents=True, exist_ok=True)
-    chromium = next(path for name in ("chromium", "google-chrome") if (path := shutil.which(name)))
+    chromium = chromium_path()
     with tempfile.TemporaryDirectory() as home, product(Path(home)) as link, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport=SIZE, color_scheme="dark", base_url=link.split("/sign-in")[0])

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import statistics
 import subprocess
@@ -20,6 +19,8 @@ from typing import Any
 
 from desk_home import ROOT, home_with
 from playwright.sync_api import Page, sync_playwright
+
+from tests.support.chromium import chromium_path
 
 # When a card has been painted: the frame after the one in which it was there.
 SEEN = """() => new Promise((done) => {
@@ -130,7 +131,7 @@ def scrolled(page: Page) -> dict[str, Any]:
 def main() -> None:
     takes = int(sys.argv[1]) if len(sys.argv) > 1 else 5000
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 7
-    chromium = next(path for name in ("chromium", "google-chrome") if (path := shutil.which(name)))
+    chromium = chromium_path()
     with home_with(takes), web() as url, sync_playwright() as playwright:
         from recorder.models import SignInCode
         from recorder.models.access import ensure_operator

@@ -33,6 +33,7 @@ class Api(NinjaAPI):
 
     def __init__(self) -> None:
         super().__init__(title="robotdata", version="1", description=DESCRIPTION, auth=ACCESS)
+        self._described: dict[str, Any] = {}
         self.add_exception_handler(Refused, _refused)
         self.add_exception_handler(ValidationError, _invalid)
         self.add_exception_handler(AuthenticationError, _no_access)
@@ -41,6 +42,13 @@ class Api(NinjaAPI):
         self.add_exception_handler(RequestDataTooBig, _too_big)
         self.add_exception_handler(OperationalError, _busy)
         self.add_exception_handler(Exception, _internal_error)
+
+    def get_openapi_schema(self, **where: Any) -> Any:
+        """Return the description of every operation. It is made once: that takes more than a second."""
+        key = json.dumps(where, sort_keys=True, default=str)
+        if key not in self._described:
+            self._described[key] = super().get_openapi_schema(**where)
+        return self._described[key]
 
     def get_openapi_operation_id(self, operation: Any) -> str:
         """Return the view's name as the operation's id."""

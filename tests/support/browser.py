@@ -7,7 +7,6 @@ import contextlib
 import io
 import os
 import queue
-import shutil
 import signal
 import socket
 import subprocess
@@ -27,12 +26,9 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from robotdata.video.barcode import Barcode, read
+from tests.support.chromium import chromium_path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-
 
 FLAGS = [
     "--no-sandbox",
@@ -163,7 +159,7 @@ def running(home: Path, rig: str | None) -> Iterator[Product]:
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
     """A headless Chromium; skips, saying so, where there is none."""
-    path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    path = chromium_path()
     if path is None:
         pytest.skip("no Chromium on this machine")
     with sync_playwright() as playwright:
