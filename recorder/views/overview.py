@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET
 from recorder.models import Dataset, Episode
 from recorder.quality.assess import default_thresholds
 from recorder.quality.overview import overview
+from recorder.views.dataset_page import page_of
 from recorder.views.request import Request
 from recorder.views.wall import dataset_of
 from robotdata.quality.codes import LABELS
@@ -46,7 +47,7 @@ def dataset_overview(request: Request, slug: str) -> HttpResponse:
     row = dataset_of(slug)
     overview_data = overview(row)
     context = {
-        "dataset": row,
+        **page_of(row, "overview"),
         "overview": overview_data,
         "bars": bars_of(overview_data["lengths"]),
         "joints": joints_of(overview_data["ranges"]),
