@@ -16,3 +16,9 @@ def signed(count: Any) -> str:
     if not number:
         return "0"
     return f"+{number}" if number > 0 else f"−{-number}"
+
+
+@register.filter
+def add_px(position: float, pixels: int) -> float:
+    """Return a position moved by some pixels; `add` of Django drops the part behind the point."""
+    return round(position + pixels, 2)

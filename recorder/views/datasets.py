@@ -78,6 +78,6 @@ dataset_figures = _fragment("recorder/_dataset_figures.html", lambda row: {"figu
 dataset_operations = _fragment("recorder/_dataset_operations.html", operations_of)
 dataset_past = _fragment("recorder/_dataset_past.html", past_of)
 dataset_planned = _fragment("recorder/_dataset_planned.html", planned_of)
-dataset_revisions = _fragment("recorder/_dataset_revisions.html", lambda row: {"revisions": timeline_of(row)})
+dataset_revisions = _fragment("recorder/_dataset_revisions.html", timeline_of)
 dataset_remarks = _fragment("recorder/_dataset_remarks.html", lambda row: {"remarks": remarks_of(row)})
 dataset_tasks = _fragment("recorder/_dataset_tasks.html", lambda row: {"tasks": tasks_of(row)})
