@@ -22,6 +22,7 @@ from robotdata.quality.inputs import flat_names, is_motion
 from robotdata.quality.peers import Peers
 
 _BINS = 20
+_LEAST_BINS = 8
 _MAX_WORST = 20
 _MAX_DRAWN = 1e30
 
@@ -64,10 +65,15 @@ def _lengths(seconds: NDArray[np.float64]) -> dict[str, Any]:
 
 
 def _edges(shortest: float, longest: float) -> NDArray[np.float64]:
-    """Return round edges of at most `_BINS` bins that hold all lengths, float64 (bins + 1,) in seconds."""
+    """Return round edges of 8 to `_BINS` bins that hold all lengths, float64 (bins + 1,) in seconds.
+
+    Lengths that hardly differ fill few of the bins, so that they look alike.
+    """
     step = max(0.1, nice_step(longest - shortest, _BINS - 2))
     first = math.floor(shortest / step + 1e-9)
     last = max(first + 1, math.ceil(longest / step - 1e-9))
+    while last - first < _LEAST_BINS:
+        first, last = max(0, first - 1), last + 1
     return np.arange(first, last + 1) * step
 
 
