@@ -74,7 +74,7 @@ def _edges(shortest: float, longest: float) -> NDArray[np.float64]:
     last = max(first + 1, math.ceil(longest / step - 1e-9))
     while last - first < _LEAST_BINS:
         first, last = max(0, first - 1), last + 1
-    return np.arange(first, last + 1) * step
+    return np.arange(first, last + 1, dtype=np.float64) * np.float64(step)
 
 
 def _tasks(dataset: Dataset, rows: EpisodeQuerySet) -> list[dict[str, Any]]:
