@@ -90,7 +90,9 @@ def past_of(row: Dataset) -> dict[str, Any]:
 
 
 def disk_of(row: Dataset) -> dict[str, Any]:
-    """Return the last measurement of the disk, and in `items` what this dataset takes of it, by kind."""
+    """Return the measurement of the disk, and in `items` what this dataset takes of it; begin one if it is too old."""
     computed = disk_usage()
+    if computed.at is not None and computed.at < row.updated_at and not computed.running:
+        computed = disk_usage(again=True)
     rows = computed.value.rows() if computed.value is not None else []
     return {"computed": computed, "items": next((items for slug, _, items in rows if slug == row.slug), {})}
