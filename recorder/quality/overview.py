@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from recorder.models.episode import KEPT, EpisodeQuerySet
 from recorder.models.groups import SECONDS, groups_of, mark_codes, matches
 from recorder.models.states import EpisodeState, Verdict
 from recorder.quality.assess import metrics_of_peers
+from recorder.quality.issue_map import issue_map, takes_per_day, unusual_lengths
+from recorder.quality.scale import nice_step
 from robotdata.dataset.errors import DatasetError
 from robotdata.dataset.layout import STATS, contained
 from robotdata.dataset.reader import read_json
@@ -19,28 +22,33 @@ from robotdata.quality.inputs import flat_names, is_motion
 from robotdata.quality.peers import Peers
 
 _BINS = 20
+_LEAST_BINS = 8
 _MAX_WORST = 20
 _MAX_DRAWN = 1e30
 
 
 def overview(dataset: Dataset) -> dict[str, Any]:
-    """Return `episodes`, `seconds`, `lengths`, `tasks`, `marks`, `ranges` and `worst`, without rejected episodes.
+    """Return `episodes`, `seconds`, `lengths`, `tasks`, `marks`, `ranges`, `worst`, `days` and `issue_map`.
 
-    `lengths` is a histogram in seconds (`edges_s` has one entry more than `counts`). `ranges` has one entry per joint
+    Rejected episodes are left out. `lengths` is a histogram in seconds (`edges_s` has one entry more than `counts`),
+    with the `outliers`. `ranges` has one entry per joint
     (1st to 99th percentile of the measured takes, without the outermost takes; without measurements, the committed
     statistics). `worst` lists the twenty gravest episodes, worst first.
     """
     rows = dataset.episodes.filter(purged_at=None).exclude(verdict=Verdict.REJECT).exclude(state=EpisodeState.RECORDING)
-    lengths = np.array([max(0.0, seconds or 0.0) for seconds in rows.values_list(SECONDS, flat=True)])
+    measured = list(rows.values_list("pk", SECONDS, "marks_weight"))
+    ids, lengths = [row[0] for row in measured], np.array([max(0.0, row[1] or 0.0) for row in measured])
     marks = mark_codes(rows)
     return {
         "episodes": len(lengths),
         "seconds": round(float(lengths.sum()), 3),
-        "lengths": _lengths(lengths),
+        "lengths": {**_lengths(lengths), "outliers": unusual_lengths(ids, lengths.tolist())},
         "tasks": _tasks(dataset, rows),
         "marks": [{"code": code, "episodes": count} for code, count in marks.most_common()],
         "ranges": _ranges(dataset),
         "worst": _worst(rows),
+        "days": takes_per_day(rows),
+        "issue_map": {**issue_map(rows), "of": sum(row[2] > 0 for row in measured)},
     }
 
 
@@ -48,12 +56,25 @@ def _lengths(seconds: NDArray[np.float64]) -> dict[str, Any]:
     """Return the histogram of lengths in seconds, float64 (episodes,), and their median."""
     if not len(seconds):
         return {"edges_s": [], "counts": [], "median_s": None}
-    counts, edges = np.histogram(seconds, bins=_BINS)
+    counts, edges = np.histogram(seconds, bins=_edges(float(seconds.min()), float(seconds.max())))
     return {
         "edges_s": [round(float(edge), 3) for edge in edges],
         "counts": [int(count) for count in counts],
         "median_s": round(float(np.median(seconds)), 3),
     }
+
+
+def _edges(shortest: float, longest: float) -> NDArray[np.float64]:
+    """Return round edges of 8 to `_BINS` bins that hold all lengths, float64 (bins + 1,) in seconds.
+
+    Lengths that hardly differ fill few of the bins, so that they look alike.
+    """
+    step = max(0.1, nice_step(longest - shortest, _BINS - 2))
+    first = math.floor(shortest / step + 1e-9)
+    last = max(first + 1, math.ceil(longest / step - 1e-9))
+    while last - first < _LEAST_BINS:
+        first, last = max(0, first - 1), last + 1
+    return np.arange(first, last + 1, dtype=np.float64) * np.float64(step)
 
 
 def _tasks(dataset: Dataset, rows: EpisodeQuerySet) -> list[dict[str, Any]]:

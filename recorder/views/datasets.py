@@ -12,19 +12,14 @@ from django.views.decorators.http import require_GET
 from recorder.browse.counts import datasets_with_figures, figures_of, tasks_of
 from recorder.catalog.additions import unopened_rows
 from recorder.catalog.dataset_trash import in_trash
-from recorder.catalog.older_copies import older_copy
 from recorder.catalog.remarks import remarks_of
 from recorder.catalog.sending import archive_size
 from recorder.jobs.converting import conversions_of
-from recorder.jobs.revising import planned_counts
-from recorder.jobs.revisions import revisions_of
-from recorder.models import Dataset, Operation, Policy
-from recorder.models.states import OperationType
-from recorder.views.load_it import load_of
-from recorder.views.operations import with_progress
+from recorder.models import Dataset
+from recorder.views.dataset_page import operations_of, page_of, planned_of
+from recorder.views.dataset_tabs import disk_of, past_of, timeline_of
 from recorder.views.request import Request
 from recorder.views.wall import dataset_of, filter_of, wall_of
-from robotdata.dataset.hub.card import LICENCES
 
 
 @require_GET
@@ -62,36 +57,8 @@ def dataset(request: Request, slug: str) -> HttpResponse:
             raise
         return render(request, "recorder/dataset_trashed.html", {"row": trashed})
     tasks = tasks_of(row)
-    context = {
-        **wall_of(request, row, tasks),
-        **load_of(row, request.GET),
-        **filter_of(row),
-        "figures": figures_of(row),
-        **_operations(row),
-        "tasks": tasks,
-        **_planned(row),
-        "policies": Policy.choices,
-        "licences": LICENCES,
-    }
+    context = {**page_of(row, "episodes"), **wall_of(request, row, tasks), **filter_of(row)}
     return render(request, "recorder/dataset.html", context)
-
-
-def _planned(row: Dataset) -> dict[str, Any]:
-    """Return the pending changes, and whether the dataset is `changing`, so that they cannot be applied now."""
-    changing = Operation.objects.filter(dataset=row).changing().exists()
-    return {"planned": planned_counts(row), "changing": changing}
-
-
-def _operations(row: Dataset) -> dict[str, Any]:
-    """Return the open operations, and the newest one if it failed."""
-    rows = list(Operation.objects.filter(dataset=row).open())
-    newest = Operation.objects.filter(dataset=row).first()
-    if newest is not None and newest.error and newest not in rows:
-        rows.append(newest)
-    older = Operation.objects.filter(dataset=row, type=OperationType.OLDER).first()
-    if older is not None and older not in rows and older_copy(older) is not None:
-        rows.append(older)  # its download stays on the page
-    return {"operations": [with_progress(operation) for operation in rows]}
 
 
 def _fragment(template: str, values: Callable[[Dataset], dict[str, Any]]) -> Callable[..., HttpResponse]:
@@ -106,9 +73,11 @@ def _fragment(template: str, values: Callable[[Dataset], dict[str, Any]]) -> Cal
 
 
 dataset_download = _fragment("recorder/_dataset_download.html", lambda row: {"size": archive_size(row) or 0})
+dataset_disk = _fragment("recorder/_dataset_disk.html", disk_of)
 dataset_figures = _fragment("recorder/_dataset_figures.html", lambda row: {"figures": figures_of(row)})
-dataset_operations = _fragment("recorder/_dataset_operations.html", _operations)
-dataset_planned = _fragment("recorder/_dataset_planned.html", _planned)
-dataset_revisions = _fragment("recorder/_dataset_revisions.html", lambda row: {"revisions": revisions_of(row)})
+dataset_operations = _fragment("recorder/_dataset_operations.html", operations_of)
+dataset_past = _fragment("recorder/_dataset_past.html", past_of)
+dataset_planned = _fragment("recorder/_dataset_planned.html", planned_of)
+dataset_revisions = _fragment("recorder/_dataset_revisions.html", timeline_of)
 dataset_remarks = _fragment("recorder/_dataset_remarks.html", lambda row: {"remarks": remarks_of(row)})
 dataset_tasks = _fragment("recorder/_dataset_tasks.html", lambda row: {"tasks": tasks_of(row)})

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_GET
 
 from recorder.browse.filters import Filter, rows_in
 from recorder.models.states import EpisodeState
+from recorder.views.dataset_page import page_of
 from recorder.views.request import Request, episode_page
 from recorder.views.wall import cameras_in, dataset_of
 
@@ -32,4 +33,4 @@ def dataset_frames(request: Request, slug: str) -> HttpResponse:
     }
     if request.htmx and not request.htmx.history_restore_request:
         return render(request, "recorder/_frames.html", context)
-    return render(request, "recorder/frames.html", {**context, "total": rows.count()})
+    return render(request, "recorder/frames.html", {**page_of(row, "episodes"), **context, "total": rows.count()})

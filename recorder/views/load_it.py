@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -23,6 +25,14 @@ from lerobot.datasets import LeRobotDataset
 # LeRobot 0.4: from lerobot.datasets.lerobot_dataset import LeRobotDataset
 dataset = LeRobotDataset({arguments})
 print(len(dataset), dataset[0].keys())"""
+
+_TRAIN = """\
+lerobot-train \\
+  --dataset.repo_id={name} \\
+  --dataset.root={root} \\{episodes}
+  --policy.type=act \\
+  --policy.push_to_hub=false \\
+  --output_dir={output}"""
 
 
 @require_GET
@@ -46,7 +56,17 @@ def load_of(row: Dataset, query: Mapping[str, Any]) -> dict[str, Any]:
         "dataset": row,
         "load_lines": _LINES.replace("{arguments}", ", ".join(arguments)),
         "load_found": None if numbers is None else len(numbers),
+        "train_lines": train_lines(row.slug, str(row.path), numbers),
     }
+
+
+def train_lines(slug: str, root: str, numbers: Sequence[int] | None) -> str:
+    """Return the command that trains a policy with the dataset, or with the episodes `numbers` of it, for a shell."""
+    episodes = f"\n  --dataset.episodes={shlex.quote(str(list(numbers)))} \\" if numbers else ""
+    values = {"{name}": shlex.quote(f"local/{slug}"), "{root}": shlex.quote(root), "{episodes}": episodes}
+    values["{output}"] = shlex.quote(f"outputs/train/act_{slug}")
+    # In one pass, so that a brace in a folder's name stays what it is.
+    return re.sub(r"\{\w+\}", lambda found: values[found[0]], _TRAIN)
 
 
 def _quoted(text: str) -> str:

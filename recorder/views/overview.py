@@ -13,12 +13,12 @@ from django.views.decorators.http import require_GET
 from recorder.models import Dataset, Episode
 from recorder.quality.assess import default_thresholds
 from recorder.quality.overview import overview
+from recorder.views.charts import bars_of, day_columns, heat_cells, outliers_of, ticks_of
+from recorder.views.dataset_page import page_of
 from recorder.views.request import Request
 from recorder.views.wall import dataset_of
 from robotdata.quality.codes import LABELS
 
-CHART_WIDTH, CHART_HEIGHT = 600, 150
-"""The size of the histogram, in its own units."""
 TRACK_WIDTH = 1000
 WORST_SHOWN = 8
 THRESHOLD_FIELDS = (
@@ -45,15 +45,18 @@ def dataset_overview(request: Request, slug: str) -> HttpResponse:
     """The overview page."""
     row = dataset_of(slug)
     overview_data = overview(row)
+    edges = overview_data["lengths"]["edges_s"]
     context = {
-        "dataset": row,
+        **page_of(row, "overview"),
         "overview": overview_data,
         "bars": bars_of(overview_data["lengths"]),
         "joints": joints_of(overview_data["ranges"]),
         "worst": _rows([entry["id"] for entry in overview_data["worst"][:WORST_SHOWN]]),
         "most": max((line["episodes"] for line in overview_data["tasks"]), default=0),
-        "wide": CHART_WIDTH,
-        "high": CHART_HEIGHT,
+        "outliers": outliers_of(overview_data["lengths"]),
+        "ticks": ticks_of(edges[0], edges[-1]) if edges else [],
+        "days": day_columns(overview_data["days"]),
+        "heat": heat_cells(overview_data["issue_map"]),
         "track": TRACK_WIDTH,
         "walk": "list=all&sort=worst",
         "view": "all",
@@ -70,28 +73,6 @@ def threshold_fields_of(row: Dataset) -> list[dict[str, Any]]:
         {"name": name, "words": label, "unit": unit, "value": row.thresholds.get(name), "usual": default_values[name]}
         for name, label, unit in THRESHOLD_FIELDS
     ]
-
-
-def bars_of(lengths: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the bars of the histogram; each with its count and the shortest and longest length in seconds."""
-    counts, edges = lengths["counts"], lengths["edges_s"]
-    if not counts:
-        return []
-    step, most = CHART_WIDTH / len(counts), max(counts)
-    bars = []
-    for index, count in enumerate(counts):
-        height = round(CHART_HEIGHT * count / most, 2) if count else 0
-        low, end = edges[index], edges[index + 1]
-        # Edges are rounded; the link must find all episodes that the bar counts.
-        length_range = {"longer": max(0.0, round(low - 0.001, 3)), "shorter": round(end + 0.001, 3)}
-        rectangle = {
-            "x": round(index * step + 1, 2),
-            "y": CHART_HEIGHT - height,
-            "wide": round(max(1.0, step - 2), 2),
-            "high": height,
-        }
-        bars.append({"count": count, "low": low, "end": end, **length_range, **rectangle})
-    return bars
 
 
 def joints_of(ranges: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,10 +1,10 @@
 // What every page has: theme, dialogs, copying, actions, the live socket, and a sign-in that has run out.
 import { watchActions } from "./actions.js";
-import { watchFolds } from "./fold.js";
 import { remember, say } from "./lib/dom.js";
 import { keys } from "./lib/keys.js";
 import { toast, undoLast } from "./lib/toast.js";
 import { listen } from "./live.js";
+import { watchParts } from "./parts.js";
 import { watchTabs } from "./tabs.js";
 import { watchWall } from "./wall.js";
 
@@ -98,7 +98,7 @@ window.addEventListener("pageshow", (event) => {
 
 keys({ "?": () => document.getElementById("keys").showModal(), z: undoLast });
 watchActions();
-watchFolds();
+watchParts();
 watchTabs();
 watchWall();
 if (document.querySelector(".nav")) listen();

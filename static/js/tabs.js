@@ -2,7 +2,7 @@
 const seen = new WeakSet(); // who has moved them since is left alone
 
 function look() {
-  for (const tabs of document.querySelectorAll(".tabs")) {
+  for (const tabs of document.querySelectorAll(".tabs, .dataset-tabs")) {
     if (seen.has(tabs)) continue;
     seen.add(tabs);
     const open = tabs.querySelector("[aria-current]");

@@ -25,6 +25,7 @@ PAGES = [
     "/datasets/axe/?view=all&mark=any&label=x",
     "/datasets/axe/overview/",
     "/datasets/axe/frames/",
+    *(f"/datasets/axe/{page}/" for page in ("edit", "use", "history", "files", "settings")),
     "/episodes/{0}/?list=review",
     "/compare/?a={0}&b={1}",
     "/rigs/",

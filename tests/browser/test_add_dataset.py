@@ -47,13 +47,14 @@ def test_a_dataset_comes_in_and_goes_out(
     expect(link).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="from-afar")).to_be_visible()
+    page.get_by_role("link", name="Files", exact=True).click()
     expect(page.locator("#download .num")).to_contain_text("kB")
 
     sent = download(page, "Download", tmp_path)
     with zipfile.ZipFile(sent) as archive:
         assert archive.testzip() is None
         assert set(archive.namelist()) == set(zipfile.ZipFile(packed).namelist()) - folders_of(packed)
-    page.goto(page.url.split("?")[0] + "?view=committed&sort=oldest")
+    page.goto(page.url.removesuffix("files/") + "?view=committed&sort=oldest")
     page.locator("#cards .take a").first.click()
     expect(page.get_by_role("link", name="MP4")).to_be_visible()
     film = download(page, "MP4", tmp_path)

@@ -70,6 +70,7 @@ def test_it_is_judged_by_keys_applied_and_taken_back(visit: Any, product: Any) -
     assert shown(root) == applied
     assert DatasetFolder.open(root).episodes[1].tasks == ["fold the towel"]
     expect(page.locator("#apply")).to_have_count(0)
+    page.goto("/datasets/shelf/history/")
     expect(page.locator("#revisions")).to_contain_text("deleted 1, relabelled 1, trimmed 1")
 
     page.goto(f"/episodes/{ids[1]}/?list=committed")
@@ -77,13 +78,15 @@ def test_it_is_judged_by_keys_applied_and_taken_back(visit: Any, product: Any) -
     until_drawn(page)
     assert [(code.episode, code.tick) for code in pictures(page)] == [(1, 2), (1, 2)]
 
-    page.goto("/datasets/shelf/?view=committed")
+    page.goto("/datasets/shelf/#revisions")  # an address of before
+    page.wait_for_url("**/datasets/shelf/history/#revisions")
     page.get_by_role("button", name="Revert").click()
     page.get_by_role("button", name="Revert to 1?").click()
     until_revision(page, "shelf", 3)
     assert shown(root) == whole
     expect(page.locator("#revisions")).to_contain_text("reverted to revision 1")
     expect(page.locator("#planned")).to_contain_text("1 to delete")
+    page.goto("/datasets/shelf/?view=committed")
     expect(page.locator("#wall-count")).to_have_text("5")
 
 
@@ -91,14 +94,17 @@ def test_a_task_is_renamed_everywhere_and_back(visit: Any, product: Any) -> None
     page = visit("/")
     ids = fill(page, product, "words", 4, TICKS)
     commit(page, "words", ids[:2])
-    page.goto("/datasets/words/?view=all")
+    wall = visit("/datasets/words/?view=all")
+    quiet(wall)
+    page.goto("/datasets/words/edit/")
+    quiet(page)
     tasks = page.locator("section.panel", has=page.get_by_role("heading", name=re.compile("^Tasks")))
     tasks.locator("summary").first.click()
     tasks.locator("input[name=to]").first.fill("raise the cube")
     tasks.get_by_role("button", name=re.compile("^Rename 2")).first.click()
     expect(page.locator(".toast", has_text="Renamed in 2 episodes")).to_be_visible()
-    expect(page.locator(".take .title", has_text="raise the cube")).to_have_count(2)
-    expect(page.locator(".take", has_text="will be relabelled")).to_have_count(1)
+    expect(wall.locator(".take .title", has_text="raise the cube")).to_have_count(2)
+    expect(wall.locator(".take", has_text="will be relabelled")).to_have_count(1)
     page.keyboard.press("z")
-    expect(page.locator(".take .title", has_text="raise the cube")).to_have_count(0)
-    expect(page.locator(".take", has_text="will be relabelled")).to_have_count(0)
+    expect(wall.locator(".take .title", has_text="raise the cube")).to_have_count(0)
+    expect(wall.locator(".take", has_text="will be relabelled")).to_have_count(0)

@@ -104,7 +104,9 @@ def test_depth_is_seen_wherever_a_camera_is(visit: Any, product: Any) -> None:
     page.locator(".tabs a").nth(2).click()
     expect(page.locator("#cards article.take")).to_have_count(1)
     look_for(page, "committed-wall")
+    page.get_by_role("link", name="Use", exact=True).click()
     root = Path(page.inner_text("#folder").strip())
+    page.go_back()
     page.locator("#cards a.title").first.click()
     walk(page, "committed")
 

@@ -76,6 +76,7 @@ def test_it_says_that_a_change_is_under_way_and_that_it_is_there(visit: Any, pro
         # Nobody is offered to apply once more what is being applied.
         expect(page.locator("#apply")).to_be_disabled()
     expect(page.locator(".toast", has_text="Changes applied")).to_be_visible()
+    page.get_by_role("link", name="History").click()
     page.get_by_role("button", name="Revert").click()
     page.get_by_role("button", name="Revert to 1?").click()
     expect(page.locator(".toast", has_text="Reverted to revision 1")).to_be_visible()

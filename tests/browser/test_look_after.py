@@ -33,7 +33,7 @@ def test_a_dataset_is_looked_after(visit: Any, product: Any) -> None:
 
 def repair_and_undo(page: Page, root: Path) -> None:
     info = root / "meta/info.json"
-    page.goto("/datasets/jars/")
+    page.goto("/datasets/jars/files/")
     quiet(page)
     page.locator("#open-repair").click()
     sheet = page.locator("#repair-sheet")
@@ -55,7 +55,7 @@ def repair_and_undo(page: Page, root: Path) -> None:
 
 
 def write_older_and_free(page: Page) -> None:
-    page.goto("/datasets/jars/")
+    page.goto("/datasets/jars/files/")
     quiet(page)
     page.locator("#write-older").click()
     expect(page.get_by_role("link", name="Download v2.1")).to_be_visible()
@@ -73,7 +73,7 @@ def write_older_and_free(page: Page) -> None:
 
 
 def delete_and_restore(page: Page, root: Path) -> None:
-    page.goto("/datasets/jars/")
+    page.goto("/datasets/jars/settings/")
     quiet(page)
     page.locator("#open-delete").click()
     look(page, "delete")
@@ -86,4 +86,5 @@ def delete_and_restore(page: Page, root: Path) -> None:
     expect(page.get_by_text("This dataset is in the trash.")).to_be_visible()
     look(page, "in-trash")
     page.get_by_role("button", name="Restore").click()
+    expect(page.get_by_role("navigation", name="Pages of this dataset")).to_be_visible()
     expect(page.get_by_role("heading", level=1)).to_have_text(call(page, "GET", "/api/datasets/jars")["title"])

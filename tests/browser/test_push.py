@@ -40,7 +40,7 @@ def product(hub: FakeHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def test_it_is_pushed_from_its_page(visit: Any, product: Any, hub: FakeHub) -> None:
     page = visit("/")
     commit(page, "spoons", fill(page, product, "spoons", 2, 8))
-    page.goto("/datasets/spoons/")
+    page.goto("/datasets/spoons/files/")
     quiet(page)
     page.get_by_role("button", name="Push to the Hub …").click()
     sheet = page.locator("#push-sheet")
@@ -75,14 +75,14 @@ def test_it_is_pushed_from_its_page(visit: Any, product: Any, hub: FakeHub) -> N
     assert there.pop("README.md") == b"# Spoons of ours\n"
     del there[".gitattributes"]
     assert there == files and hub.repos[REPO].private
-    page.goto("/datasets/spoons/")
+    page.goto("/datasets/spoons/files/")
     quiet(page)
     page.get_by_role("button", name="Push to the Hub …").click()
     sheet.get_by_label("Repository").fill(REPO)
     expect(sheet.locator("[data-part=preview]")).to_contain_text("every file is there already")
     assert TOKEN not in page.content()
     fetch_again(page)
-    page.goto("/datasets/spoons/")
+    page.goto("/datasets/spoons/files/")
     quiet(page)
     page.get_by_role("button", name="Push to the Hub …").click()
     sheet.get_by_role("button", name="Remove it").click()

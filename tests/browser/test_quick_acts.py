@@ -99,7 +99,7 @@ def test_a_take_that_is_taken_back_comes_to_its_place_in_the_list(visit: Any, ta
 
 
 def test_what_is_opened_is_not_fetched_away_by_an_answer_that_comes_late(visit: Any, takes: list[str]) -> None:
-    page = visit(WALL)
+    page = visit("/datasets/quick/edit/")
     page.wait_for_function("() => 'htmx-internal-data' in document.querySelector('[data-keeps-open]')")
     late = Late(page, "**/datasets/quick/tasks/")
     late.wait("() => window.htmx.trigger(document.querySelector('[data-keeps-open]'), 'moved')")

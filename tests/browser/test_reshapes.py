@@ -58,7 +58,7 @@ def cut_and_take_back(page: Page, root: Path, episode: str, whole: list[Any]) ->
 
 def encode_again(page: Page, root: Path) -> None:
     """All cameras with another distance of keyframes."""
-    page.goto("/datasets/drawers/")
+    page.goto("/datasets/drawers/edit/")
     quiet(page)
     page.get_by_role("button", name="Re-encode …").click()
     sheet = page.locator("#reencode-sheet")

@@ -47,6 +47,8 @@ def test_it_copies_takes_back_and_splits(visit: Any, product: Any) -> None:
     until(lambda: "Best towels" in titles(page), False, within_s=90)
     assert shown(product.home / "datasets" / "towels") == whole
 
+    page.goto("/datasets/towels/edit/")
+    quiet(page)
     page.get_by_role("button", name="Split …").click()
     sheet = page.locator("#split-sheet")
     expect(sheet.locator("[data-preview]")).to_contain_text(re.compile(r"train: 3 episodes.*validation: 1 episode"))

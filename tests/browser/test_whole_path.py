@@ -132,17 +132,23 @@ def decide_by_keys(page: Page) -> None:
 
 def encode(page: Page) -> str:
     """The batch goes through while the page looks on; answers the folder that is shown."""
+    lists = page.url
+    page.get_by_role("link", name="Settings", exact=True).click()
     page.select_option("[name='encoding.codec']", "h264")
     page.get_by_role("button", name="Save").click()
     expect(page.locator(".toast").last).to_contain_text("Settings saved")
+    page.goto(lists)
     page.get_by_role("button", name="Encode 2 kept takes").click()
     expect(page.locator(".operation").or_(page.locator(".tabs a").nth(2).get_by_text("2"))).to_be_visible()
     expect(page.locator(".tabs a").nth(2).locator(".count")).to_have_text("2", timeout=60_000)
     page.locator(".tabs a").nth(2).click()
     expect(page.locator("#cards article.take")).to_have_count(2)
     expect(page.locator("#cards .chip").first).to_have_text("episode 1")
+    page.get_by_role("link", name="Use", exact=True).click()
     assert "LeRobotDataset(" in page.inner_text("#python")
-    return page.inner_text("#folder").strip()
+    folder = page.inner_text("#folder").strip()
+    page.go_back()
+    return folder
 
 
 def look_at_an_episode(page: Page, frames: Frames) -> None:

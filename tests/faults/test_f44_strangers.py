@@ -44,6 +44,11 @@ PARTS = (
     "revisions",
     "tasks",
     "overview",
+    "edit",
+    "use",
+    "history",
+    "files",
+    "settings",
     "frames",
 )
 SHOWN = {

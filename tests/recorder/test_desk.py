@@ -13,7 +13,8 @@ from django.test import Client
 from django.utils import timezone
 
 from recorder.models import Dataset, Episode
-from recorder.views.overview import CHART_HEIGHT, TRACK_WIDTH, bars_of, joints_of
+from recorder.views.charts import BAR_HEIGHT, bars_of
+from recorder.views.overview import TRACK_WIDTH, joints_of
 
 pytestmark = pytest.mark.django_db
 
@@ -83,8 +84,8 @@ def test_it_shows_how_far_tasks_are_towards_the_goal(person: Client, cups: Datas
 
 def test_it_draws_bars_within_the_picture() -> None:
     bars = bars_of({"edges_s": [0, 1, 2, 3], "counts": [4, 0, 2], "median_s": 1.0})
-    assert [bar["high"] for bar in bars] == [CHART_HEIGHT, 0, CHART_HEIGHT / 2]
-    assert all(bar["y"] + bar["high"] == CHART_HEIGHT for bar in bars)
+    assert [bar["high"] for bar in bars] == [BAR_HEIGHT, 0, BAR_HEIGHT / 2]
+    assert all(bar["y"] + bar["high"] == BAR_HEIGHT for bar in bars)
     assert bars_of({"edges_s": [], "counts": [], "median_s": None}) == []
 
 

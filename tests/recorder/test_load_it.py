@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -10,7 +11,7 @@ from django.test import Client
 
 from recorder.models import Dataset, Episode
 from recorder.review.verdicts import edit_episodes
-from recorder.views.load_it import python_list
+from recorder.views.load_it import python_list, train_lines
 from tests.support.transfers import OLGA
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -27,6 +28,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 )
 def test_a_list_is_short_and_python(numbers: list[int], text: str) -> None:
     assert python_list(numbers) == text and eval(text) == numbers
+
+
+def test_the_command_to_train_is_what_a_shell_reads() -> None:
+    lines = train_lines("pick-cups", "/data/my sets/it's {root}", [0, 2])
+    words = shlex.split(lines.replace("\\\n", " "))
+    assert words[0] == "lerobot-train" and "--dataset.repo_id=local/pick-cups" in words
+    assert "--dataset.root=/data/my sets/it's {root}" in words and "--dataset.episodes=[0, 2]" in words
+    assert "--dataset.episodes" not in train_lines("pick-cups", "/data", None)
 
 
 @pytest.fixture
@@ -47,12 +56,14 @@ def lines(client: Client, address: str) -> tuple[str, str]:
 def test_the_filter_chooses_the_episodes(olga: Client, four: list[Episode], cubes: Dataset) -> None:
     edit_episodes(episodes=[four[0], four[3]], actor=OLGA, labels=["good grasp"])
     numbers = sorted(Episode.objects.get(pk=each.pk).episode_index or 0 for each in (four[0], four[3]))
-    for text in lines(olga, "/datasets/cubes/?view=committed&label=good%20grasp"):
+    for text in lines(olga, "/datasets/cubes/use/?view=committed&label=good%20grasp"):
         assert f"episodes={numbers})" in text
-    for text in lines(olga, "/datasets/cubes/?view=committed"):
+    for text in lines(olga, "/datasets/cubes/use/?view=committed"):
         assert "episodes=" not in text and str(cubes.path) in text
-    shown = olga.get("/datasets/cubes/?view=committed&label=nobody").content.decode()
+    shown = olga.get("/datasets/cubes/use/?view=committed&label=nobody").content.decode()
     assert "The filter finds no episode of the dataset" in shown and "episodes=[" not in shown
-    assert "· 2 episodes found" in olga.get("/datasets/cubes/?label=good%20grasp").content.decode()
+    assert "· 2 episodes found" in olga.get("/datasets/cubes/use/?label=good%20grasp").content.decode()
+    wall = olga.get("/datasets/cubes/?view=committed&label=good%20grasp").content.decode()
+    assert 'href="/datasets/cubes/use/?label=good+grasp"' in wall, "the list leads there with its filter"
     changed = olga.get("/datasets/cubes/wall/?view=committed&label=good%20grasp", HTTP_HX_REQUEST="true")
     assert "filtered" in changed.headers["HX-Trigger-After-Settle"]

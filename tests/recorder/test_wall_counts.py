@@ -77,7 +77,7 @@ def test_it_says_how_far_each_task_is_towards_the_goal(cups: Dataset, person: Cl
     assert "Goal: 4 of 6 kept" in head, "five of three make up for no other task"
     assert re.search(r">1</span> rejected", head)
     assert "Goal: 5 of 3 kept" in person.get("/datasets/cups/wall/head/", {"task": "Put"}).text
-    page = person.get("/datasets/cups/").text
+    page = person.get("/datasets/cups/edit/").text
     assert "Put: 5 of 3 kept" in page and "Stack: 1 of 3 kept" in page
 
 
