@@ -25,11 +25,13 @@ from recorder.catalog.sidecars import content_of, planned_fields, valid_fields
 from recorder.errors import Refused
 from recorder.jobs.encode_settings import encode_settings
 from recorder.models import Change, Dataset, Episode
+from recorder.models.numbers import claim_numbers
 from recorder.models.paths import WORK, link_problem
 from recorder.models.permissions import Action, require
 from recorder.models.states import EpisodeState, Verdict
 from recorder.models.versions import next_version
 from recorder.text import sanitize_json
+from robotdata.dataset.annotations import NUMBER
 from robotdata.dataset.download_state import never_had_videos
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DatasetBusy, DatasetError
@@ -288,16 +290,29 @@ def _index_episodes(dataset: Dataset, in_folder: dict[uuid.UUID, EpisodeInfo], f
             frames_changed = info.length != rows[pk]["ticks"]
             _update_episode(pk, frames_changed, **content_of(info), **planned_fields(info), **_marks(info))
     new = {pk: info for pk, info in in_folder.items() if pk not in rows}
-    existing: set[uuid.UUID] = set()
+    existing: dict[uuid.UUID, int] = {}
     for chunk in _chunks(list(new)):
-        existing |= set(Episode.objects.filter(pk__in=chunk).values_list("pk", flat=True))
+        existing |= dict(Episode.objects.filter(pk__in=chunk).values_list("pk", "dataset_id"))
+    numbers = _numbers_of_moved(dataset, [new[pk] for pk, other in existing.items() if other != dataset.pk])
     for pk in existing:
         # Bypasses `move`: the folder is authoritative.
         fields: dict[str, Any] = {"state": EpisodeState.ENCODED, "purged_at": None, "error": "", "dataset": dataset}
         fields |= content_of(new[pk]) | planned_fields(new[pk]) | valid_fields(new[pk].extra)
+        fields.pop(NUMBER, None)  # a row keeps its own, unless it comes from another dataset
+        if (number := numbers.get(new[pk].index)) is not None:
+            fields[NUMBER] = number
         _update_episode(pk, True, **fields)
     created = [_episode(dataset, pk, info, fps) for pk, info in new.items() if pk not in existing]
     Episode.objects.bulk_create(created, batch_size=500)
+
+
+def _numbers_of_moved(dataset: Dataset, infos: list[EpisodeInfo]) -> dict[int, int]:
+    """Return the numbers here, by index, of episodes whose rows come from another dataset."""
+    if not infos:
+        return {}
+    stored = [valid_fields(info.extra).get(NUMBER) for info in infos]
+    numbers = claim_numbers(dataset.pk, stored, [info.index + 1 for info in infos])
+    return {info.index: number for info, number in zip(infos, numbers, strict=True)}
 
 
 def close_changes(pks: Iterable[uuid.UUID]) -> None:

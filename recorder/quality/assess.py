@@ -243,7 +243,10 @@ def _as_json(mark: Mark, lead_in: int) -> dict[str, Any]:
 
 
 def _store_marks(episode: Episode, measured_marks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Store the flags in `take.json`, then in the row, if they differ. The rig's own flags stay in `rig_marks`."""
+    """Store the flags in `take.json`, then in the row, if they differ. The rig's own flags stay in `rig_marks`.
+
+    The number of the episode goes into `take.json` with them, so that the row can be rebuilt.
+    """
     with TakeLock(episode.take_path, wait_s=_LOCK_WAIT_S):
         manifest = read_manifest(episode.take_path)
         raw = manifest.raw
@@ -252,8 +255,9 @@ def _store_marks(episode: Episode, measured_marks: list[dict[str, Any]]) -> list
         marks = merge_marks(
             manifest["rig_marks"] if "rig_marks" in raw else manifest["marks"], measured_marks, episode.fps
         )
-        if raw.get("marks") != marks:
-            write_manifest(episode.take_path, {**raw, "marks": marks, "rig_marks": rig_marks})
+        if raw.get("marks") != marks or raw.get("number") != episode.number:
+            new = {**raw, "number": episode.number, "marks": marks, "rig_marks": rig_marks}
+            write_manifest(episode.take_path, new)
         odd_fields = [odd_field for odd_field in manifest.odd if odd_field.name != "marks" or "rig_marks" not in raw]
         marks = list(sanitize_json([*marks, *odd_marks(odd_fields, episode.ticks)]))
     if episode.marks != marks:

@@ -91,6 +91,11 @@ def is_span(value: Any, ticks: int) -> bool:
     return is_pair and 0 <= value[0] < value[1] <= ticks
 
 
+def is_number(value: Any) -> bool:
+    """Return whether `value` can be the number of an episode in its dataset."""
+    return type(value) is int and 1 <= value <= MAX_TICKS
+
+
 def _check_required(value: Mapping[str, Any], names: tuple[str, ...]) -> None:
     state, ticks, fps = (value.get(name) for name in ("state", "ticks", "fps"))
     valid = {
@@ -116,6 +121,7 @@ def _check(value: Mapping[str, Any]) -> Facts:
         fields.text(name, longest)
     fields.text("task", _LONGEST_TASK)
     fields.text("end_reason", 200, or_none=True)
+    fields.check("number", is_number, f"a whole number, 1 to {MAX_TICKS}")
     fields.check("recorded_action", lambda v: v in ACTIONS, " or ".join(ACTIONS))
     for name in ("started_at", "ended_at"):
         fields.timestamp(name)
