@@ -174,6 +174,7 @@ def check_mark(value: Any) -> Any:
         mark.text(name, 200, or_none=True)
     mark.text("text", 2_000)
     mark.text("source", 40)
+    mark.text("other", 200)
     mark.check("severity", lambda v: v in _SEVERITIES if isinstance(v, str) else False, "note, warn or bad")
     for name in ("from_tick", "to_tick", "frame"):
         mark.check(name, lambda v: v is None or (type(v) is int and 0 <= v <= MAX_TICKS), "a tick")
