@@ -53,7 +53,7 @@ _MAX_SETTINGS_BYTES = 1 << 20
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}")
 _FORMAT, _VERSION = "robotdata-settings", 1
-SAVED_SETTINGS = ("title", "policy", "every", "encode_unreviewed", "goal", "encoding", "thresholds")
+SAVED_SETTINGS = ("title", "policy", "every", "encode_unreviewed", "goal", "encoding", "thresholds", "next_number")
 KEEP_REVISIONS = 10
 NOT_DOWNLOADED = "none of its videos is here. Its rows are complete; to see it, download its videos as well."
 LOCK_WAIT_S = 5.0
@@ -132,7 +132,10 @@ def work_path() -> Path:
 
 
 def save_settings(dataset: Dataset) -> None:
-    """Save the settings that people chose beside the datasets, so that the row can be rebuilt."""
+    """Save the settings that people chose beside the datasets, so that the row can be rebuilt.
+
+    With them goes the next number, so that the rebuilt row gives no number of a deleted episode again.
+    """
     folder = Path(settings.DATASETS_DIR) / ".settings"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -170,6 +173,7 @@ def load_settings(slug: str) -> dict[str, Any]:
 def _setting(name: str, value: Any) -> Any:
     """Return the value as the row stores it. Raise ValueError, or the error of its check, if it is invalid."""
     types = {"title": str, "policy": str, "every": int, "encode_unreviewed": bool, "encoding": dict, "thresholds": dict}
+    types["next_number"] = int
     has_type = name not in types or type(value) is types[name]
     if not has_type or len(str(value)) > _MAX_SETTING_LENGTH:
         raise ValueError(f"it cannot be {short_repr(value)}")
@@ -193,6 +197,8 @@ def adopt_settings(dataset: Dataset) -> list[str]:
     except OSError:
         return []
     saved = load_settings(dataset.slug) if is_newer else {}
+    if saved.get("next_number", 0) <= dataset.next_number:
+        saved.pop("next_number", None)
     changed = {name: value for name, value in saved.items() if getattr(dataset, name) != value}
     if not changed:
         return []
@@ -201,7 +207,7 @@ def adopt_settings(dataset: Dataset) -> list[str]:
         changed["judge_by"] = now  # its takes must be assessed with the new thresholds
     Dataset.objects.filter(pk=dataset.pk).update(**changed, updated_at=now)
     dataset.refresh_from_db()
-    return sorted(changed.keys() - {"judge_by"})
+    return sorted(changed.keys() - {"judge_by", "next_number"})
 
 
 def _row_of(folder: Path, opened: DatasetFolder) -> dict[str, Any]:

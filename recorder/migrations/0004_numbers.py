@@ -1,5 +1,6 @@
 """Give each episode a number in its dataset, by the time of its recording."""
 
+import django.core.validators
 from django.db import migrations, models
 
 CHUNK_SIZE = 500
@@ -24,7 +25,13 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddField("dataset", "next_number", models.PositiveIntegerField(default=1, editable=False)),
+        migrations.AddField(
+            "dataset",
+            "next_number",
+            models.PositiveIntegerField(
+                default=1, editable=False, validators=[django.core.validators.MinValueValidator(1)]
+            ),
+        ),
         migrations.AddField("episode", "number", models.PositiveIntegerField(null=True)),
         migrations.RunPython(give_numbers, migrations.RunPython.noop),
         migrations.AlterField("episode", "number", models.PositiveIntegerField()),

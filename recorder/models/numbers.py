@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from django.db import transaction
+from django.db import models, transaction
 
 from recorder.models.dataset import Dataset
 
@@ -47,41 +47,42 @@ def give_numbers(rows: Iterable[Episode]) -> None:
             row.number = number
 
 
-def claim_numbers(
-    dataset_id: int, stored: Sequence[int | None], indexed: Sequence[int | None] | None = None
-) -> list[int]:
+def claim_numbers(dataset_id: int, stored: Sequence[int | None], indexed: Sequence[int | None]) -> list[int]:
     """Return a new number of the dataset for each of `stored`: the same one if no row has it.
 
-    Otherwise the one in `indexed` if it was never given, else the next. Holds the dataset's row until the end of the
-    transaction, so that no two get the same.
+    Otherwise the one in `indexed` if it was never given, or if the dataset has no rows and all are made anew; else the
+    next. Holds the dataset's row until the end of the transaction, so that no two get the same.
     """
-    from recorder.models.episode import Episode
-
     with transaction.atomic():
         held = Dataset.with_trash.select_for_update(no_key=True).values_list("next_number", flat=True)
         first = held.get(pk=dataset_id)
-        rows = Episode.objects.filter(dataset_id=dataset_id).order_by()
-        stored = [number if number is not None and 0 < number <= MAX_NUMBER else None for number in stored]
-        requested = [number for number in (*stored, *(indexed or ())) if number is not None]
-        taken: set[int] = set()
-        for start in range(0, len(requested), _CHUNK_SIZE):
-            chunk = requested[start : start + _CHUNK_SIZE]
-            taken |= set(rows.filter(number__in=chunk).values_list("number", flat=True))
-        numbers: list[int | None] = []
-        for number in stored:  # before the others, which could take them
-            numbers.append(None if number in taken else number)
-            taken |= {number} if number is not None else set()
+        rows = Dataset(pk=dataset_id).episodes.order_by()
+        taken = _taken(rows, [number for number in (*stored, *indexed) if number is not None])
+        numbers: dict[int, int] = {}
+        for place, number in enumerate(stored):  # before the others, which could take them
+            if number is not None and 0 < number <= MAX_NUMBER and number not in taken:
+                numbers[place] = number
+                taken.add(number)
+        unknown = [place for place in range(len(stored)) if place not in numbers]
+        is_rebuilt = any(indexed[place] is not None for place in unknown) and not rows.exists()
         upcoming = first
-        for place, number in enumerate(numbers):
-            if number is not None:
-                continue
-            index = indexed[place] if indexed is not None else None
-            if index is None or index < first or index in taken:
+        for place in unknown:
+            number = indexed[place]
+            if number is None or number in taken or (number < first and not is_rebuilt):
                 while upcoming in taken:
                     upcoming += 1
-                index = upcoming
-            taken.add(index)
-            numbers[place] = index
-        given = [number for number in numbers if number is not None]
-        Dataset.with_trash.filter(pk=dataset_id).update(next_number=max([first - 1, *given]) + 1)
-    return given
+                number = upcoming
+            numbers[place] = number
+            taken.add(number)
+        upcoming = max(first, *(number + 1 for number in numbers.values()))
+        Dataset.with_trash.filter(pk=dataset_id).update(next_number=upcoming)
+    return [numbers[place] for place in range(len(stored))]
+
+
+def _taken(rows: models.QuerySet[Episode], numbers: Sequence[int]) -> set[int]:
+    """Return which of these numbers rows have."""
+    taken: set[int] = set()
+    for start in range(0, len(numbers), _CHUNK_SIZE):
+        chunk = rows.filter(number__in=numbers[start : start + _CHUNK_SIZE])
+        taken |= set(chunk.values_list("number", flat=True))
+    return taken

@@ -168,8 +168,9 @@ def find_missing(report: Report) -> None:
     missing = [pk for pk in listed.iterator() if not (spool / str(pk)).is_dir()]
     for start in range(0, len(missing), _ROWS_AT_ONCE):  # few transactions, because each waits for the disk
         with transaction.atomic():
-            for row in Episode.objects.filter(pk__in=missing[start : start + _ROWS_AT_ONCE]):
+            part = missing[start : start + _ROWS_AT_ONCE]
+            for row in Episode.objects.filter(pk__in=part).select_related("dataset"):
                 problem = f"{MISSING} ({row.take_path}): restore it, or reject the episode."
-                report.lost.append(f"{row}: {problem}")
+                report.lost.append(f"{row} of {row.dataset}: {problem}")
                 if row.error != problem and row.state != EpisodeState.ENCODING:
                     Episode.objects.filter(pk=row.pk).update(error=problem, updated_at=next_version())

@@ -101,7 +101,7 @@ def _remove_rows(operation: Operation, row: Dataset) -> None:
         numbers = {entry.get("uuid"): entry.get(NUMBER) for entry in read_sidecar(source.path, []).episodes}
         moved = list(row.episodes.committed().order_by("episode_index").values_list("pk", flat=True))
         stored = [number if is_number(number := numbers.get(str(pk))) else None for pk in moved]
-        for pk, number in zip(moved, claim_numbers(source.pk, stored), strict=True):
+        for pk, number in zip(moved, claim_numbers(source.pk, stored, [None] * len(moved)), strict=True):
             row.episodes.filter(pk=pk).update(
                 dataset=source,
                 number=number,

@@ -90,6 +90,16 @@ def test_the_number_of_a_deleted_take_is_never_given_again(cubes: Dataset, make_
     assert (first.number, last.number, make_episode().number) == (1, 2, 3)
 
 
+def test_nor_is_it_once_the_database_was_rebuilt(cubes: Dataset, make_episode: MakeEpisode) -> None:
+    kept = make_episode()
+    recover()
+    set_verdict(episodes=[make_episode()], verdict="reject", actor=OLGA)
+    empty_trash(actor=OLGA)
+    rebuild()
+    assert Episode.objects.get(pk=kept.pk).number == 1
+    assert Episode.objects.create(dataset=Dataset.objects.get(slug="cubes")).number == 3
+
+
 def test_a_change_that_fails_gives_no_number(cubes: Dataset, make_episode: MakeEpisode) -> None:
     pk = make_episode().pk
     with pytest.raises(Exception, match="UNIQUE"), transaction.atomic():
