@@ -50,8 +50,8 @@ def give_numbers(rows: Iterable[Episode]) -> None:
 def claim_numbers(dataset_id: int, stored: Sequence[int | None], indexed: Sequence[int | None]) -> list[int]:
     """Return a new number of the dataset for each of `stored`: the same one if no row has it.
 
-    Otherwise the one in `indexed` if it was never given, or if the dataset has no rows and all are made anew; else the
-    next. Holds the dataset's row until the end of the transaction, so that no two get the same.
+    Otherwise the one in `indexed` if it was never given, or if the dataset has no rows yet; else the next. Holds the
+    dataset's row until the end of the transaction, so that no two get the same.
     """
     with transaction.atomic():
         held = Dataset.with_trash.select_for_update(no_key=True).values_list("next_number", flat=True)
