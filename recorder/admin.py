@@ -83,7 +83,18 @@ class EpisodeJobInline(admin.TabularInline):  # type: ignore[type-arg]
 class EpisodeAdmin(ReadOnly):
     """Episodes, read-only."""
 
-    list_display = ["id", "dataset", "state", "verdict", "task", "ticks", "episode_index", "reviewer", "recorded_at"]
+    list_display = [
+        "id",
+        "dataset",
+        "number",
+        "state",
+        "verdict",
+        "task",
+        "ticks",
+        "episode_index",
+        "reviewer",
+        "recorded_at",
+    ]
     list_filter = ["state", "verdict", "dataset", "rig"]
     list_select_related = ["dataset"]
     search_fields = ["id", "task", "note", "operator"]

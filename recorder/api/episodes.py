@@ -26,6 +26,7 @@ from recorder.api.schemas import (
 )
 from recorder.errors import Refused
 from recorder.models import Change, Episode
+from recorder.models.numbers import MAX_NUMBER
 from recorder.models.permissions import require_changes
 from recorder.models.states import EpisodeState
 from recorder.review.bulk_edit import edit_many
@@ -40,6 +41,7 @@ router = Router(tags=["episodes"])
 def list_episodes(
     request: HttpRequest,
     dataset: Annotated[Slug | None, Query()] = None,
+    number: Annotated[int | None, Query(ge=1, le=MAX_NUMBER)] = None,
     session: UUID | None = None,
     state: EpisodeState | None = None,
     verdict: VerdictName | None = None,
@@ -47,9 +49,10 @@ def list_episodes(
     limit: Limit = 100,
     after: UUID | None = None,
 ) -> dict[str, Any]:
-    """List episodes, newest first. `task` matches the whole text."""
+    """List episodes, newest first. `task` matches the whole text, `number` is the one in each dataset."""
     conditions = {
         "dataset__slug": dataset,
+        "number": number,
         "session": session,
         "state": state,
         "verdict": verdict,

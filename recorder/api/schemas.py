@@ -299,6 +299,8 @@ class EpisodeOut(Schema):
 
     id: UUID
     dataset: DatasetSlug
+    number: int
+    name: str
     session: UUID | None
     rig: str | None
     state: EpisodeState

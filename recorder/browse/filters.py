@@ -20,6 +20,7 @@ from django.utils import timezone
 from recorder.models import Dataset, Episode
 from recorder.models.episode import PLANNED, TO_REVIEW, EpisodeQuerySet
 from recorder.models.groups import SECONDS, count, groups_of, mark_codes, seconds
+from recorder.models.numbers import parse_number
 from recorder.models.states import EpisodeState, Verdict
 
 SORTS = {"": "Newest first", "oldest": "Oldest first", "longest": "Longest first", "shortest": "Shortest first"}
@@ -154,13 +155,15 @@ def _views(filters: Filter) -> dict[str, Q]:
 
 
 def _by_text(rows: EpisodeQuerySet, text: str) -> EpisodeQuerySet:
-    """Match every word in the task, the note, the labels, the operator's name, or the beginning of the id."""
+    """Match every word in task, note, labels or the operator's name, or with the number or the beginning of the id."""
     if not text:
         return rows
     rows = rows.annotate(id_text=Cast("id", CharField(max_length=36)), labels_text=Cast("labels", TextField()))
     for word in text.split()[:12]:
         matches = Q(task__icontains=word) | Q(note__icontains=word) | Q(operator__icontains=word)
         matches |= Q(labels_text__icontains=json.dumps(word)[1:-1]) | Q(labels_text__icontains=word)
+        if (number := parse_number(word)) is not None:
+            matches |= Q(number=number)
         rows = rows.filter(matches | Q(id_text__istartswith=word) | Q(id_text__istartswith=word.replace("-", "")))
     return rows
 

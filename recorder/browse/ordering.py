@@ -49,7 +49,7 @@ def page(rows: EpisodeQuerySet, sort: str, after: Episode | None, most: int) -> 
 def find_surroundings(rows: EpisodeQuerySet, sort: str, episode: Episode, *, wrap: bool) -> Surroundings:
     """Return the neighbours of the episode. With `wrap`, `ahead` continues from the start of the list."""
     order, position = _ORDERS[sort], _position_of(sort, episode)
-    rows = order.order(_annotate(rows.exclude(pk=episode.pk).only("pk", "recorded_at"), sort))
+    rows = order.order(_annotate(rows.exclude(pk=episode.pk).only("pk", "recorded_at", "number"), sort))
     before, after = (order.beyond(rows, position, backwards=backwards) for backwards in (True, False))
     following = list(after[:PRELOADED])
     first = list(before[: PRELOADED - len(following)]) if wrap and len(following) < PRELOADED else []

@@ -25,11 +25,13 @@ from recorder.catalog.sidecars import content_of, planned_fields, valid_fields
 from recorder.errors import Refused
 from recorder.jobs.encode_settings import encode_settings
 from recorder.models import Change, Dataset, Episode
+from recorder.models.numbers import claim_numbers
 from recorder.models.paths import WORK, link_problem
 from recorder.models.permissions import Action, require
 from recorder.models.states import EpisodeState, Verdict
 from recorder.models.versions import next_version
 from recorder.text import sanitize_json
+from robotdata.dataset.annotations import NUMBER
 from robotdata.dataset.download_state import never_had_videos
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DatasetBusy, DatasetError
@@ -51,7 +53,7 @@ _MAX_SETTINGS_BYTES = 1 << 20
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}")
 _FORMAT, _VERSION = "robotdata-settings", 1
-SAVED_SETTINGS = ("title", "policy", "every", "encode_unreviewed", "goal", "encoding", "thresholds")
+SAVED_SETTINGS = ("title", "policy", "every", "encode_unreviewed", "goal", "encoding", "thresholds", "next_number")
 KEEP_REVISIONS = 10
 NOT_DOWNLOADED = "none of its videos is here. Its rows are complete; to see it, download its videos as well."
 LOCK_WAIT_S = 5.0
@@ -130,7 +132,10 @@ def work_path() -> Path:
 
 
 def save_settings(dataset: Dataset) -> None:
-    """Save the settings that people chose beside the datasets, so that the row can be rebuilt."""
+    """Save the settings that people chose beside the datasets, so that the row can be rebuilt.
+
+    With them goes the next number, so that the rebuilt row gives no number of a deleted episode again.
+    """
     folder = Path(settings.DATASETS_DIR) / ".settings"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -168,6 +173,7 @@ def load_settings(slug: str) -> dict[str, Any]:
 def _setting(name: str, value: Any) -> Any:
     """Return the value as the row stores it. Raise ValueError, or the error of its check, if it is invalid."""
     types = {"title": str, "policy": str, "every": int, "encode_unreviewed": bool, "encoding": dict, "thresholds": dict}
+    types["next_number"] = int
     has_type = name not in types or type(value) is types[name]
     if not has_type or len(str(value)) > _MAX_SETTING_LENGTH:
         raise ValueError(f"it cannot be {short_repr(value)}")
@@ -191,6 +197,8 @@ def adopt_settings(dataset: Dataset) -> list[str]:
     except OSError:
         return []
     saved = load_settings(dataset.slug) if is_newer else {}
+    if saved.get("next_number", 0) <= dataset.next_number:
+        saved.pop("next_number", None)
     changed = {name: value for name, value in saved.items() if getattr(dataset, name) != value}
     if not changed:
         return []
@@ -199,7 +207,7 @@ def adopt_settings(dataset: Dataset) -> list[str]:
         changed["judge_by"] = now  # its takes must be assessed with the new thresholds
     Dataset.objects.filter(pk=dataset.pk).update(**changed, updated_at=now)
     dataset.refresh_from_db()
-    return sorted(changed.keys() - {"judge_by"})
+    return sorted(changed.keys() - {"judge_by", "next_number"})
 
 
 def _row_of(folder: Path, opened: DatasetFolder) -> dict[str, Any]:
@@ -288,16 +296,29 @@ def _index_episodes(dataset: Dataset, in_folder: dict[uuid.UUID, EpisodeInfo], f
             frames_changed = info.length != rows[pk]["ticks"]
             _update_episode(pk, frames_changed, **content_of(info), **planned_fields(info), **_marks(info))
     new = {pk: info for pk, info in in_folder.items() if pk not in rows}
-    existing: set[uuid.UUID] = set()
+    existing: dict[uuid.UUID, int] = {}
     for chunk in _chunks(list(new)):
-        existing |= set(Episode.objects.filter(pk__in=chunk).values_list("pk", flat=True))
+        existing |= dict(Episode.objects.filter(pk__in=chunk).values_list("pk", "dataset_id"))
+    numbers = _numbers_of_moved(dataset, [new[pk] for pk, other in existing.items() if other != dataset.pk])
     for pk in existing:
         # Bypasses `move`: the folder is authoritative.
         fields: dict[str, Any] = {"state": EpisodeState.ENCODED, "purged_at": None, "error": "", "dataset": dataset}
         fields |= content_of(new[pk]) | planned_fields(new[pk]) | valid_fields(new[pk].extra)
+        fields.pop(NUMBER, None)  # a row keeps its own, unless it comes from another dataset
+        if (number := numbers.get(new[pk].index)) is not None:
+            fields[NUMBER] = number
         _update_episode(pk, True, **fields)
     created = [_episode(dataset, pk, info, fps) for pk, info in new.items() if pk not in existing]
     Episode.objects.bulk_create(created, batch_size=500)
+
+
+def _numbers_of_moved(dataset: Dataset, infos: list[EpisodeInfo]) -> dict[int, int]:
+    """Return the numbers here, by index, of episodes whose rows come from another dataset."""
+    if not infos:
+        return {}
+    stored = [valid_fields(info.extra).get(NUMBER) for info in infos]
+    numbers = claim_numbers(dataset.pk, stored, [info.index + 1 for info in infos])
+    return {info.index: number for info, number in zip(infos, numbers, strict=True)}
 
 
 def close_changes(pks: Iterable[uuid.UUID]) -> None:

@@ -5,8 +5,9 @@ People's annotations are in both, as those of a take are in its row and its `tak
 
 from __future__ import annotations
 
+import logging
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -17,7 +18,7 @@ from recorder.models.states import Verdict
 from recorder.models.versions import next_version
 from recorder.quality.odd_fields import odd_marks
 from recorder.text import parse_uuid, sanitize_json
-from robotdata.dataset.annotations import Ids, write_annotations
+from robotdata.dataset.annotations import NUMBER, Ids, write_annotations
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DatasetBusy, DatasetError, EditError
 from robotdata.dataset.layout import SIDECAR
@@ -25,13 +26,15 @@ from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.sidecar import read_sidecar
 from robotdata.files.errors import NotDurable
 from robotdata.spool.annotation import REVIEW_FIELDS, Annotation
-from robotdata.spool.facts import LONGEST, MOST_LABELS, check_mark, check_text
+from robotdata.spool.facts import LONGEST, MOST_LABELS, check_mark, check_text, is_number
 from robotdata.spool.fields import Fields, parse_timestamp
+
+log = logging.getLogger(__name__)
 
 NOT_DURABLE = "not_durable"
 """The error code of a change that was saved, in file and row, but may not survive a power cut."""
 _WAIT_S = 3.0
-_ANNOTATION_FIELDS = (*REVIEW_FIELDS, "operator", "reviewer", "marks", "recorded_at", "reviewed_at")
+_ANNOTATION_FIELDS = (*REVIEW_FIELDS, "operator", "reviewer", "marks", "recorded_at", "reviewed_at", NUMBER)
 
 
 def committed_id(dataset: Dataset, info: EpisodeInfo) -> uuid.UUID:
@@ -76,8 +79,9 @@ def write_sidecars(episodes: Sequence[Episode]) -> dict[uuid.UUID, Refused]:
 
 
 def review_fields_of(episode: Episode) -> dict[str, Any]:
-    """Return people's annotations of the episode, pending or not; the same before its commit and after."""
+    """Return the episode's number and people's annotations, pending or not; the same before and after its commit."""
     return {
+        NUMBER: episode.number,
         **from_row(episode).review_fields(),
         "reviewer": episode.reviewer,
         "reviewed_at": episode.reviewed_at.isoformat() if episode.reviewed_at else None,
@@ -120,6 +124,7 @@ def valid_fields(entry: dict[str, Any]) -> dict[str, Any]:
     fields.check("verdict", lambda v: isinstance(v, str) and v in Verdict.values, f"one of {', '.join(Verdict.values)}")
     for name in ("operator", "reviewer"):
         fields.text(name, 150)
+    fields.check(NUMBER, is_number, "a whole number from 1")
     fields.items("marks", check_mark, 10_000)
     for name in ("recorded_at", "reviewed_at"):
         fields.timestamp(name)
@@ -134,12 +139,15 @@ def valid_fields(entry: dict[str, Any]) -> dict[str, Any]:
 def adopt_sidecar(dataset: Dataset) -> int:
     """Update rows that differ from the sidecar, because a crash came before they were written; return how many.
 
-    The sidecar is written before the rows. A row that changes meanwhile is not updated.
+    The sidecar is written before the rows. A row that changes meanwhile is not updated. Numbers are given to rows: an
+    entry with another one, or none, gets that of its row.
     """
     rows = {str(row.pk): row for row in dataset.episodes.committed()}
-    count = 0
+    count, unnumbered = 0, {}
     for entry in read_sidecar(dataset.path, []).episodes:
         row = rows.get(str(entry.get("uuid")))
+        if row is not None and entry.get("length") == row.ticks and entry.get(NUMBER) != row.number:
+            unnumbered[str(row.pk)] = row
         if row is None or entry.get("length") != row.ticks or "verdict" not in entry:
             continue
         annotations = valid_fields(entry)
@@ -151,7 +159,17 @@ def adopt_sidecar(dataset: Dataset) -> int:
         if changed:
             unchanged_row = Episode.objects.filter(pk=row.pk, updated_at=row.updated_at)
             count += unchanged_row.update(**changed, updated_at=next_version())
+    if unnumbered:
+        _write_numbers(dataset, unnumbered)
     return count
+
+
+def _write_numbers(dataset: Dataset, rows: dict[str, Episode]) -> None:
+    """Write the numbers of rows into their entries; without them, a rebuild from the folders could give others."""
+    numbers = {pk: {NUMBER: row.number} for pk, row in rows.items()}
+    problem = _write_entries(dataset, numbers, {pk: row.ticks for pk, row in rows.items()})
+    if problem is not None:
+        log.warning("The numbers of %d episodes of %s are only in the database: %s", len(rows), dataset.slug, problem)
 
 
 def _as_info(row: Episode, entry: dict[str, Any]) -> EpisodeInfo:
@@ -161,10 +179,15 @@ def _as_info(row: Episode, entry: dict[str, Any]) -> EpisodeInfo:
 
 def _write_sidecar(dataset: Dataset, rows: Sequence[Episode]) -> Refused | None:
     annotations = {str(row.pk): sidecar_fields(row) for row in rows}
-    lengths = {str(row.pk): row.ticks for row in rows}
+    return _write_entries(dataset, annotations, {str(row.pk): row.ticks for row in rows})
+
+
+def _write_entries(
+    dataset: Dataset, changes: Mapping[str, Mapping[str, Any]], lengths: Mapping[str, int]
+) -> Refused | None:
     try:
         with dataset_lock(dataset.path, wait_s=_WAIT_S):
-            write_annotations(dataset.path, annotations, lengths, ids_for(dataset))
+            write_annotations(dataset.path, changes, lengths, ids_for(dataset))
     except DatasetBusy:
         return _busy(dataset)
     except EditError as error:

@@ -59,6 +59,7 @@ def index_take(*, take_id: str, actor: Actor, summary: Mapping[str, Any] | None 
     forget_unopened(kind=UnopenedKind.TAKE, name=take_id)
     fields = _fields(facts, _folder(take_id))
     initial: dict[str, Any] = {**fields, **_curation(facts), "dataset": partial(_dataset, facts)}
+    initial["number"] = facts.get("number")  # a row that is rebuilt has the number that it had
     with transaction.atomic():
         episode, is_new = Episode.objects.get_or_create(pk=uuid.UUID(take_id), defaults=initial)
         has_ended = episode.state != EpisodeState.RECORDING if is_new else _update_row(episode, fields, facts)

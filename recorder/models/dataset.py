@@ -77,6 +77,8 @@ class Dataset(models.Model):
     total_episodes = models.PositiveIntegerField(default=0)
     total_frames = models.PositiveBigIntegerField(default=0)
     revision = models.PositiveIntegerField(default=0)
+    next_number = models.PositiveIntegerField(default=1, editable=False, validators=[MinValueValidator(1)])
+    """The number of its next episode; it never goes back."""
     problem = models.TextField(blank=True)  # a defect of the folder, as a sentence
     trashed_at = models.DateTimeField(null=True, blank=True)  # since when it is in the trash
     trashed_by = models.CharField(max_length=150, blank=True)

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 
 from recorder.models.dataset import Dataset
+from recorder.models.numbers import format_number, give_numbers
 from recorder.models.rig import Rig, Session
 from recorder.models.states import EpisodeState, Verdict
 from robotdata.quality.mark import score
@@ -46,11 +47,13 @@ class EpisodeQuerySet(models.QuerySet["Episode"]):
         return super().update(**fields)
 
     def bulk_create(self, objs: Iterable[Episode], *args: Any, **options: Any) -> list[Episode]:
-        """Create the rows, with their `marks_weight`."""
+        """Create the rows, with their `marks_weight` and numbers."""
         rows = list(objs)
         for row in rows:
             row.marks_weight = score(row.marks)
-        return super().bulk_create(rows, *args, **options)
+        with transaction.atomic():
+            give_numbers(rows)
+            return super().bulk_create(rows, *args, **options)
 
     def bulk_update(self, objs: Iterable[Episode], fields: Iterable[str], *args: Any, **options: Any) -> int:
         """Update the rows, and `marks_weight` with `marks`."""
@@ -94,10 +97,14 @@ class EpisodeQuerySet(models.QuerySet["Episode"]):
 
 
 class Episode(models.Model):
-    """A take or episode, identified by the same UUID throughout; `episode_index` is set once it is committed."""
+    """A take or episode, identified by the same UUID throughout; `episode_index` is set once it is committed.
+
+    `number` is its name for people, 1-based and unique in its dataset: see `recorder.models.numbers`.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="episodes")
+    number = models.PositiveIntegerField()  # given when the row is created
     session = models.ForeignKey(Session, on_delete=models.SET_NULL, null=True, blank=True, related_name="episodes")
     rig = models.ForeignKey(Rig, on_delete=models.SET_NULL, null=True, blank=True, related_name="episodes")
     state = models.CharField(max_length=12, choices=EpisodeState, default=EpisodeState.RECORDING)
@@ -141,6 +148,8 @@ class Episode(models.Model):
             models.Index(fields=["session", "-recorded_at"]),
         ]
         constraints = [
+            models.UniqueConstraint(fields=["dataset", "number"], name="one_episode_per_number"),
+            models.CheckConstraint(condition=models.Q(number__gte=1), name="numbers_begin_at_1"),
             models.UniqueConstraint(
                 fields=["dataset", "episode_index"],
                 condition=models.Q(episode_index__isnull=False),
@@ -160,15 +169,25 @@ class Episode(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.task or 'episode'} ({str(self.pk)[:8]})"
+        return f"{self.name} ({self.task})" if self.task else self.name
 
     def save(self, *args: Any, **options: Any) -> None:
-        """Save the row, and `marks_weight` with `marks`."""
+        """Save the row, and `marks_weight` with `marks`; a new row gets its number."""
         names = options.get("update_fields")
         if names is None or "marks" in names:
             options["update_fields"] = None if names is None else {*names, "marks_weight"}
             self.marks_weight = score(self.marks)
-        super().save(*args, **options)
+        if not self._state.adding:
+            super().save(*args, **options)
+            return
+        with transaction.atomic():
+            give_numbers([self])
+            super().save(*args, **options)
+
+    @property
+    def name(self) -> str:
+        """Return what people call it: its number in the dataset, as `#12`."""
+        return format_number(self.number)
 
     @property
     def take_path(self) -> Path:

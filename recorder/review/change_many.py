@@ -298,7 +298,11 @@ def _write(plans: list[_Plan], actor: Actor, outcome: Outcome) -> list[_Plan]:
 
 def _write_folders(plans: list[_Plan], actor: Actor) -> dict[uuid.UUID, Refused]:
     problems = update_curations(
-        [(plan.episode.take_path, take_fields(plan.episode, plan.after)) for plan in plans], by=actor.name
+        [
+            (plan.episode.take_path, {**take_fields(plan.episode, plan.after), "number": plan.episode.number})
+            for plan in plans
+        ],
+        by=actor.name,
     )
     refusals: dict[uuid.UUID, Refused] = {}
     for plan, problem in zip(plans, problems, strict=True):

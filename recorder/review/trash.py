@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from recorder.actor import Actor
+from recorder.catalog.datasets_on_disk import save_settings
 from recorder.catalog.take_files import remove_staging, set_aside, size_of
 from recorder.errors import Refused
 from recorder.models import Episode
@@ -80,14 +81,19 @@ def empty_trash(
             "more_in_trash", f"The trash holds {count} takes now, not {most}: nothing was deleted. Reload the page."
         )
     require(actor, Action.DELETE, *trash)
-    freed = 0
-    for episode in trash:
-        try:
-            freed += _purge(episode, actor)
-        except OSError as error:
-            raise Refused(
-                "not_deleted", f"{episode} cannot be deleted from {episode.take_path}: {error}.", 503
-            ) from error
+    freed, datasets = 0, {}
+    try:
+        for episode in trash:
+            datasets[episode.dataset_id] = episode.dataset
+            try:
+                freed += _purge(episode, actor)
+            except OSError as error:
+                raise Refused(
+                    "not_deleted", f"{episode} cannot be deleted from {episode.take_path}: {error}.", 503
+                ) from error
+    finally:
+        for dataset in datasets.values():  # the folders no longer tell which numbers were given
+            save_settings(dataset)
     return freed
 
 

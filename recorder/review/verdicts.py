@@ -168,6 +168,7 @@ def _check_trim(episode: Episode, fields: dict[str, Any]) -> None:
     if not fields.keys() & {"trim_first", "trim_end"}:
         return
     candidate = Episode(
+        number=episode.number,
         ticks=episode.ticks,
         trim_first=fields.get("trim_first", episode.trim_first),
         trim_end=fields.get("trim_end", episode.trim_end),

@@ -8,8 +8,9 @@ from typing import Any
 from urllib.parse import quote
 
 from django import template
+from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import escape
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from recorder.browse.filters import ALL_CAMERAS
@@ -21,6 +22,7 @@ from recorder.models import Change, Episode, Operation, Rig
 from recorder.models.states import EpisodeState, OperationState, RigState
 from recorder.templatetags.curation import camera_name
 from recorder.text import format_time as clock_time
+from recorder.text import parse_uuid
 from robotdata.quality.mark import WEIGHT
 
 register = template.Library()
@@ -183,11 +185,28 @@ def flags_of(episode: Episode) -> list[dict[str, Any]]:
         first, end = int(mark.get("from_tick") or 0), mark.get("to_tick")
         severity = mark.get("severity") or "warn"
         key = (mark.get("code"), mark.get("camera"), mark.get("feature"))
-        kind = kinds.setdefault(key, {"text": mark.get("text", ""), "tone": MARK_TONES.get(severity, ""), "places": []})
+        kind = {
+            "text": mark.get("text", ""),
+            "other": mark.get("other"),
+            "tone": MARK_TONES.get(severity, ""),
+            "places": [],
+        }
+        kind = kinds.setdefault(key, kind)
         kind["weight"] = max(kind.get("weight", 0), WEIGHT.get(severity, 0))
         if first > 0 or (end is not None and end < episode.ticks - 1):  # a place, not the whole take
             kind["places"].append({"tick": first, "until": end, "at": clock(first / (episode.fps or 30))})
     return sorted(kinds.values(), key=lambda kind: -kind["weight"])
+
+
+@register.filter
+def linked_text(kind: dict[str, Any]) -> str:
+    """Return the text of a flag; the number of another take in it becomes a link to that take's page."""
+    text, other = str(kind["text"]), parse_uuid(kind["other"])
+    place = None if other is None else re.search(r"#\d+", text)
+    if place is None:
+        return text
+    link = format_html('<a href="{}">{}</a>', reverse("viewer:episode", args=[other]), place.group())
+    return format_html("{}{}{}", text[: place.start()], link, text[place.end() :])
 
 
 @register.filter

@@ -226,9 +226,9 @@ def _report_raw_frames(report: Report) -> None:
 def _release_orphans(report: Report) -> None:
     """Release episodes in state `encoding` that are in no batch."""
     in_batch = Job.objects.filter(operation__in=Operation.objects.open()).values("episode")
-    for row in Episode.objects.filter(state=EpisodeState.ENCODING).exclude(pk__in=in_batch):
+    for row in Episode.objects.filter(state=EpisodeState.ENCODING).exclude(pk__in=in_batch).select_related("dataset"):
         move(row, raw_state(row))
-        report.messages.append(f"{row}: in no batch, will be encoded again.")
+        report.messages.append(f"{row} of {row.dataset}: in no batch, will be encoded again.")
 
 
 def _restore_datasets() -> None:

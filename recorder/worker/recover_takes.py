@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
@@ -23,8 +24,9 @@ from recorder.text import sanitize_json
 from recorder.worker.known_takes import KnownTakes, signature_of
 from recorder.worker.recovery_report import Report
 from robotdata.files.replace import TEMPORARY
-from robotdata.spool import TakeBusy, leftover_files, list_takes, read_manifest, recover_take
+from robotdata.spool import SpoolError, TakeBusy, leftover_files, list_takes, read_manifest, recover_take
 from robotdata.spool.annotation import Annotation
+from robotdata.spool.batch_curation import update_curations
 from robotdata.spool.facts import Facts
 from robotdata.spool.integrity import find_damage
 
@@ -51,7 +53,10 @@ def recover_takes(report: Report, *, deep: bool) -> None:
         else:
             signatures[folder] = signature
     rows = Episode.objects.in_bulk([uuid.UUID(folder.name) for folder in signatures])
-    for folder, signature in signatures.items():
+    numbers = _Numbers()
+    # Rows that are missing get the numbers in their folders before those without one get numbers that are left.
+    unnumbered = {folder for folder in signatures if uuid.UUID(folder.name) not in rows and not _has_number(folder)}
+    for folder, signature in sorted(signatures.items(), key=lambda item: item[0] in unnumbered):
 
         def lost(problem: str, name: str = folder.name) -> None:
             report.lost.append(f"Take {name}: {problem}.")
@@ -60,17 +65,46 @@ def recover_takes(report: Report, *, deep: bool) -> None:
 
         with isolate_errors(f"Take {folder.name}", log, lost):  # its manifest may hold anything
             try:
-                if _recover_take(folder, rows.get(uuid.UUID(folder.name)), report):
+                if _recover_take(folder, rows.get(uuid.UUID(folder.name)), report, numbers):
                     known.remember(folder.name, signature)
                 if deep:
                     report.lost += [f"Take {folder.name}: {problem}." for problem in find_damage(folder)]
             except TakeBusy:  # it is being recorded
                 report.usable += 1
+    numbers.write()
     known.save()
     forget_except(kind=UnopenedKind.TAKE, names=unreadable)
 
 
-def _recover_take(folder: Path, row: Episode | None, report: Report) -> bool:
+class _Numbers:
+    """The numbers that folders of takes lack: of takes that were recorded before episodes had numbers, or copied."""
+
+    def __init__(self) -> None:
+        self._writes: list[tuple[Path, dict[str, int]]] = []
+
+    def check(self, folder: Path, manifest: Facts, row: Episode | None) -> bool:
+        """Return whether the folder has the number of its row; if not, it will be written."""
+        if row is None or row.purged_at is not None or manifest.raw.get("number") == row.number:
+            return True
+        self._writes.append((folder, {"number": row.number}))
+        return False
+
+    def write(self) -> None:
+        """Write them, many at a time. A disk that refuses costs only that the next start tries again."""
+        for start in range(0, len(self._writes), _ROWS_AT_ONCE):
+            part = self._writes[start : start + _ROWS_AT_ONCE]
+            for (folder, _), problem in zip(part, update_curations(part), strict=True):
+                if problem is not None:
+                    log.warning("The number of the take %s is only in the database: %s", folder.name, problem)
+
+
+def _has_number(folder: Path) -> bool:
+    with suppress(SpoolError, OSError):
+        return "number" in read_manifest(folder)
+    return False
+
+
+def _recover_take(folder: Path, row: Episode | None, report: Report, numbers: _Numbers) -> bool:
     """Close the take and make its row agree. Return whether nothing was left to do."""
     manifest = read_manifest(folder)
     agrees = row is not None and not any(folder.glob(TEMPORARY))
@@ -93,7 +127,7 @@ def _recover_take(folder: Path, row: Episode | None, report: Report) -> bool:
     if row is not None and (changed := _update_row(row, manifest)):
         agrees = False
         report.corrections.append(f"Take {folder.name}: the database had a different {', '.join(changed)}; corrected.")
-    return agrees
+    return numbers.check(folder, manifest, row) and agrees
 
 
 def _update_row(row: Episode, manifest: Facts) -> list[str]:
@@ -134,8 +168,9 @@ def find_missing(report: Report) -> None:
     missing = [pk for pk in listed.iterator() if not (spool / str(pk)).is_dir()]
     for start in range(0, len(missing), _ROWS_AT_ONCE):  # few transactions, because each waits for the disk
         with transaction.atomic():
-            for row in Episode.objects.filter(pk__in=missing[start : start + _ROWS_AT_ONCE]):
+            part = missing[start : start + _ROWS_AT_ONCE]
+            for row in Episode.objects.filter(pk__in=part).select_related("dataset"):
                 problem = f"{MISSING} ({row.take_path}): restore it, or reject the episode."
-                report.lost.append(f"{row}: {problem}")
+                report.lost.append(f"{row} of {row.dataset}: {problem}")
                 if row.error != problem and row.state != EpisodeState.ENCODING:
                     Episode.objects.filter(pk=row.pk).update(error=problem, updated_at=next_version())

@@ -26,7 +26,7 @@ from recorder.models.lifecycle import end_operation
 from recorder.models.paths import datasets_root, revisions_of, work_of
 from recorder.models.states import OperationState, OperationType
 from recorder.worker.run_steps import made_by, step_recorder
-from robotdata.dataset.annotations import Edit, write_annotations
+from robotdata.dataset.annotations import NUMBER, Edit, write_annotations
 from robotdata.dataset.errors import EditError
 from robotdata.dataset.lock import dataset_locks
 from robotdata.dataset.reader import DatasetFolder
@@ -148,7 +148,8 @@ def _carry_annotations(operation: Operation, dest: Path) -> None:
             "copy them again"
         )
     rows = list(dataset.episodes.committed().filter(pk__in=pks))
-    fields, lengths = {str(row.pk): sidecar_fields(row) for row in rows}, {str(row.pk): row.ticks for row in rows}
+    fields = {str(row.pk): sidecar_fields(row) | {NUMBER: None} for row in rows}  # it gets a number of its own there
+    lengths = {str(row.pk): row.ticks for row in rows}
     write_annotations(dest, fields, lengths, ids_for(dataset))
 
 

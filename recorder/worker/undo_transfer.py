@@ -15,14 +15,18 @@ from recorder.jobs.leases import Heartbeat
 from recorder.jobs.operation_rows import is_written_at
 from recorder.models import Dataset, Episode, Operation
 from recorder.models.lifecycle import end_operation
+from recorder.models.numbers import claim_numbers
 from recorder.models.paths import datasets_root, revisions_of, work_of
 from recorder.models.states import EpisodeState, OperationState
 from recorder.models.versions import next_version
 from recorder.worker.run_steps import made_by, step_recorder
+from robotdata.dataset.annotations import NUMBER
 from robotdata.dataset.lock import dataset_locks
+from robotdata.dataset.sidecar import read_sidecar
 from robotdata.dataset.write.edit import revert
 from robotdata.dataset.write.swap import recover_dataset
 from robotdata.files.trees import remove_tree
+from robotdata.spool.facts import is_number
 
 
 def run_undo(operation: Operation, heartbeat: Heartbeat) -> list[Episode]:
@@ -93,13 +97,19 @@ def _remove(operation: Operation, root: Path, part: dict[str, Any]) -> None:
 def _remove_rows(operation: Operation, row: Dataset) -> None:
     """Remove the rows of the committed episodes, or give them back."""
     if operation.arguments["into"]:
-        row.episodes.committed().update(
-            dataset=operation.dataset,
-            state=EpisodeState.FAILED,  # bypasses `move`: the folder, which is read next, decides
-            episode_index=None,
-            purged_at=timezone.now(),
-            updated_at=next_version(),
-        )
+        source = operation.dataset
+        numbers = {entry.get("uuid"): entry.get(NUMBER) for entry in read_sidecar(source.path, []).episodes}
+        moved = list(row.episodes.committed().order_by("episode_index").values_list("pk", flat=True))
+        stored = [number if is_number(number := numbers.get(str(pk))) else None for pk in moved]
+        for pk, number in zip(moved, claim_numbers(source.pk, stored, [None] * len(moved)), strict=True):
+            row.episodes.filter(pk=pk).update(
+                dataset=source,
+                number=number,
+                state=EpisodeState.FAILED,  # bypasses `move`: the folder, which is read next, decides
+                episode_index=None,
+                purged_at=timezone.now(),
+                updated_at=next_version(),
+            )
     row.episodes.committed().delete()
 
 

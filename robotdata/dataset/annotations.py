@@ -20,6 +20,8 @@ from robotdata.files.replace import replace_text
 from robotdata.spool.annotation import REVIEW_FIELDS
 
 ANNOTATION_FIELDS = (*REVIEW_FIELDS, "reviewer", "reviewed_at")
+NUMBER = "number"
+"""The field of an episode's number in its dataset: from 1, kept for life, whatever its index becomes."""
 REJECT = "reject"
 Ids = Callable[[EpisodeInfo], str]
 """Returns a UUID for an episode without an entry in the sidecar, which another program recorded."""
@@ -119,6 +121,6 @@ def carry_annotations(old: Sidecar, now: Sidecar, same: Callable[[int, int], boo
             current_position, current = today[entry["uuid"]]
             names = (*ANNOTATION_FIELDS, "planned") if same(position, current_position) else ANNOTATION_FIELDS
             other_fields = {name: value for name, value in entry.items() if name not in names}
-            entry = other_fields | {name: current[name] for name in names if name in current}
+            entry = other_fields | {name: current[name] for name in (*names, NUMBER) if name in current}
         entries.append(entry)
     return entries

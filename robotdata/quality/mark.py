@@ -23,8 +23,9 @@ class Mark:
     """One issue of a take.
 
     `code` is a key of `codes.LABELS`. `camera` and `feature` are the feature keys concerned, or None. The issue occurs
-    in ticks [from_tick, to_tick) of the recorded take (not of the trimmed one). `text` is a whole sentence. Raises
-    ValueError for an unknown code.
+    in ticks [from_tick, to_tick) of the recorded take (not of the trimmed one). `text` is a whole sentence. `other` is
+    the id of another take that the text names by `take_name`; empty if it names none. Raises ValueError for an unknown
+    code.
     """
 
     code: str
@@ -34,14 +35,21 @@ class Mark:
     to_tick: int
     severity: Severity
     text: str
+    other: str = ""
 
     def __post_init__(self) -> None:
         if self.code not in LABELS:
             raise ValueError(f"mark code {self.code!r} has no line in robotdata/quality/codes.py")
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields as a dict of JSON values."""
-        return dataclasses.asdict(self)
+        """Return the fields as a dict of JSON values, `other` only if it is set."""
+        fields = dataclasses.asdict(self)
+        return fields if self.other else {name: value for name, value in fields.items() if name != "other"}
+
+
+def take_name(take_id: str) -> str:
+    """Return how a mark's text names another take; who knows the take's number puts it there instead."""
+    return take_id[:8]
 
 
 def score(marks: Iterable[Any]) -> int:
@@ -67,6 +75,7 @@ def mark(
     run: Run | None = None,
     camera: str | None = None,
     feature: str | None = None,
+    other: str = "",
 ) -> Mark:
     """Return a mark of `take` for the ticks of `run`, or for the whole take if `run` is None.
 
@@ -74,4 +83,4 @@ def mark(
     """
     first, end = run if run is not None else (0, take.ticks)
     first, end = max(0, first), min(end, take.ticks)
-    return Mark(code, camera, feature, first + take.first_tick, end + take.first_tick, severity, text)
+    return Mark(code, camera, feature, first + take.first_tick, end + take.first_tick, severity, text, other)

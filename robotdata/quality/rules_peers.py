@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from robotdata.quality.fingerprint import difference
-from robotdata.quality.mark import Mark, mark
+from robotdata.quality.mark import Mark, mark, take_name
 from robotdata.quality.metrics import CameraMetrics, SignalMetrics, TakeMetrics
 from robotdata.quality.peers import Floats, Peers, robust_stats
 from robotdata.quality.phrasing import camera_name, join_names, percent, ratio_text, time_of_tick, time_span
@@ -148,7 +148,8 @@ def copies(take: TakeMetrics, peers: Peers, limits: Thresholds) -> Iterator[Mark
         distance = difference(take, other, spans)
         if distance is not None and distance < limits.copy:
             likeness = f"motion differs by {percent(distance)} of the range" if distance >= 5e-4 else "same motion"
-            yield mark(take, "near_copy", "warn", f"Near-duplicate of {other.id[:8]} ({likeness}).")
+            text = f"Near-duplicate of {take_name(other.id)} ({likeness})."
+            yield mark(take, "near_copy", "warn", text, other=other.id)
             return
 
 

@@ -91,6 +91,11 @@ def is_span(value: Any, ticks: int) -> bool:
     return is_pair and 0 <= value[0] < value[1] <= ticks
 
 
+def is_number(value: Any) -> bool:
+    """Return whether `value` can be the number of an episode in its dataset."""
+    return type(value) is int and 1 <= value <= MAX_TICKS
+
+
 def _check_required(value: Mapping[str, Any], names: tuple[str, ...]) -> None:
     state, ticks, fps = (value.get(name) for name in ("state", "ticks", "fps"))
     valid = {
@@ -116,6 +121,7 @@ def _check(value: Mapping[str, Any]) -> Facts:
         fields.text(name, longest)
     fields.text("task", _LONGEST_TASK)
     fields.text("end_reason", 200, or_none=True)
+    fields.check("number", is_number, f"a whole number, 1 to {MAX_TICKS}")
     fields.check("recorded_action", lambda v: v in ACTIONS, " or ".join(ACTIONS))
     for name in ("started_at", "ended_at"):
         fields.timestamp(name)
@@ -168,6 +174,7 @@ def check_mark(value: Any) -> Any:
         mark.text(name, 200, or_none=True)
     mark.text("text", 2_000)
     mark.text("source", 40)
+    mark.text("other", 200)
     mark.check("severity", lambda v: v in _SEVERITIES if isinstance(v, str) else False, "note, warn or bad")
     for name in ("from_tick", "to_tick", "frame"):
         mark.check(name, lambda v: v is None or (type(v) is int and 0 <= v <= MAX_TICKS), "a tick")

@@ -16,7 +16,17 @@ from robotdata.files.json_files import replace_json
 from robotdata.files.plain_json import read_json
 from robotdata.spool.annotation import Annotation
 from robotdata.spool.errors import BadManifest, CurationError, NoTake
-from robotdata.spool.facts import FORMAT, LONGEST, MOST_LABELS, VERDICTS, VERSION, Facts, check_manifest, is_span
+from robotdata.spool.facts import (
+    FORMAT,
+    LONGEST,
+    MOST_LABELS,
+    VERDICTS,
+    VERSION,
+    Facts,
+    check_manifest,
+    is_number,
+    is_span,
+)
 from robotdata.spool.take_lock import TakeLock
 
 FILE = "take.json"
@@ -106,8 +116,9 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
 def update_curation(folder: Path, *, by: str = "", **changes: Any) -> Facts:
     """Change verdict, labels, rating, note, trim or task, with an entry in the history; return the manifest.
 
-    `by` names the person for the history, `trim` is [first, end) in ticks or None. Unknown keys of the manifest stay;
-    equal values change nothing. Raises CurationError for an invalid value, TakeBusy while the take is being recorded.
+    A `number` (the episode's in its dataset) is set without an entry. `by` names the person for the history, `trim` is
+    [first, end) in ticks or None. Unknown keys of the manifest stay; equal values change nothing. Raises CurationError
+    for an invalid value, TakeBusy while the take is being recorded.
     """
     with TakeLock(folder, wait_s=_LOCK_WAIT_S):
         manifest = read_manifest(folder)
@@ -126,6 +137,10 @@ def curated_manifest(manifest: Facts, by: str, changes: Mapping[str, Any]) -> di
     for name, value in changes.items():
         _check_change(name, value, manifest["ticks"])
     raw, aside = dict(manifest.raw), {}
+    numbered = "number" in changes and raw.get("number") != changes["number"]
+    if numbered:
+        raw["number"] = changes["number"]
+    changes = {name: value for name, value in changes.items() if name != "number"}
     if not isinstance(raw.get("curation"), dict | None):
         aside["curation"] = raw["curation"]
         raw["curation"] = None
@@ -133,7 +148,7 @@ def curated_manifest(manifest: Facts, by: str, changes: Mapping[str, Any]) -> di
     before = curation | {"task": raw.get("task", "")}
     changed = {name: value for name, value in changes.items() if before.get(name) != value}
     if not changed:
-        return None
+        return raw if numbered else None
     odd = {invalid.field for invalid in manifest.odd}
     aside |= {name: before[name] for name in changed if name in odd or f"curation.{name}" in odd}
     if not isinstance(curation["history"], list):
@@ -177,6 +192,7 @@ def _check_change(name: str, value: Any, ticks: int) -> None:
         "note": lambda: _is_text(value, "note"),
         "task": lambda: _is_text(value, "task"),
         "trim": lambda: value is None or is_span(value, ticks),
+        "number": lambda: is_number(value),
     }
     expected = {
         "verdict": f"one of {', '.join(VERDICTS)}",
@@ -185,6 +201,7 @@ def _check_change(name: str, value: Any, ticks: int) -> None:
         "note": "a text of at most 10,000 characters",
         "task": "a text of at most 1,000 characters",
         "trim": f"[first, end) within 0 and {ticks}, or null",
+        "number": "a whole number from 1",
     }
     if name not in is_valid:
         raise CurationError(f"{name!r} is not an annotation of a take; want one of {', '.join(is_valid)}")

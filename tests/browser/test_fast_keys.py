@@ -87,7 +87,7 @@ def test_a_refused_verdict_comes_back_with_its_take_and_the_reason(visit: Any, p
         page.keyboard.press("r")
     expect(page.locator("#refused li")).to_have_count(1)
     expect(page.locator("#refused")).to_contain_text(words)
-    expect(page.locator("#refused")).to_contain_text(ids[1][:8])
+    expect(page.locator("#refused")).to_contain_text(call(page, "GET", f"/api/episodes/{ids[1]}")["name"])
     expect(page.locator("body")).to_have_attribute("data-pressed", "yes")
     expect(page.locator("#details")).to_have_attribute("data-episode", ids[1])
     expect(page.locator("#verdict")).to_have_text("to review")

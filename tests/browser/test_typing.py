@@ -77,7 +77,7 @@ def test_saving_shows_what_was_saved_and_more_can_be_typed(visit: Any, takes: li
     page = opened(visit, takes[3])
     page.fill("#edit-task", "wipe the table")
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.locator("h1.task-title")).to_have_text("wipe the table")
+    expect(page.locator("h1.task-title")).to_contain_text("wipe the table")
     page.locator('[data-rating="3"]').click()
     expect(page.locator('[data-rating="3"]')).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("s")
@@ -145,7 +145,7 @@ def test_who_presses_e_and_types_at_once_means_the_take_that_is_shown(visit: Any
     expect(page.locator("#edit-task")).to_be_focused()
     expect(page.locator("#edit-task")).to_have_value("ReRmove x!")
     page.keyboard.press("Enter")
-    expect(page.locator("h1.task-title")).to_have_text("ReRmove x!")
+    expect(page.locator("h1.task-title")).to_contain_text("ReRmove x!")
     said = [call(page, "GET", f"/api/episodes/{takes[n]}") for n in (2, 1)]
     assert said[0]["task"] == left, shown
     assert [one["verdict"] for one in said].count("reject") == 0

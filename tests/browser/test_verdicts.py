@@ -28,16 +28,17 @@ def test_a_verdict_that_is_given_twice_changes_nothing(visit: Any, product: Any)
     page.goto(f"/episodes/{ids[2]}/?list=review&sort=oldest")
     opened(page, ids[2])
     page.locator("#advance").uncheck()
-    for key, said, again in (("k", "Kept", "Already kept"), ("r", "Rejected", "Already rejected")):
+    name = call(page, "GET", f"/api/episodes/{ids[2]}")["name"]
+    for key, word in (("k", "kept"), ("r", "rejected")):
         page.keyboard.press(key)
-        expect(page.locator(".toast", has_text=said).first).to_be_visible()
+        expect(page.locator(".toast", has_text=f"{name} {word}.").first).to_be_visible()
         until(lambda: verdict(page, ids[2]), {"k": "keep", "r": "reject"}[key])
         for _ in range(2):
             page.keyboard.press(key)
-            expect(page.locator(".toast").last).to_contain_text(again)
+            expect(page.locator(".toast").last).to_contain_text(f"{name} is {word} already")
         assert verdict(page, ids[2]) == {"k": "keep", "r": "reject"}[key]
     page.keyboard.press("u")
-    expect(page.locator(".toast").last).to_contain_text("Verdict cleared")
+    expect(page.locator(".toast").last).to_contain_text(f"Verdict of {name} cleared")
     until(lambda: verdict(page, ids[2]), "unreviewed")
     expect(page.locator("#clear")).to_be_disabled()
     page.keyboard.press("z")
@@ -80,13 +81,13 @@ def test_the_buttons_of_a_card_say_what_they_did(visit: Any, product: Any) -> No
     (take,) = fill(page, product, "card", 1, TICKS)
     page.goto("/datasets/card/?view=all")
     page.locator(f"#keep-{take}").click()
-    expect(page.locator(".toast").last).to_contain_text("Kept")
+    expect(page.locator(".toast").last).to_contain_text("#1 kept")
     expect(page.locator(f"#take-{take}")).to_have_class("take is-keep")
     page.locator(f"#keep-{take}").click()
-    expect(page.locator(".toast").last).to_contain_text("Already kept")
+    expect(page.locator(".toast").last).to_contain_text("#1 is kept already")
     assert verdict(page, take) == "keep"
     page.locator(f"#clear-{take}").click()
-    expect(page.locator(".toast").last).to_contain_text("Verdict cleared")
+    expect(page.locator(".toast").last).to_contain_text("Verdict of #1 cleared")
     expect(page.locator(f"#take-{take}")).to_have_class("take is-unreviewed")
 
 
@@ -115,7 +116,7 @@ def test_a_verdict_without_an_answer_is_looked_up_and_settled(visit: Any, produc
     away[0] = False
     if reached:
         expect(page.locator("#refused")).to_be_hidden()
-        expect(page.locator(".toast").last).to_contain_text("Kept")
+        expect(page.locator(".toast").last).to_contain_text("#1 kept")
     else:
         page.locator("#refused").get_by_role("button", name="Keep again").click()
         expect(page.locator("#refused")).to_be_hidden()

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from robotdata.dataset.annotations import Ids
+from robotdata.dataset.annotations import NUMBER, Ids
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import EditError
 from robotdata.dataset.reader import DatasetFolder
@@ -18,9 +18,13 @@ Label = Callable[[DatasetFolder, EpisodeInfo], dict[str, Any]]
 
 
 def entry_of_copy(dataset: DatasetFolder, episode: EpisodeInfo) -> dict[str, Any]:
-    """Return the sidecar entry of a copied episode: its annotations, a new UUID, and its origin."""
+    """Return the sidecar entry of a copied episode: its annotations, a new UUID, and its origin.
+
+    It has no number: the other dataset gives it one of its own.
+    """
     origin = {"dataset": dataset.root.name, "episode": episode.index, "uuid": episode.uuid}
-    return {**episode.extra, "uuid": str(uuid.uuid4()), "length": episode.length, ORIGIN: origin}
+    annotations = {name: value for name, value in episode.extra.items() if name != NUMBER}
+    return {**annotations, "uuid": str(uuid.uuid4()), "length": episode.length, ORIGIN: origin}
 
 
 def entry_kept(ids: Ids | None, dataset: DatasetFolder, episode: EpisodeInfo) -> dict[str, Any]:

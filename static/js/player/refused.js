@@ -45,7 +45,7 @@ export class Refused {
     const close = make("button", { class: "button quiet small", type: "button", "aria-label": "Close" }, "×");
     close.addEventListener("click", () => this.drop(episode));
     const signIn = error.detail?.href ? make("a", { class: "button small", href: error.detail.href }, "Sign in") : null;
-    const words = make("span", { class: "grow" }, sign, make("a", { href: `/episodes/${episode}/?${walk}` }, title), ` (${episode.slice(0, 8)}). ${uncertain ? "Checked as soon as robotdata answers." : error.message}`);
+    const words = make("span", { class: "grow" }, sign, make("a", { href: `/episodes/${episode}/?${walk}` }, title), `. ${uncertain ? "Checked as soon as robotdata answers." : error.message}`);
     const line = make("li", {}, words, extra, signIn, close);
     this.lines.set(episode, { line, one, isUncertain: uncertain });
     this.element.append(line);
@@ -74,7 +74,7 @@ export class Refused {
     const { verdict } = one.body;
     if (isSaved(one.body, episode)) {
       this.drop(one.episode);
-      toast(`${verdict ? verdictWords(verdict, episode.episode_index !== null) : "Saved."} (${one.title})`, { undo: true });
+      toast(verdict ? verdictWords(one.name, verdict, episode.episode_index !== null) : `${one.name} saved.`, { undo: true });
       return;
     }
     const again = make("button", { class: "button small", type: "button" }, AGAIN[verdict] ?? "Save again");

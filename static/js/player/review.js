@@ -8,7 +8,7 @@ import { Edits } from "./edits.js";
 import { refuseLate } from "./late.js";
 import { Refused, isUncertain } from "./refused.js";
 import { SeenFrames } from "./seen_frames.js";
-import { ALREADY, Trail, advances, showAdvance, verdictWords } from "./verdict.js";
+import { Trail, advances, alreadyWords, showAdvance, verdictWords } from "./verdict.js";
 import { Wire } from "./wire.js";
 
 const STAYS_MS = 250;
@@ -83,19 +83,19 @@ export class Review {
   }
 
   async judge(verdict) {
-    const { episode, editable, verdict: shown, list, committed } = details().dataset;
+    const { episode, name, editable, verdict: shown, list, committed } = details().dataset;
     const deaf = performance.now() < this.deafUntil;
     if (deaf) this.rest();
     if (!editable || deaf) return;
     const had = this.said?.episode === episode ? this.said.verdict : shown;
     const moves = verdict !== "unreviewed" && advances();
     this.judged[verdict === "unreviewed" ? "delete" : "add"](episode);
-    if (had === verdict) toast(ALREADY[verdict]);
+    if (had === verdict) toast(alreadyWords(name, verdict));
     else {
       const said = (this.said = { episode, verdict });
       this.send({ verdict }, (answer) => {
         said.version = answer.version;
-        toast(verdictWords(verdict, committed), { undo: true });
+        toast(verdictWords(name, verdict, committed), { undo: true });
       });
     }
     const onward = moves ? this.coming()[0] || (await this.lookAgain()) : "";
@@ -108,9 +108,9 @@ export class Review {
 
   /** Something changes in the episode that is shown; `done` with the answer, and the details come `again`. */
   send(body, done, again = !("verdict" in body)) {
-    const { episode, version, title, walk } = details().dataset;
+    const { episode, version, name, title, walk } = details().dataset;
     this.wire.send({
-      episode, version, title, walk, body,
+      episode, version, name, title, walk, body,
       done: (answer) => {
         this.refused.drop(episode);
         done(answer);

@@ -21,15 +21,18 @@ export function showAdvance() {
   if (PHONE.matches) document.getElementById("review-end")?.scrollIntoView({ block: "nearest" });
 }
 
-/** What a toast says once `verdict` is saved. */
-export function verdictWords(verdict, committed) {
-  if (verdict === "keep") return "Kept.";
-  if (verdict === "unreviewed") return "Verdict cleared.";
-  return committed ? "Rejected. It will be deleted when you apply changes." : "Rejected. It is in the trash.";
+/** What a toast says once `verdict` of the episode `name` (#12) is saved. */
+export function verdictWords(name, verdict, committed) {
+  if (verdict === "keep") return `${name} kept.`;
+  if (verdict === "unreviewed") return `Verdict of ${name} cleared.`;
+  return committed ? `${name} rejected. It will be deleted when you apply changes.` : `${name} rejected. It is in the trash.`;
 }
 
 /** What it says where the take has this verdict already: nothing was changed. */
-export const ALREADY = { keep: "Already kept.", reject: "Already rejected.", unreviewed: "No verdict to clear." };
+export function alreadyWords(name, verdict) {
+  if (verdict === "unreviewed") return `${name} has no verdict to clear.`;
+  return verdict === "keep" ? `${name} is kept already.` : `${name} is rejected already.`;
+}
 
 /** The takes that one came from: Previous leads back to them, also where they have left the list since. */
 export class Trail {

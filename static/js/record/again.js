@@ -2,7 +2,7 @@
 import { call } from "../lib/api.js";
 import { complain, toast } from "../lib/toast.js";
 
-const SAID = { rerecord: "Recording again. The take before is in the trash.", discard: "Discarded. The take is in the trash." };
+const SAID = { rerecord: (name) => `Recording again. ${name} is in the trash.`, discard: (name) => `${name} discarded. It is in the trash.` };
 
 export class Again {
   constructor() {
@@ -12,8 +12,8 @@ export class Again {
 
   /** The rig rejects this take soon. */
   expect(take, command) {
-    const isKept = document.getElementById(`take-${take}`)?.classList.contains("is-keep");
-    this.expected.set(take, { words: SAID[command], verdict: isKept ? "keep" : "unreviewed" });
+    const card = document.getElementById(`take-${take}`);
+    this.expected.set(take, { words: SAID[command], verdict: card?.classList.contains("is-keep") ? "keep" : "unreviewed" });
   }
 
   /** The rig did not. */
@@ -25,14 +25,17 @@ export class Again {
     const expected = this.expected.get(id);
     if (kind !== "episode" || !expected || verdict !== "reject" || state === "recording") return;
     this.expected.delete(id);
-    toast(expected.words, { undo: () => restore(id, expected.verdict) });
+    toast(expected.words(nameOf(id)), { undo: () => restore(id, expected.verdict) });
   }
 }
+
+/** A take that is discarded while it is recorded has no card yet. */
+const nameOf = (take) => document.querySelector(`#take-${take} .number`)?.textContent ?? "The take";
 
 async function restore(take, verdict) {
   try {
     await call("POST", "/api/episodes/verdict", { episodes: [take], verdict });
-    toast("Restored.");
+    toast(`${nameOf(take)} restored.`);
   } catch (error) {
     complain(error);
   }

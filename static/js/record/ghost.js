@@ -115,7 +115,7 @@ export class Ghost {
 
 function words(take) {
   const when = new Date(take.recorded_at).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
-  return `${when} · ${clock(take.duration_s)} · ${take.task}${isKept(take) ? " (kept)" : ""}`;
+  return `${take.name} · ${when} · ${clock(take.duration_s)} · ${take.task}${isKept(take) ? " (kept)" : ""}`;
 }
 
 function parsed(text) {
