@@ -33,6 +33,9 @@ PAGES = [
     "/operations/",
     "/trash/",
     "/keys/",
+    "/help/",
+    "/help/devices/",
+    "/about/",
 ]
 
 
