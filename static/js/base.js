@@ -1,6 +1,7 @@
 // What every page has: theme, dialogs, copying, actions, the live socket, and a sign-in that has run out.
 import { watchActions } from "./actions.js";
 import { watchFolds } from "./fold.js";
+import "./installed.js";
 import { remember, say } from "./lib/dom.js";
 import { keys } from "./lib/keys.js";
 import { toast, undoLast } from "./lib/toast.js";

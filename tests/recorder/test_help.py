@@ -1,4 +1,4 @@
-"""The help inside the product: every page is there, its links lead somewhere, its markup is safe, search finds places."""
+"""The help: every page is there, its links lead somewhere, its markup is safe, and the search finds places."""
 
 from __future__ import annotations
 
