@@ -29,9 +29,9 @@ SCREEN = """
   Object.defineProperty(navigator, "wakeLock", { value: { request } });
 """
 KEPT = """async () => {
-  const names = await caches.keys();
-  const kept = await Promise.all(names.map(async (name) => (await (await caches.open(name)).keys()).map((one) => one.url)));
-  return kept.flat().map((url) => new URL(url).pathname);
+  const kept = [];
+  for (const name of await caches.keys()) kept.push(...await (await caches.open(name)).keys());
+  return kept.map((request) => new URL(request.url).pathname);
 }"""
 
 
