@@ -13,7 +13,13 @@ class Docs(Swagger):
     """Swagger UI inside the product's page: its header leads back, its theme is the page's."""
 
     template = "recorder/api.html"
-    default_settings = {"layout": "BaseLayout", "deepLinking": True, "docExpansion": "list", "filter": True}
+    default_settings = {
+        "layout": "BaseLayout",
+        "deepLinking": True,
+        "filter": True,
+        "docExpansion": "none",  # a hundred addresses at once take a slow computer ten seconds
+        "defaultModelsExpandDepth": -1,
+    }
 
     def render_page(self, request: HttpRequest, api: Any, **kwargs: Any) -> HttpResponse:
         """Render the page; its scripts read the settings as JSON."""
