@@ -75,7 +75,12 @@ def manage(words: list[str]) -> int:
 
 def version() -> str:
     """Return the installed version, or where the code runs from when it is not installed."""
+    return installed_version() or "of a checkout that is not installed"
+
+
+def installed_version() -> str | None:
+    """Return the version that is installed; None in a checkout that is not."""
     try:
         return metadata.version(DISTRIBUTION)
     except metadata.PackageNotFoundError:
-        return "of a checkout that is not installed"
+        return None

@@ -7,10 +7,13 @@ from django.urls import include, path
 
 from recorder.api import api
 from recorder.views.account import account, sign_out_everywhere
+from recorder.views.installed import offline, service_worker
 from recorder.views.sign_in import admin_sign_in, healthz, sign_in, sign_out
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
+    path("offline/", offline, name="offline"),
+    path("service-worker.js", service_worker, name="service-worker"),
     path("sign-in/", sign_in, name="sign-in"),
     path("sign-out/", sign_out, name="sign-out"),
     path("account/", account, name="account"),

@@ -15,6 +15,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from recorder.api.auth import ACCESS
+from recorder.api.docs import Docs
 from recorder.errors import Refused, database_message
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ class Api(NinjaAPI):
     """The API with the error shape and access rules of this product."""
 
     def __init__(self) -> None:
-        super().__init__(title="robotdata", version="1", description=DESCRIPTION, auth=ACCESS)
+        super().__init__(title="robotdata", version="1", description=DESCRIPTION, auth=ACCESS, docs=Docs())
         self._described: dict[str, Any] = {}
         self.add_exception_handler(Refused, _refused)
         self.add_exception_handler(ValidationError, _invalid)

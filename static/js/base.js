@@ -1,5 +1,6 @@
 // What every page has: theme, dialogs, copying, actions, the live socket, and a sign-in that has run out.
 import { watchActions } from "./actions.js";
+import "./installed.js";
 import { remember, say } from "./lib/dom.js";
 import { keys } from "./lib/keys.js";
 import { toast, undoLast } from "./lib/toast.js";

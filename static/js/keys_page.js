@@ -1,7 +1,7 @@
 // Choosing keys: a press on the button, then the key; and more keys for the record page. Saved at once, for this person.
 import { call } from "./lib/api.js";
 import { make, say, show } from "./lib/dom.js";
-import { ACTIONS, chosenKeys, isBrowsers, labelOf, nameOf, useKeys } from "./lib/keys.js";
+import { ACTIONS, chosenKeys, FIXED, isBrowsers, labelOf, nameOf, useKeys } from "./lib/keys.js";
 import { complain, toast } from "./lib/toast.js";
 
 const ALL = ACTIONS.flatMap(([, actions]) => actions);
@@ -21,6 +21,11 @@ function line([key, words]) {
   const box = make("div", { class: "key-line" }, make("span", { class: "words" }, words), back, button);
   lines.set(key, { box, button, back });
   return box;
+}
+
+function fixedLine([label, words]) {
+  const pressed = make("span", { class: "key-fixed" }, ...label.split(" ").map((one) => (one === "–" ? "–" : make("kbd", { "data-key": "" }, one))));
+  return make("div", { class: "key-line" }, make("span", { class: "words" }, words), pressed);
 }
 
 function draw() {
@@ -85,7 +90,7 @@ async function more(record) {
   }
 }
 
-document.getElementById("key-table").replaceChildren(...ACTIONS.map(([title, actions]) => make("section", { class: "panel" }, make("h2", {}, title), ...actions.map(line))));
+document.getElementById("key-table").replaceChildren(...ACTIONS.map(([title, actions]) => make("section", { class: "panel" }, make("h2", {}, title), ...actions.map(line), ...(FIXED[title] ?? []).map(fixedLine))));
 document.getElementById("keys-reset").addEventListener("click", () => save({}));
 document.addEventListener("keydown", pressed, { capture: true });
 // Space and Enter lift on the focused button: that press was meant as a key.

@@ -1,6 +1,7 @@
 // A list of cards by keys: J and B walk, K keeps, R rejects and walks on, Enter opens; with a selection, all of it.
 import { keys } from "./lib/keys.js";
 import { watchPlace } from "./wall/back.js";
+import { watchFilterFold } from "./wall/filter_fold.js";
 import { watchLook } from "./wall/look.js";
 import { Many } from "./wall/many.js";
 import { Selection } from "./wall/selection.js";
@@ -51,6 +52,7 @@ export function watchWall() {
   const decide = (verdict) => (selection.editable.length ? many.judge(verdict) : judge(verdict));
   document.addEventListener("htmx:configRequest", leaveOutEmpty);
   watchPlace();
+  watchFilterFold();
   watchLook();
   keys(
     {

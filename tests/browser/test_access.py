@@ -34,6 +34,9 @@ PAGES = [
     "/operations/",
     "/trash/",
     "/keys/",
+    "/help/",
+    "/help/devices/",
+    "/about/",
 ]
 
 

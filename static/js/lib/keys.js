@@ -1,19 +1,29 @@
-// Keys live on a page, never in a field, and never while a dialog is open. People may choose others.
+// Keys live on a page, never in a field, and never while a dialog or a menu is open. People may choose others.
 import { say } from "./dom.js";
 
 const TYPING = "input:not([type=checkbox], [type=radio], [type=range]), textarea, select, [contenteditable]";
 // What a focused control does by itself with these keys is not ours.
 const OWN = { " ": "button, a, summary, input, label", Enter: "button, a, summary, input, label" };
+// An old browser refuses a selector that it does not know.
+const OPEN = CSS.supports("selector(:popover-open)") ? "dialog[open], :popover-open" : "dialog[open]";
 const LABELS = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc" };
 
 /** Every key that can be changed, with what it does where; one key means the same everywhere. */
 export const ACTIONS = [
   ["Deciding", [["k", "Keep"], ["r", "Reject"], ["u", "Clear the verdict"], ["z", "Undo your last change"], ["j", "Next"], ["n", "Next (alternative); while recording, a note"], ["b", "Previous, or back to the take just judged"], ["[", "Set start here"], ["]", "Set end here"], ["t", "Trim idle ends"], ["s", "Success"], ["f", "Failure"], ["e", "Edit the task"]]],
   ["Looking", [["ArrowLeft", "Previous frame"], ["ArrowRight", "Next frame"], ["Ctrl+ArrowLeft", "Five frames back"], ["Ctrl+ArrowRight", "Five frames forward"], ["Shift+ArrowLeft", "Ten frames back"], ["Shift+ArrowRight", "Ten frames forward"], ["Home", "First frame"], ["End", "Last frame"], ["<", "Slower"], [">", "Faster"], ["l", "Loop"], ["g", "All cameras as a grid"], ["y", "Copy a link to this frame"]]],
-  ["Recording, playing", [[" ", "Record and stop; play and pause"], ["Backspace", "Discard this take, or the one just ended, and record it again"], ["p", "Pause recording"], ["o", "Ghost of an earlier take over the live pictures"]]],
+  ["Recording, playing", [[" ", "Record and stop; play and pause"], ["Backspace", "Discard this take, or the one just ended, and record it again"], ["p", "Pause recording"], ["m", "Sound on, off"], ["o", "Ghost of an earlier take over the live pictures"]]],
   ["Lists", [["x", "Select"], ["c", "Compare the two selected"], ["/", "Search"]]],
   ["Everywhere", [["?", "Show shortcuts"]]],
 ];
+
+/** Keys that stay as they are, in the same groups. */
+export const FIXED = {
+  "Looking": [["1 – 9", "Camera 1, 2, 3 … large"]],
+  "Recording, playing": [["Enter", "End the reset, start the next take"], ["Esc", "Cancel the countdown, the reset or the check"], ["⇧ Esc", "Emergency stop, also while typing"], ["⇧", "Hold to drive, with two keys for each joint"]],
+  "Lists": [["Enter", "Open the selected take"], ["Ctrl A", "Select all of the list"], ["Esc", "Select none"]],
+  "Everywhere": [["Esc", "Close; leave a field"]],
+};
 
 let chosen = {}; // by the product's key the one that is pressed
 let meant = new Map(); // and the other way round
@@ -57,7 +67,7 @@ export function showKeys() {
 export function keys(map, { repeat = [], asPressed = false } = {}) {
   document.addEventListener("keydown", (event) => {
     if (isBrowsers(event) || event.isComposing || event.defaultPrevented) return;
-    if (event.target.closest(TYPING) || document.querySelector("dialog[open]")) return;
+    if (event.target.closest(TYPING) || document.querySelector(OPEN)) return;
     const name = asPressed ? nameOf(event) : meaning(nameOf(event));
     const act = map[name];
     if (!act || (event.repeat && !repeat.includes(name))) return;

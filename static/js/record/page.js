@@ -7,6 +7,7 @@ import { Pairing } from "../camera/pairing.js";
 import { Drive } from "../drive/drive.js";
 import { showRig } from "../live.js";
 import { Arrows } from "./arrows.js";
+import { Awake } from "./awake.js";
 import { Controls } from "./controls.js";
 import { Emergency } from "./emergency.js";
 import { Facts } from "./facts.js";
@@ -37,6 +38,7 @@ const stage = new Stage(document.getElementById("stage"), told("cameras") ?? [],
 const remarks = new Remarks(desk);
 const timer = new Timer(sound, () => pulse.now());
 const facts = new Facts(desk);
+const awake = new Awake();
 const replay = new Replay();
 const watching = new Watching(desk.dataset.watch);
 new Target(sound, form.form.elements.target);
@@ -93,6 +95,7 @@ function onStatus(status) {
   drive.have(status);
   pairing.show(status);
   timer.show(status);
+  awake.show(status);
   replay.show(status);
   watching.show(status);
   loopTime.show(online ? status.counters?.loop : null);
