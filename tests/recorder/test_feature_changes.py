@@ -116,7 +116,9 @@ def test_the_whole_way_over_the_api(olga: Client, four: list[Episode], cubes: Da
     assert key not in cubes.features and verify_dataset(cubes.path).problems == []
     shown = olga.get("/operations/").content.decode()
     assert f'id="undo-{begun["id"]}"' in shown
-    assert "features: removed 1, added 1 by olga" in olga.get("/datasets/cubes/revisions/").content.decode()
+    revisions = olga.get("/datasets/cubes/revisions/").content.decode()
+    assert "features: removed 1, added 1" in revisions
+    assert "by olga" in revisions
     undone = post(olga, f"/api/operations/{begun['id']}/undo", 202)
     assert undone["summary"].startswith("undo the change of features: revert")
     run.run_operation(undone["id"])
