@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,8 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.faults.private_redis import Redis, redis
-from tests.support.browser import BROWSERS, FLAGS
+from tests.support.browser import FLAGS
+from tests.support.chromium import chromium_path
 from tests.support.soak_product import Product
 from tests.support.whole import asked, until
 
@@ -39,7 +39,7 @@ def product(tmp_path: Path, redis: Redis) -> Iterator[Product]:
 
 @pytest.fixture
 def page(product: Product) -> Iterator[Page]:
-    path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    path = chromium_path()
     if path is None:
         pytest.skip("no Chromium on this machine: nobody sees what the page says")
     with sync_playwright() as playwright:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import re
-import shutil
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -18,7 +17,8 @@ from PIL import Image
 from playwright.async_api import Page, async_playwright, expect
 
 from tests.recorder.sockets.conftest import FRONT, WRIST, FakeRig, Web
-from tests.support.browser import BROWSERS, FLAGS
+from tests.support.browser import FLAGS
+from tests.support.chromium import chromium_path
 
 pytestmark = pytest.mark.browser
 expect.set_options(timeout=60_000)
@@ -87,7 +87,7 @@ def rig(web: Web) -> SeenRig:
 
 @pytest.fixture
 async def page(web: Web) -> AsyncIterator[Page]:
-    path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    path = chromium_path()
     if path is None:
         pytest.skip("no Chromium on this machine")
     async with async_playwright() as playwright:
