@@ -258,9 +258,10 @@ def video_bytes(new: NewEpisode) -> int:
     return sum(path.stat().st_size for path in new.videos.values())
 
 
-def _sizes(episodes: Iterable[Episode], prepared: Iterable[NewEpisode]) -> dict[str, int]:
-    """Return what the batch made of what: the bytes of its takes as they were recorded, and of their videos."""
-    return {"raw_bytes": sum(each.size_bytes for each in episodes), "video_bytes": sum(map(video_bytes, prepared))}
+def _sizes(episodes: Sequence[Episode], prepared: Iterable[NewEpisode]) -> dict[str, int]:
+    """Return what the batch made of what: its episodes, the bytes of their raw takes, and of their videos."""
+    raw_bytes = sum(episode.size_bytes for episode in episodes)
+    return {"episodes": len(episodes), "raw_bytes": raw_bytes, "video_bytes": sum(map(video_bytes, prepared))}
 
 
 def _files_of(info: EpisodeInfo) -> list[Path]:

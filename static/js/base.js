@@ -6,6 +6,7 @@ import { keys } from "./lib/keys.js";
 import { toast, undoLast } from "./lib/toast.js";
 import { listen } from "./live.js";
 import { watchTabs } from "./tabs.js";
+import { watchBatches } from "./told.js";
 import { watchWall } from "./wall.js";
 
 function switchTheme() {
@@ -101,4 +102,5 @@ watchActions();
 watchFolds();
 watchTabs();
 watchWall();
+watchBatches();
 if (document.querySelector(".nav")) listen();

@@ -1,0 +1,22 @@
+"""What came of an operation, as sentences for people."""
+
+from __future__ import annotations
+
+from recorder.models import Operation
+from recorder.models.states import OperationState, OperationType
+from robotdata.numbers import count, size
+
+
+def said_of(operation: Operation) -> str:
+    """Return what came of an import or a batch; empty before its end, and for other types."""
+    result = operation.result
+    if operation.type != OperationType.ENCODE:
+        return str(result.get("said", ""))
+    if operation.state != OperationState.DONE:
+        return ""
+    episodes = result.get("episodes")
+    if not isinstance(episodes, int):  # made by an earlier version, or found after a crash
+        return f"A batch is in {operation.dataset.title}."
+    made = f"{operation.dataset.title} has {count(episodes, 'more episode')}"
+    raw, video = result.get("raw_bytes"), result.get("video_bytes")
+    return f"{made}: {size(raw)} of raw frames became {size(video)} of video."
