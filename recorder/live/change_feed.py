@@ -32,7 +32,6 @@ MAX_CHANGES = 200
 # Finds rows whose transaction was committed long after their timestamp.
 OVERLAP = timedelta(seconds=5)
 _EXPIRE_EVERY_POLLS = 4
-_LOOK_EVERY_POLLS = 2  # at the workers' leases, while there is work
 
 Listener = Callable[[list[Moved] | None], None]  # None: refresh everything
 
@@ -181,7 +180,7 @@ class ChangeFeed:
                 # While the database was unreachable, changes may have been missed.
                 changes, missed = (None, False) if missed else (changes, False)
                 look = look or _is_work(changes) or not worker_watch.is_idle
-                if look and polls % _LOOK_EVERY_POLLS == 0:
+                if look:
                     changes, look = _with_workers(changes), False
             except Error as error:  # a lost connection may be an InterfaceError, which is not a DatabaseError
                 log.warning("Cannot poll the database for changes: %s", error)

@@ -8,8 +8,10 @@ from typing import Any
 from django import template
 from django.conf import settings
 
+from recorder.jobs.said import short_error
 from recorder.jobs.worker_watch import worker_watch
 from recorder.models import Operation
+from recorder.text import format_time
 
 register = template.Library()
 
@@ -25,6 +27,12 @@ def took(operation: Operation) -> float | None:
 
 
 @register.filter
+def shown_error(operation: Operation, opened: bool) -> str:
+    """Return its error, without the reasons of single episodes where their list is open."""
+    return short_error(operation) if opened else operation.error
+
+
+@register.filter
 def sizes(operation: Operation) -> dict[str, int] | None:
     """Return `raw` and `video`, the bytes of a batch before and after; None if they are unknown."""
     raw, video = operation.result.get("raw_bytes"), operation.result.get("video_bytes")
@@ -32,9 +40,10 @@ def sizes(operation: Operation) -> dict[str, int] | None:
 
 
 @register.filter
-def silent_since(operation: Operation) -> datetime | None:
-    """Return since when its worker has not answered; None while it does."""
-    return worker_watch.silent_since(operation.pk) if operation.finished_at is None else None
+def silent_since(operation: Operation) -> str:
+    """Return since when its worker has not answered, as a time of the day; empty while it does."""
+    since = worker_watch.silent_since(operation.pk) if operation.finished_at is None else None
+    return format_time(since) if since else ""
 
 
 @register.filter

@@ -26,6 +26,7 @@ from recorder.jobs.encode_settings import encode_settings, size_problem
 from recorder.jobs.job_log import Stage, with_line, worker_name
 from recorder.jobs.leases import Heartbeat, LostLease, lease_end
 from recorder.jobs.notify import wake_workers
+from recorder.jobs.said import LEFT_OUT
 from recorder.models import Dataset, Episode, Job, Operation
 from recorder.models.lifecycle import lock_jobs, move
 from recorder.models.states import EpisodeState, JobState, OperationState
@@ -273,7 +274,7 @@ def failures(operation: Operation) -> str:
         return ""
     total = Episode.objects.filter(jobs__operation=operation).distinct().count()
     first = "; ".join(f"{episode}: {episode.error}" for episode in failed[:3])
-    return f"{count} of {total} episodes failed and were left out. {first}"
+    return f"{count} of {total}{LEFT_OUT} {first}"
 
 
 def is_no_space(error: BaseException | None) -> bool:

@@ -12,13 +12,13 @@ function open(button) {
   body.replaceChildren();
   say(body, "Loading …");
   sheet.showModal();
-  window.htmx.ajax("GET", button.dataset.log, { target: body, swap: "innerHTML" });
+  window.htmx.ajax("GET", button.dataset.log, { target: body });
 }
 
 /** The list may have been fetched again meanwhile: the button is a new one with the same name. */
 function back() {
   body.replaceChildren();
-  document.getElementById(opener)?.focus();
+  (document.getElementById(opener) ?? document.querySelector("[data-log]") ?? tell).focus();
 }
 
 function show() {
@@ -26,9 +26,9 @@ function show() {
   tell.setAttribute("aria-pressed", String(wanted));
   if (!canNotify()) {
     tell.disabled = true;
-    tell.title = "This browser shows notifications only for https addresses and localhost. A message appears on every open page all the same.";
+    tell.title = "This browser shows notifications only for https addresses and localhost. A message appears on every open page in any case.";
   } else if (Notification.permission === "denied") {
-    tell.title = "Notifications of this page are blocked in the browser's settings. A message appears on every open page all the same.";
+    tell.title = "Notifications of this page are blocked in the browser's settings. A message appears on every open page in any case.";
   }
   say(tell, wanted ? "You will be told" : "Tell me when it is done");
 }

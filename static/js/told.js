@@ -35,8 +35,8 @@ function isNew(id) {
 function announce({ id, dataset, state, said, error }) {
   const failed = state === "failed";
   const words = failed ? `A batch failed. ${error}` : `${said}${error ? ` ${error}` : ""}`;
-  const links = [{ href: "/operations/", words: "See it" }];
-  if (!failed) links.unshift({ href: `/datasets/${encodeURIComponent(dataset)}/?view=committed`, words: "Open" });
+  const links = [{ href: "/operations/", words: "Details" }];
+  if (!failed) links.unshift({ href: `/datasets/${encodeURIComponent(dataset)}/?view=committed`, words: "Open dataset" });
   toast(words, { bad: failed, links });
   if (!document.hidden) return;
   title ||= document.title;
