@@ -54,6 +54,12 @@ class EncodingProgress:
         return sum(progress.can_decide for progress in self.episodes)
 
     @property
+    def all_left_out(self) -> bool:
+        """Return whether a person rejected or deleted every episode, so that nothing is left to try again."""
+        left_out = (row.episode.verdict == Verdict.REJECT or row.episode.purged_at for row in self.episodes)
+        return bool(self.episodes) and all(left_out)
+
+    @property
     def percent(self) -> int:
         """Return the share of encoded frames in whole percent."""
         return 100 * self.frames_done // self.frames_total if self.frames_total else 0
