@@ -14,6 +14,7 @@ from recorder.models import Operation
 from recorder.text import format_time
 
 register = template.Library()
+register.filter(short_error)
 
 _TAKEN_OVER_AFTER_S = 10
 """What the sweep and the next worker need at most, after a lease has expired."""
@@ -24,12 +25,6 @@ def took(operation: Operation) -> float | None:
     """Return the seconds from its start to its end; None while it is open."""
     ended = operation.finished_at
     return None if ended is None else max(0.0, (ended - operation.created_at).total_seconds())
-
-
-@register.filter
-def shown_error(operation: Operation, opened: bool) -> str:
-    """Return its error, without the reasons of single episodes where their list is open."""
-    return short_error(operation) if opened else operation.error
 
 
 @register.filter
