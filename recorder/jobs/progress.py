@@ -134,7 +134,11 @@ def _stage(operation: Operation, jobs: list[Job], state: str) -> str:
         return _stage_of_encoded(operation, episode)
     running = [job for job in jobs if job.state == JobState.RUNNING]
     if not running:
-        return "tries again soon" if any(job.attempt for job in jobs) else "waits for a worker"
+        return (
+            "tries again soon"
+            if any(job.attempt for job in jobs if job.state == JobState.QUEUED)
+            else "waits for a worker"
+        )
     cameras = ", ".join(job.camera.rpartition(".")[2] for job in running if job.camera)
     is_checked = all(job.frames_total and job.frames_done >= job.frames_total for job in running)
     return f"{'checking' if is_checked else 'encoding'} {cameras or 'its rows'}"

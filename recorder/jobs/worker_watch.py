@@ -19,8 +19,8 @@ from django.utils import timezone
 from recorder.models import Job, Operation
 from recorder.models.states import JobState, OperationState
 
-SILENT_AFTER_S = 2.0
-"""Four renewals missed. With the feed's own period, an open page shows it less than 3 s after the worker died."""
+SILENT_AFTER_S = 1.75
+"""Three renewals missed. With the feed's own period, an open page shows it less than 3 s after the worker died."""
 NOBODY_AFTER_S = 8.0
 """How long work that was never tried waits, while no worker does anything, before a page says that none may run."""
 

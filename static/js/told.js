@@ -32,16 +32,15 @@ function isNew(id) {
   return true;
 }
 
-function announce({ id, dataset, state, said, error }) {
+function announce({ id, dataset, state, said }) {
   const failed = state === "failed";
-  const words = failed ? `A batch failed. ${error}` : `${said}${error ? ` ${error}` : ""}`;
   const links = [{ href: "/operations/", words: "Details" }];
   if (!failed) links.unshift({ href: `/datasets/${encodeURIComponent(dataset)}/?view=committed`, words: "Open dataset" });
-  toast(words, { bad: failed, links });
+  toast(said, { bad: failed, links });
   if (!document.hidden) return;
   title ||= document.title;
-  document.title = failed ? `Failed: a batch · robotdata` : `Done: ${said}`;
-  if (isWanted()) new Notification(failed ? "A batch failed" : "A batch is done", { body: words, tag: `batch-${id}` });
+  document.title = failed ? said : `Done: ${said}`;
+  if (isWanted()) new Notification(failed ? "A batch failed" : "A batch is done", { body: said, tag: `batch-${id}` });
 }
 
 async function ended(id) {

@@ -149,6 +149,9 @@ def test_what_failed_can_be_opened_tried_again_or_left_out(
     assert "left out" in page
     assert "/retry" not in page
     assert "Leave it out" not in page
+    said = olga.get(f"/api/operations/{operation.pk}").json()["said"]
+    assert said.startswith("A batch of Cubes failed: 1 of 1 episodes failed and were left out."), "without the reasons"
+    assert len(said) < 100
 
 
 def test_a_worker_that_renews_nothing_is_lost_until_it_does(cubes: Dataset, make_episode: MakeEpisode) -> None:
