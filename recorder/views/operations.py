@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -72,7 +73,7 @@ def operation_episodes(request: Request, operation_id: str) -> HttpResponse:
 
 
 @require_GET
-def job_log(request: Request, operation_id: str, episode_id: str) -> HttpResponse:
+def job_log(request: Request, operation_id: UUID, episode_id: UUID) -> HttpResponse:
     """The fragment with what the workers did with one episode of a batch, by camera."""
     jobs = list(Job.objects.filter(operation=operation_id, episode=episode_id).select_related("episode", "operation"))
     if not jobs:
