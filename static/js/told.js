@@ -5,10 +5,10 @@ import { remember, remembered } from "./lib/dom.js";
 import { toast } from "./lib/toast.js";
 
 const KEY = "tell-when-done";
-const TOLD = "batches-told";
-const MOST_TOLD = 30;
+const OPEN = "batches-at-work";
+const MOST_OPEN = 30;
 const ENDED = new Set(["done", "failed"]);
-const open = new Set(); // batches that this page has seen at work
+const WORKS = new Set(["queued", "encoding", "running"]);
 let title = ""; // the page's own, while it shows what is done
 
 export const canNotify = () => "Notification" in window && window.isSecureContext;
@@ -24,12 +24,18 @@ export async function allow() {
   return answer === "granted";
 }
 
-/** Whether this tab says it for the first time: pages are left and opened while a batch ends. */
-function isNew(id) {
-  const before = JSON.parse(sessionStorage.getItem(TOLD) ?? "[]");
-  if (before.includes(id)) return false;
-  sessionStorage.setItem(TOLD, JSON.stringify([...before, id].slice(-MOST_TOLD)));
-  return true;
+/** The batches that this tab has seen at work, on this page or the one before: their ends are told, once. */
+const atWork = () => JSON.parse(sessionStorage.getItem(OPEN) ?? "[]");
+
+function seen(id) {
+  const before = atWork();
+  if (!before.includes(id)) sessionStorage.setItem(OPEN, JSON.stringify([...before, id].slice(-MOST_OPEN)));
+}
+
+function forget(id) {
+  const before = atWork();
+  if (before.includes(id)) sessionStorage.setItem(OPEN, JSON.stringify(before.filter((each) => each !== id)));
+  return before.includes(id);
 }
 
 function announce({ id, dataset, state, said }) {
@@ -44,8 +50,7 @@ function announce({ id, dataset, state, said }) {
 }
 
 async function ended(id) {
-  open.delete(id);
-  if (!isNew(id)) return;
+  if (!forget(id)) return;
   try {
     announce(await call("GET", `/api/operations/${id}`));
   } catch {
@@ -55,20 +60,24 @@ async function ended(id) {
 
 /** Too much moved at once to be told each: look after those that were at work. */
 async function lookAgain() {
-  for (const id of [...open]) {
+  for (const id of atWork()) {
     const { state } = await call("GET", `/api/operations/${id}`).catch(() => ({}));
     if (ENDED.has(state)) ended(id);
   }
 }
 
 function moved({ detail: { kind, id, state, operation, operation_type: type } }) {
-  if (kind === "job") open.add(operation);
-  else if (kind === "operation" && type === "encode" && ENDED.has(state)) ended(id);
-  else if (kind === "operation" && type === "encode") open.add(id);
+  if (kind === "job" && WORKS.has(state)) seen(operation);
+  if (kind !== "operation" || type !== "encode") return;
+  if (WORKS.has(state)) seen(id);
+  else if (ENDED.has(state)) ended(id);
+  else forget(id);
 }
 
 export function watchBatches() {
   document.addEventListener("row-moved", moved);
+  // Whoever began one may be told of its end before its beginning.
+  document.addEventListener("done", ({ detail }) => detail?.type === "encode" && WORKS.has(detail.state) && seen(detail.id));
   document.addEventListener("refreshed", lookAgain);
   document.addEventListener("visibilitychange", () => {
     if (document.hidden || !title) return;
