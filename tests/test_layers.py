@@ -34,7 +34,7 @@ ORDER = [f"robotdata.{each}" for room in ROOMS for each in (room, *INNER.get(roo
 FRONTS = {"robotdata.dataset": "robotdata.dataset.write", "robotdata.video": "robotdata.lerobot_compat"}
 """What these packages' `__init__` lends to others, it may import from as far up as this room."""
 RECORDER_ROOMS = [
-    ("errors", "actor", "text", "alone", "task_text", "frame_words", "manual"),
+    ("errors", "actor", "text", "alone", "task_text", "manual"),
     ("models",),
     ("jobs", "quality", "browse"),
     ("catalog",),

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from recorder.api.schemas import Body, DatasetSlug
 from recorder.jobs.operation_types import spec_of
+from recorder.jobs.said import said_of
 from recorder.models import Job, Operation
 from recorder.models.states import JobState, OperationState, OperationType
 
@@ -75,7 +76,7 @@ class PushedOut(Schema):
 class OperationOut(Schema):
     """A change of a dataset by a worker, with its progress in steps. `made`: the datasets that got its episodes.
 
-    `said`: what came of an import, as a sentence without its full stop; empty before its end.
+    `said`: what came of an import or a batch, as sentences; empty before its end.
     """
 
     id: UUID
@@ -98,7 +99,7 @@ class OperationOut(Schema):
 
     @staticmethod
     def resolve_said(operation: Operation) -> str:
-        return str(operation.result.get("said", ""))
+        return said_of(operation)
 
     @staticmethod
     def resolve_made(operation: Operation) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Counts of datasets: episodes, seconds, and progress towards the goal."""
+"""Counts of datasets: episodes, seconds after the trim as in every list, and progress towards the goal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 
 from recorder.models import Dataset, Episode
 from recorder.models.episode import KEPT, TO_REVIEW
-from recorder.models.groups import RECORDED_SECONDS, Group, count, groups_of, matches, seconds
+from recorder.models.groups import Group, count, groups_of, matches, seconds
 from recorder.models.states import EpisodeState, Verdict
 
 _COMMITTED = Q(state=EpisodeState.ENCODED)
@@ -26,7 +26,7 @@ def figures_by_dataset() -> dict[int, dict[str, Any]]:
     `not_encoded` are takes whose encoding failed.
     """
     by_dataset: dict[int, list[Group]] = {}
-    for group in groups_of(Episode.objects.all(), "dataset_id", seconds=RECORDED_SECONDS):
+    for group in groups_of(Episode.objects.all(), "dataset_id"):
         by_dataset.setdefault(group["dataset_id"], []).append(group)
     return {
         pk: {
@@ -55,7 +55,7 @@ def datasets_with_figures() -> list[dict[str, Any]]:
 
 def figures_of(dataset: Dataset) -> dict[str, Any]:
     """Return the counts of one dataset, in episodes and seconds."""
-    groups = groups_of(Episode.objects.filter(dataset=dataset), seconds=RECORDED_SECONDS)
+    groups = groups_of(Episode.objects.filter(dataset=dataset))
     return {
         "to_review": count(groups, TO_REVIEW),
         "keep": count(groups, _KEPT),

@@ -13,7 +13,6 @@ from recorder.catalog.cut_frames import check_frames, frames_of
 from recorder.catalog.feature_changes import takes_outside
 from recorder.catalog.sidecars import committed_id
 from recorder.errors import Refused
-from recorder.frame_words import frame_range
 from recorder.jobs.encode_settings import encode_settings
 from recorder.jobs.operation_rows import begin_revising
 from recorder.models import Dataset, Episode, Operation
@@ -27,6 +26,7 @@ from robotdata.dataset.write.reencode import preview_reencode
 from robotdata.dataset.write.reorder import BY, order_by, preview_reorder
 from robotdata.dataset.write.reshape import ReshapePreview
 from robotdata.dataset.write.retime import preview_drop_frames
+from robotdata.numbers import frame_range
 from robotdata.video import EncodeSettings
 from robotdata.video.errors import VideoError
 

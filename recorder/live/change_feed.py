@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from recorder.jobs.broker_health import broker_watch
+from recorder.jobs.worker_watch import worker_watch
 from recorder.live.messages import Kind, Moved
 from recorder.live.rigs import expire_rigs
 from recorder.live.stations import expire_stations
@@ -82,8 +84,9 @@ def _moved_rows(after: datetime) -> Iterator[tuple[Moved, Any, datetime]]:
         fields = {"rig": rig or "", "verdict": verdict, "recorded_at": recorded.isoformat() if recorded else ""}
         yield cast(Moved, {**_moved("episode", pk, slug, state), **fields}), pk, updated_at
     operations = Operation.objects.filter(is_newer).order_by("-updated_at")
-    for pk, slug, state, updated_at in operations.values_list("pk", "dataset__slug", "state", "updated_at")[:limit]:
-        yield _moved("operation", pk, slug, state), pk, updated_at
+    operation_columns = ("pk", "dataset__slug", "state", "type", "updated_at")
+    for pk, slug, state, type_, updated_at in operations.values_list(*operation_columns)[:limit]:
+        yield {**_moved("operation", pk, slug, state), "operation_type": type_}, pk, updated_at
     jobs = Job.objects.filter(is_newer).order_by("-updated_at")
     job_rows = jobs.values_list("pk", "operation__dataset__slug", "state", "operation_id", "updated_at")
     for pk, slug, state, operation, updated_at in job_rows[:limit]:
@@ -111,6 +114,22 @@ def _rig_moved(rig: Rig) -> Moved:
 
 def _moved(kind: Kind, pk: Any, dataset: str, state: str) -> Moved:
     return {"type": "moved", "kind": kind, "id": str(pk), "dataset": dataset, "state": state}
+
+
+def _with_workers(changes: list[Moved] | None) -> list[Moved] | None:
+    """Return the changes, and the operations whose worker was lost or came back: their rows did not change."""
+    lost = worker_watch.look()
+    return changes if changes is None or not lost else changes + _moved_operations(lost)
+
+
+def _moved_operations(pks: Collection[uuid.UUID]) -> list[Moved]:
+    rows = Operation.objects.filter(pk__in=pks).values_list("pk", "dataset__slug", "state", "type")
+    return [{**_moved("operation", pk, slug, state), "operation_type": type_} for pk, slug, state, type_ in rows]
+
+
+def _is_work(changes: list[Moved] | None) -> bool:
+    """Return whether a worker may have begun something."""
+    return changes is None or any(moved["kind"] in ("job", "operation") for moved in changes)
 
 
 def recently_moved() -> list[Moved] | None:
@@ -146,7 +165,8 @@ class ChangeFeed:
             listener(changes)
 
     def _run(self, loop: asyncio.AbstractEventLoop, stop: threading.Event) -> None:
-        poller, polls, missed = ChangePoller(), 0, False
+        poller, polls, missed, look = ChangePoller(), 0, False, True
+        worker_watch.forget()
         offline = broker_watch.offline_since()
         while not stop.wait(PERIOD_S):
             try:
@@ -159,6 +179,9 @@ class ChangeFeed:
                 changes = poller.poll()
                 # While the database was unreachable, changes may have been missed.
                 changes, missed = (None, False) if missed else (changes, False)
+                look = look or _is_work(changes) or not worker_watch.is_idle
+                if look:
+                    changes, look = _with_workers(changes), False
             except Error as error:  # a lost connection may be an InterfaceError, which is not a DatabaseError
                 log.warning("Cannot poll the database for changes: %s", error)
                 connection.close()

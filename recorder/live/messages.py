@@ -20,6 +20,7 @@ class Moved(TypedDict):
     dataset: str
     state: str
     operation: NotRequired[str]  # of a job
+    operation_type: NotRequired[str]  # of an operation: a page says when a batch is done
     rig: NotRequired[str]  # of a session or an episode
     label: NotRequired[str]  # of a rig: the name of its state, with `tone`, the suffix of a CSS class
     tone: NotRequired[str]

@@ -24,6 +24,7 @@ from robotdata.dataset.write.reshape import ReshapePreview
 from robotdata.dataset.write.retime import drop_frames, preview_drop_frames
 from robotdata.dataset.write.transfer import How, Where
 from robotdata.files.trees import remove_tree
+from robotdata.numbers import size, span
 from robotdata.video.codecs import EncodeSettings
 from robotdata.video.errors import VideoError
 
@@ -70,8 +71,8 @@ def _say_preview(say: Say, preview: ReshapePreview) -> None:
     for note in preview.notes:
         say(note)
     encoded = f"{preview.encoded_frames} frames are encoded" if preview.encoded_frames else "no frame is encoded"
-    what = f"{preview.episodes} episodes, {preview.frames} frames, about {preview.size_bytes / 1e6:.1f} MB"
-    say(f"afterwards {what}; {encoded}, about {preview.seconds:.0f} s")
+    what = f"{preview.episodes} episodes, {preview.frames} frames, about {size(preview.size_bytes)}"
+    say(f"afterwards {what}; {encoded}, about {span(preview.seconds)}")
 
 
 def _order(base: DatasetFolder, options: dict[str, Any]) -> list[int]:

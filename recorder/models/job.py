@@ -50,6 +50,7 @@ class Job(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     error = models.TextField(blank=True)
+    log = models.JSONField(default=list, blank=True)  # what its workers did: see recorder.jobs.job_log
     cancel = models.BooleanField(default=False)
     updated_at = models.DateTimeField(default=timezone.now, db_index=True)
 

@@ -44,14 +44,20 @@ def move(
 
 
 def end_operation(
-    operation: Operation, state: OperationState, error: str = "", *, conditions: dict[str, Any] | None = None
+    operation: Operation,
+    state: OperationState,
+    error: str = "",
+    *,
+    conditions: dict[str, Any] | None = None,
+    **fields: Any,
 ) -> bool:
     """End the operation in `state`; return False if it changed meanwhile or another worker holds it.
 
-    `conditions` as in `move`.
+    `conditions` and `fields` as in `move`.
     """
     conditions = {"token": operation.token, **(conditions or {})}
-    return move(operation, state, conditions=conditions, error=error, finished_at=timezone.now(), lease_until=None)
+    ended = {"error": error, "finished_at": timezone.now(), "lease_until": None}
+    return move(operation, state, conditions=conditions, **ended, **fields)
 
 
 def restart_operation(operation: Operation, state: OperationState) -> bool:

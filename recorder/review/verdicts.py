@@ -12,7 +12,6 @@ from django.db.models import QuerySet
 
 from recorder.actor import Actor
 from recorder.errors import Refused
-from recorder.frame_words import frame_range
 from recorder.jobs.encoding import apply_policy
 from recorder.models import Change, Dataset, Episode, Policy
 from recorder.models.annotations import EDITABLE
@@ -21,6 +20,7 @@ from recorder.models.states import EpisodeState, Verdict
 from recorder.review.change import check_editable, conflict
 from recorder.review.change_many import Versions, change_all, undo_many
 from recorder.task_text import checked_task
+from robotdata.numbers import frame_range
 
 
 def set_verdict(

@@ -11,10 +11,10 @@ from django import template
 
 from recorder.catalog import older_copies
 from recorder.catalog.transfer_undo import can_undo, made_datasets
-from recorder.frame_words import frame_range
 from recorder.jobs.operation_types import TypeSpec, spec_of
 from recorder.jobs.revisions import Revision
 from recorder.models import Dataset, Episode, Operation, UserKeys
+from robotdata.numbers import frame_range
 from robotdata.quality.codes import LABELS
 from robotdata.spool.annotation import OUTCOMES
 

@@ -14,7 +14,6 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from recorder.browse.filters import ALL_CAMERAS
-from recorder.frame_words import frame_range
 from recorder.jobs.broker_health import broker_address, broker_watch
 from recorder.jobs.operation_types import spec_of
 from recorder.live.rigs import ALIVE_S
@@ -23,6 +22,7 @@ from recorder.models.states import EpisodeState, OperationState, RigState
 from recorder.templatetags.curation import camera_name
 from recorder.text import format_time as clock_time
 from recorder.text import parse_uuid
+from robotdata import numbers
 from robotdata.quality.mark import WEIGHT
 
 register = template.Library()
@@ -63,40 +63,19 @@ END_REASONS = {
 @register.filter
 def clock(seconds: Any) -> str:
     """Return a duration as `0:07.3`, `12:03` or `1:02:03`; a dash if it is unknown."""
-    if not isinstance(seconds, int | float):
-        return "–"
-    tenths = round(max(0.0, seconds) * 10)
-    whole_seconds, tenth = divmod(tenths, 10)
-    hours, within_hour = divmod(whole_seconds, 3600)
-    minutes, seconds_left = divmod(within_hour, 60)
-    if hours:
-        return f"{hours}:{minutes:02}:{seconds_left:02}"
-    return f"{minutes}:{seconds_left:02}.{tenth}" if minutes < 10 else f"{minutes}:{seconds_left:02}"
+    return numbers.clock(seconds if isinstance(seconds, int | float) else None)
 
 
 @register.filter
 def span(seconds: Any) -> str:
     """Return a rough duration: `48 s`, `12 min`, `3.4 h`."""
-    seconds = float(seconds or 0)
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    return numbers.span(float(seconds or 0))
 
 
 @register.filter
 def ago(when: datetime | None) -> str:
     """Return a time as `just now`, `4 min ago`, `yesterday 14:02` or `3 Nov 14:02`."""
-    if when is None:
-        return "never"
-    age = timezone.now() - when
-    local = timezone.localtime(when)
-    if age < timedelta(minutes=1):
-        return "just now"
-    if age < timedelta(hours=1):
-        return f"{int(age.total_seconds() // 60)} min ago"
-    days = (timezone.localdate() - local.date()).days
-    day = {0: "today", 1: "yesterday"}.get(days, f"{local.day} {local:%b}")
-    return f"{day} {local:%H:%M}" if days < 300 else f"{local.day} {local:%b %Y}"
+    return "never" if when is None else numbers.age(timezone.localtime(when), timezone.localtime(timezone.now()))
 
 
 @register.filter
@@ -108,12 +87,13 @@ def rate(per_second: float | None) -> str:
 @register.filter
 def size(count: Any) -> str:
     """Return a number of bytes with a decimal unit: `12 kB`, `3.4 MB`."""
-    value = float(count or 0)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 999.5:
-            return f"{value:.0f} {unit}" if unit in ("B", "kB") or value >= 100 else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
+    return numbers.size(float(count or 0))
+
+
+@register.filter
+def amount(value: Any) -> str:
+    """Return an integer with commas between thousands: `1,204`."""
+    return numbers.number(int(value or 0))
 
 
 @register.filter
@@ -212,22 +192,20 @@ def linked_text(kind: dict[str, Any]) -> str:
 @register.filter
 def kept_range(episode: Episode) -> str:
     """Return the frames that the trim keeps, as `frames 12–110`."""
-    return frame_range(*episode.kept_ticks)
+    return numbers.frame_range(*episode.kept_ticks)
 
 
 @register.simple_tag
 def frames(first: int, end: int) -> str:
     """Return the frames from `first` up to, and not including, `end`, as `frames 12–110`."""
-    return frame_range(first, end)
+    return numbers.frame_range(first, end)
 
 
 @register.filter
 def frame_count(episode: Episode) -> str:
     """Return `123 frames`, or `99 of 123 frames` for a trimmed episode."""
     first, end = episode.kept_ticks
-    plural = "" if episode.ticks == 1 else "s"
-    count = f"{end - first} of {episode.ticks}" if end - first != episode.ticks else str(episode.ticks)
-    return f"{count} frame{plural}"
+    return numbers.frame_count(end - first, episode.ticks)
 
 
 @register.filter

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -228,7 +228,8 @@ def _write_rows(
     with transaction.atomic():
         # The dataset's row first, in the same order as every refresh, so that two transactions cannot deadlock.
         Dataset.objects.select_for_update(no_key=True).get(pk=operation.dataset_id)
-        if not end_operation(operation, OperationState.DONE, failures(operation)):
+        sizes = _sizes(episodes, prepared.values())
+        if not end_operation(operation, OperationState.DONE, failures(operation), result={**operation.result, **sizes}):
             return []
         for episode in episodes:
             new = prepared[str(episode.pk)]
@@ -244,12 +245,23 @@ def _write_rows(
                 frames_at=now if episode.trim else episode.frames_at,
                 marks=new.extra["marks"],
                 error="",
-                size_bytes=sum(path.stat().st_size for path in new.videos.values()),
+                size_bytes=video_bytes(new),
             )
         close_changes([episode.pk for episode in episodes])
         if opened is not None:
             refresh_rows(operation.dataset, opened)
     return episodes
+
+
+def video_bytes(new: NewEpisode) -> int:
+    """Return the bytes of the episode's encoded videos."""
+    return sum(path.stat().st_size for path in new.videos.values())
+
+
+def _sizes(episodes: Sequence[Episode], prepared: Iterable[NewEpisode]) -> dict[str, int]:
+    """Return what the batch made of what: its episodes, the bytes of their raw takes, and of their videos."""
+    raw_bytes = sum(episode.size_bytes for episode in episodes)
+    return {"episodes": len(episodes), "raw_bytes": raw_bytes, "video_bytes": sum(map(video_bytes, prepared))}
 
 
 def _files_of(info: EpisodeInfo) -> list[Path]:

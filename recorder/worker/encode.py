@@ -23,8 +23,10 @@ from django.utils import timezone
 
 from recorder.errors import Refused
 from recorder.jobs.encode_settings import encode_settings, size_problem
+from recorder.jobs.job_log import Stage, with_line, worker_name
 from recorder.jobs.leases import Heartbeat, LostLease, lease_end
 from recorder.jobs.notify import wake_workers
+from recorder.jobs.said import LEFT_OUT
 from recorder.models import Dataset, Episode, Job, Operation
 from recorder.models.lifecycle import lock_jobs, move
 from recorder.models.states import EpisodeState, JobState, OperationState
@@ -106,6 +108,7 @@ def claim_job(job_id: int) -> Job | None:
         started_at=timezone.now(),
         finished_at=None,
         frames_done=0,
+        log=with_line(job.log, Stage.STARTED, f"attempt {job.attempt + 1} on {worker_name()}"),
     )
     if not is_claimed:
         return None
@@ -127,10 +130,12 @@ def encode_job(job: Job, heartbeat: Heartbeat) -> int:
         check_fit(take, plan, job.operation.dataset, job.episode, encoding)
         if not job.camera:
             return _rows_only(take, plan)
-        if not _owned_row(job).update(frames_total=plan.rows):
-            raise LostLease
         path = staged_path(take, plan, job.camera, encoding)
-        if load_encoded(path) is None:
+        is_encoded = load_encoded(path) is not None
+        job.log = with_line(job.log, *_work_line(plan, encoding, is_encoded=is_encoded))
+        if not _owned_row(job).update(frames_total=plan.rows, log=job.log):
+            raise LostLease
+        if not is_encoded:
             with_threads = replace(encoding, threads=settings.ENCODE_THREADS or None)
             encode_camera(take, plan, job.camera, path, with_threads, token=job.token, progress=heartbeat.progress)
     heartbeat.check()
@@ -214,6 +219,7 @@ def fail_job(job: Job, reason: str, *, final: bool = False) -> None:
             token="",
             lease_until=None,
             finished_at=now,
+            log=with_line(job.log, Stage.FAILED, error),
         ):
             fail_episode(job.episode, f"{_camera_prefix(job.camera)}{error}", job.operation_id)
 
@@ -268,7 +274,7 @@ def failures(operation: Operation) -> str:
         return ""
     total = Episode.objects.filter(jobs__operation=operation).distinct().count()
     first = "; ".join(f"{episode}: {episode.error}" for episode in failed[:3])
-    return f"{count} of {total} episodes failed and were left out. {first}"
+    return f"{count} of {total}{LEFT_OUT} {first}"
 
 
 def is_no_space(error: BaseException | None) -> bool:
@@ -287,7 +293,11 @@ def _owned_row(job: Job) -> QuerySet[Job]:
 
 def _finish_job(job: Job, frames: int) -> None:
     """Mark the job as done. Raise LostLease if the row was lost since the last heartbeat."""
-    ended = {"finished_at": timezone.now(), "lease_until": None, "error": ""}
+    now = timezone.now()
+    seconds = (now - job.started_at).total_seconds() if job.started_at else 0.0
+    speed = f", {frames / seconds:.0f} frames/s" if job.camera and seconds > 0 else ""
+    line = with_line(job.log, Stage.DONE, f"{frames} frames checked in {seconds:.1f} s{speed}")
+    ended = {"finished_at": now, "lease_until": None, "error": "", "log": line}
     if not move(job, JobState.DONE, conditions={"token": job.token}, frames_done=frames, frames_total=frames, **ended):
         raise LostLease
 
@@ -324,6 +334,7 @@ def _handle_error(job: Job, error: Exception) -> None:
 
 
 def _requeue(job: Job, reason: str, pause: timedelta) -> None:
+    line = f"{reason.rstrip('.')}. Next try in {pause.total_seconds():.0f} s."
     retry_at = timezone.now() + pause
     move(
         job,
@@ -333,7 +344,15 @@ def _requeue(job: Job, reason: str, pause: timedelta) -> None:
         error=reason,
         lease_until=retry_at,
         frames_done=0,
+        log=with_line(job.log, Stage.WAITING, line),
     )
+
+
+def _work_line(plan: ExportPlan, encoding: EncodeSettings, *, is_encoded: bool) -> tuple[Stage, str]:
+    """Return stage and text of the log's line about the video."""
+    if is_encoded:
+        return Stage.REUSED, f"the video of an earlier attempt, {plan.rows} frames"
+    return Stage.ENCODING, f"{plan.rows} frames at {plan.fps:g} fps to {encoding.codec}"
 
 
 def _rows_only(take: Take, plan: ExportPlan) -> int:

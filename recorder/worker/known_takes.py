@@ -19,7 +19,7 @@ from robotdata.spool.manifest import FILE
 
 log = logging.getLogger(__name__)
 
-VERSION = 2  # 2: the number in `take.json` is checked, too
+VERSION = 1
 _SETTLED_NS = 2_000_000_000
 """A manifest that changed more recently than this may change again without a new timestamp."""
 

@@ -38,6 +38,7 @@ from robotdata.dataset.layout import INFO
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import read_info
 from robotdata.dataset.write.swap import recover_dataset
+from robotdata.numbers import size
 from robotdata.spool import SpoolError, list_takes, read_manifest
 from robotdata.spool.manifest import FILE
 
@@ -215,10 +216,11 @@ def _report_raw_frames(report: Report) -> None:
         if str(pk) in in_spool and (spool / str(pk) / FILE).is_file():
             by_dataset.setdefault(slug, []).append(spool / str(pk))
     for slug, folders in sorted(by_dataset.items()):
-        size = sum(map(size_of, folders)) / 1e6
+        raw_bytes = sum(map(size_of, folders))
         names = ", ".join(folder.name for folder in folders[:3]) + (", ..." if len(folders) > 3 else "")
         report.messages.append(
-            f"Dataset {slug}: raw frames of {len(folders)} committed takes stay in the spool ({size:.1f} MB: {names}). "
+            f"Dataset {slug}: raw frames of {len(folders)} committed takes stay in the spool "
+            f"({size(raw_bytes)}: {names}). "
             f"They are deleted once it shows them whole: `verify {slug} --deep` lists what is wrong."
         )
 

@@ -77,14 +77,15 @@ def recover_takes(report: Report, *, deep: bool) -> None:
 
 
 class _Numbers:
-    """The numbers that folders of takes lack: of takes that were recorded before episodes had numbers, or copied."""
+    """The numbers of rows whose folders have another one, such as copies. A folder without one gets it when assessed."""
 
     def __init__(self) -> None:
         self._writes: list[tuple[Path, dict[str, int]]] = []
 
     def check(self, folder: Path, manifest: Facts, row: Episode | None) -> bool:
         """Return whether the folder has the number of its row; if not, it will be written."""
-        if row is None or row.purged_at is not None or manifest.raw.get("number") == row.number:
+        stored = manifest.raw.get("number")
+        if row is None or row.purged_at is not None or stored is None or stored == row.number:
             return True
         self._writes.append((folder, {"number": row.number}))
         return False

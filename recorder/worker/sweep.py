@@ -26,6 +26,7 @@ from recorder.catalog.trash_recovery import empty_old_trash, recover_trash
 from recorder.catalog.unknown_folders import adopt_unknown_folders
 from recorder.catalog.unopened import forget_unopened, note_take, state_of_take, take_path
 from recorder.jobs.encoding import NOTIFY_AGAIN_AFTER, apply_policy
+from recorder.jobs.job_log import Stage, with_line
 from recorder.jobs.notify import wake_workers
 from recorder.models import Dataset, Episode, Job, Operation, Policy, Rig, Unopened
 from recorder.models.job import lease_expired
@@ -177,6 +178,7 @@ def requeue_stale_jobs(now: datetime) -> int:
             token="",
             lease_until=now + NOTIFY_AGAIN_AFTER,
             frames_done=0,
+            log=with_line(job.log, Stage.LOST, "its worker stopped answering; another one begins again"),
         ):
             wake_workers("run_job", job.pk)
     return len(stale)

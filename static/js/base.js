@@ -7,6 +7,7 @@ import { toast, undoLast } from "./lib/toast.js";
 import { listen } from "./live.js";
 import { watchParts } from "./parts.js";
 import { watchTabs } from "./tabs.js";
+import { watchBatches } from "./told.js";
 import { watchWall } from "./wall.js";
 
 function switchTheme() {
@@ -102,4 +103,5 @@ watchActions();
 watchParts();
 watchTabs();
 watchWall();
+watchBatches();
 if (document.querySelector(".nav")) listen();

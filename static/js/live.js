@@ -63,6 +63,7 @@ function burst(place, elements) {
 function ringAll() {
   noteAll();
   document.querySelectorAll("[data-live]").forEach(bell);
+  document.dispatchEvent(new CustomEvent("refreshed"));
 }
 
 export function ringTopics(topics) {

@@ -86,5 +86,6 @@ def delete_and_restore(page: Page, root: Path) -> None:
     expect(page.get_by_text("This dataset is in the trash.")).to_be_visible()
     look(page, "in-trash")
     page.get_by_role("button", name="Restore").click()
+    until((root / "meta/info.json").exists, True)
     expect(page.get_by_role("navigation", name="Pages of this dataset")).to_be_visible()
     expect(page.get_by_role("heading", level=1)).to_have_text(call(page, "GET", "/api/datasets/jars")["title"])

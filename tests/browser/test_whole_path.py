@@ -139,7 +139,7 @@ def encode(page: Page) -> str:
     expect(page.locator(".toast").last).to_contain_text("Settings saved")
     page.goto(lists)
     page.get_by_role("button", name="Encode 2 kept takes").click()
-    expect(page.locator(".operation").or_(page.locator(".tabs a").nth(2).get_by_text("2"))).to_be_visible()
+    expect(page.locator(".toast", has_text="has 2 more episodes")).to_be_visible()
     expect(page.locator(".tabs a").nth(2).locator(".count")).to_have_text("2", timeout=60_000)
     page.locator(".tabs a").nth(2).click()
     expect(page.locator("#cards article.take")).to_have_count(2)
@@ -148,7 +148,27 @@ def encode(page: Page) -> str:
     assert "LeRobotDataset(" in page.inner_text("#python")
     folder = page.inner_text("#folder").strip()
     page.go_back()
+    look_into_the_batch(page)
     return folder
+
+
+def look_into_the_batch(page: Page) -> None:
+    """The history of the page Encoding: an episode's log behind one press; then back to the dataset."""
+    back = page.url
+    page.goto("/operations/")
+    batch = page.locator(".operation")
+    expect(batch).to_contain_text("of raw frames became")
+    batch.locator("summary").click()
+    logs = batch.get_by_role("button", name="Log of")
+    expect(logs).to_have_count(2)
+    logs.first.click()
+    log = page.locator("#job-log .job-log")
+    expect(log).to_have_count(3)  # one for each camera
+    expect(log.first).to_contain_text("encoded")
+    page.keyboard.press("Escape")
+    expect(logs.first).to_be_focused()
+    page.goto(back)
+    expect(page.locator("#cards article.take")).to_have_count(2)
 
 
 def look_at_an_episode(page: Page, frames: Frames) -> None:

@@ -32,6 +32,7 @@ from robotdata.dataset.write.transfer import (
     split,
 )
 from robotdata.dataset.write.transfer_preview import Preview, preview_copy, preview_merge
+from robotdata.numbers import seconds, size
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}")
 _EPISODES = "numbers of episodes, such as 0,3,7-9"
@@ -211,8 +212,8 @@ def _names(options: dict[str, Any]) -> Names:
 
 
 def _counted(preview: Preview) -> str:
-    size = preview.size_bytes / 1e6
-    return f"{preview.episodes} episodes ({preview.frames} frames, {preview.seconds:.1f} s, {size:.1f} MB)"
+    about = f"{preview.frames} frames, {seconds(preview.seconds)}, {size(preview.size_bytes)}"
+    return f"{preview.episodes} episodes ({about})"
 
 
 def _say_differences(say: Say, preview: Preview) -> None:

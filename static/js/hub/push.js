@@ -1,7 +1,7 @@
 // The sheet "Push to the Hub": whose token, where to, what would be sent, and the card, before anything is sent.
 import { call } from "../lib/api.js";
 import { make, say, show } from "../lib/dom.js";
-import { bytes } from "../lib/format.js";
+import { bytes, count } from "../lib/format.js";
 import { complain, toast } from "../lib/toast.js";
 import { ringTopics } from "../live.js";
 
@@ -11,7 +11,7 @@ const part = (name) => dialog.querySelector(`[data-part="${name}"]`);
 const form = dialog && part("push");
 const button = form?.querySelector("button.primary");
 const url = dialog && `/api/datasets/${dialog.dataset.slug}/push`;
-const files = (count) => `${count.toLocaleString("en")} file${count === 1 ? "" : "s"}`;
+const files = (n) => count(n, "file");
 const NAMED = /^\s*\S+\/\S+\s*$/;
 let asked = 0; // an earlier answer that is late is not shown
 let timer = 0;

@@ -1,7 +1,7 @@
 // Import raw logs: look into files, change what each stream becomes, see which takes would come, and begin.
 import { call } from "../lib/api.js";
 import { make, say, show } from "../lib/dom.js";
-import { seconds } from "../lib/format.js";
+import { count as counted, number, seconds } from "../lib/format.js";
 import { complain, toast } from "../lib/toast.js";
 import { chosen, draw, tell } from "./streams.js";
 
@@ -28,7 +28,7 @@ function takeLine({ file, name, rows, duration_s: duration, notes, problems, tas
     "li",
     {},
     make("span", { class: "clip" }, title),
-    make("span", { class: "num dim" }, problems.length ? "not imported" : `${rows.toLocaleString("en")} rows · ${seconds(duration)}`),
+    make("span", { class: "num dim" }, problems.length ? "not imported" : `${counted(rows, "row")} · ${seconds(duration)}`),
     task && !problems.length ? make("span", { class: "why" }, task) : "",
     ...why.map((words) => make("span", { class: problems.length ? "why tone-bad" : "why" }, words)),
   );
@@ -41,11 +41,11 @@ function warning(words) {
 function showTakes({ recordings, problems, more_files: files, more_recordings: more }) {
   const good = recordings.filter((each) => !each.problems.length).length;
   const count = good + more;
-  say(at("takes-title"), `${count.toLocaleString("en")} take${count === 1 ? "" : "s"}${files ? ` in the first files, ${files.toLocaleString("en")} more files` : ""}`);
+  say(at("takes-title"), `${counted(count, "take")}${files ? ` in the first files, ${number(files)} more files` : ""}`);
   const common = recordings[0]?.notes.filter((words) => recordings.every(({ notes }) => notes.includes(words))) ?? [];
   at("problems").replaceChildren(...problems.map(warning), ...common.map((words) => make("p", { class: "hint" }, words)));
   at("takes").replaceChildren(...recordings.map((each) => takeLine(each, common)));
-  say(at("import"), files ? "Import all files" : `Import ${count.toLocaleString("en")} take${count === 1 ? "" : "s"}`);
+  say(at("import"), files ? "Import all files" : `Import ${counted(count, "take")}`);
   at("import").disabled = !count;
 }
 

@@ -1,8 +1,8 @@
 // What takes longer than a moment: how far it is, in a box that stays, with a way to stop it.
 import { make, say } from "./dom.js";
+import { number } from "./format.js";
 
 const PORTION = 250;
-const count = (n) => n.toLocaleString("en");
 
 /** A box at the bottom of the page; `stopped` says whether somebody has pressed Stop. */
 export class Progress {
@@ -23,7 +23,7 @@ export class Progress {
 
   at(done) {
     this.bar.value = done;
-    say(this.words, `${count(done)} of ${count(this.total)}`);
+    say(this.words, `${number(done)} of ${number(this.total)}`);
   }
 
   end() {

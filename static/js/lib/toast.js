@@ -3,6 +3,7 @@
 // what was made.
 import { call } from "./api.js";
 import { make } from "./dom.js";
+import { count } from "./format.js";
 import { PORTION, Progress } from "./progress.js";
 
 const MOST = 4;
@@ -78,7 +79,7 @@ async function takeBack() {
   try {
     const episodes = await undoAll();
     document.dispatchEvent(new CustomEvent("undone", { detail: { episodes } }));
-    toast(episodes.length ? `Undone${episodes.length > 1 ? ` for ${episodes.length.toLocaleString("en")} takes` : ""}.` : "Nothing to undo.");
+    toast(episodes.length ? `Undone${episodes.length > 1 ? ` for ${count(episodes.length, "take")}` : ""}.` : "Nothing to undo.");
   } catch (error) {
     complain(error);
   }

@@ -1,13 +1,12 @@
 // The form that changes features: its rows from the dataset, what it asks for as the API wants it, and the answer.
 import { call } from "../lib/api.js";
 import { make, show } from "../lib/dom.js";
-import { bytes } from "../lib/format.js";
+import { bytes, count, number } from "../lib/format.js";
 
 const OWN = new Set(["timestamp", "frame_index", "episode_index", "index", "task_index"]);
 const SUCCESS = "next.success";
 const before = new WeakMap(); // the dataset that a form was filled from
 
-const count = (n, word) => `${n.toLocaleString("en")} ${word}${n === 1 ? "" : "s"}`;
 const shapeOf = ({ dtype, shape }) => (shape.length > 1 ? `${dtype} ${shape.join("×")}` : shape[0] > 1 ? `${shape[0]} × ${dtype}` : dtype);
 const namesOf = ({ names, shape }) => (Array.isArray(names) && shape.length === 1 && names.length === shape[0] && names.every((name) => typeof name === "string") ? names : null);
 const isVector = (feature) => !["video", "image", "string", "language"].includes(feature.dtype);
@@ -124,7 +123,7 @@ export function describedChange(answer) {
   lines.push(...Object.entries(answer.renamed).map(([old, now]) => `Rename ${old} to ${now}.`));
   for (const { name, dtype, shape, episodes, without } of answer.added) {
     const values = Object.entries(episodes).map(([value, n]) => `${value} for ${count(n, "episode")}`);
-    const rest = without ? ` (${without.toLocaleString("en")} of them without a label)` : "";
+    const rest = without ? ` (${number(without)} of them without a label)` : "";
     lines.push(`Add ${name} (${shapeOf({ dtype, shape })}) to ${count(answer.frames, "row")}${values.length ? `: ${values.join(", ")}${rest}` : ""}.`);
   }
   if (answer.decoded_frames) lines.push(`Decode ${count(answer.decoded_frames, "frame")} for statistics.`);

@@ -1,5 +1,6 @@
 // One act on many takes, undone as one.
 import { bodyOf, call } from "../lib/api.js";
+import { count, number } from "../lib/format.js";
 import { inPortions } from "../lib/progress.js";
 import { complain, toast } from "../lib/toast.js";
 import { ringTopics } from "../live.js";
@@ -9,7 +10,7 @@ const SAID = { keep: "kept", reject: "moved to the trash", unreviewed: "to revie
 const DOING = { keep: "Keeping", reject: "Moving to the trash", unreviewed: "Clearing verdicts" };
 const APPLIED = "rejected, to be deleted when you apply changes";
 const MOST = 5000; // so many are found at once
-const takes = (count) => `${count.toLocaleString("en")} take${count === 1 ? "" : "s"}`;
+const takes = (n) => count(n, "take");
 
 export class Many {
   constructor(selection) {
@@ -39,10 +40,10 @@ export class Many {
     button.disabled = true;
     try {
       const { editable, others } = await this.selection.found();
-      const count = editable.length + others.length;
-      if (count < MOST && count !== Number(button.dataset.rejectAll)) {
+      const listed = editable.length + others.length;
+      if (listed < MOST && listed !== Number(button.dataset.rejectAll)) {
         document.querySelectorAll("#wall-head").forEach((head) => window.htmx.trigger(head, "moved"));
-        throw new Error(`The list changed: it has ${takes(count)} now. Nothing was rejected. Press again to reject them.`);
+        throw new Error(`The list changed: it has ${takes(listed)} now. Nothing was rejected. Press again to reject them.`);
       }
       await this.decide("reject", editable);
     } catch (error) {
@@ -74,7 +75,7 @@ export class Many {
         const versions = Object.fromEntries(portion.map((id) => [id, seen.get(id)]).filter(([, version]) => version));
         ({ group } = await tracked(call("POST", url, { episodes: portion, versions, group, ...body })));
       });
-      const stopped = done < episodes.length ? ` Stopped before the other ${(episodes.length - done).toLocaleString("en")}.` : "";
+      const stopped = done < episodes.length ? ` Stopped before the other ${number(episodes.length - done)}.` : "";
       toast(`${takes(done)} ${said}.${stopped}`, { undo: true });
       this.selection.clear();
       return !stopped;

@@ -1,13 +1,12 @@
 // Re-order, cut, re-encode, drop frames, videos and images: a sheet each, with what would happen before it does.
 import { call } from "../lib/api.js";
 import { make, say, show } from "../lib/dom.js";
-import { bytes, seconds } from "../lib/format.js";
+import { bytes, count as counted, seconds } from "../lib/format.js";
 import { complain } from "../lib/toast.js";
 import { readReshape } from "./reshape_form.js";
 import { follow } from "./transfer.js";
 
 const PAUSE_MS = 400;
-const counted = (count, word) => `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
 
 export class ReshapeSheet {
   /** `selection.ids`: the selected episodes, where there is a list of them. */

@@ -1,14 +1,14 @@
 // Copy or move what is selected, split, merge, duplicate, change features: a sheet each, with what would happen before it does.
 import { call } from "../lib/api.js";
 import { make, say, show } from "../lib/dom.js";
-import { bytes, seconds } from "../lib/format.js";
+import { bytes, count, seconds } from "../lib/format.js";
 import { complain, toast } from "../lib/toast.js";
 import { ringTopics } from "../live.js";
 import { describedChange, fillFeatures, showFeatureFields } from "./features_form.js";
 import { readBody } from "./transfer_form.js";
 
 const PAUSE_MS = 350;
-const episodes = (count) => `${count.toLocaleString("en")} episode${count === 1 ? "" : "s"}`;
+const episodes = (n) => count(n, "episode");
 const VERBS = { copy: "Copying", move: "Moving", split: "Splitting", merge: "Merging", duplicate: "Duplicating", features: "Changing features" };
 const ENDED = { copy: "Copied", move: "Moved", split: "Split", merge: "Merged", duplicate: "Duplicated", features: "Features changed" };
 Object.assign(VERBS, { reorder: "Re-ordering", cut: "Cutting", reencode: "Re-encoding", drop_frames: "Dropping frames", to_videos: "Encoding videos", to_images: "Writing images" });
@@ -161,7 +161,7 @@ async function undo(id) {
 /** The counts of what would be made, what prevents it and what is only worth knowing. */
 function described(answer, named) {
   if (answer.removed) return describedChange(answer);
-  const counts = [episodes(answer.episodes), `${answer.frames.toLocaleString("en")} frames`, seconds(answer.seconds), bytes(answer.size_bytes)];
+  const counts = [episodes(answer.episodes), count(answer.frames, "frame"), seconds(answer.seconds), bytes(answer.size_bytes)];
   const lines = [make("p", {}, named ? make("span", { class: "strong" }, `${answer.title}: `) : null, counts.join(" · "))];
   if (answer.differing.length) {
     lines.push(make("p", { class: "note tone-bad" }, "They do not fit together. Map names that mean the same below, or choose another dataset."));

@@ -1,0 +1,87 @@
+// When a batch is done: a toast on whatever page is open, the title of a page that nobody looks at, and, for whoever
+// asked for it, a notification of the browser.
+import { call } from "./lib/api.js";
+import { remember, remembered } from "./lib/dom.js";
+import { toast } from "./lib/toast.js";
+
+const KEY = "tell-when-done";
+const OPEN = "batches-at-work";
+const MOST_OPEN = 30;
+const ENDED = new Set(["done", "failed"]);
+const WORKS = new Set(["queued", "encoding", "running"]);
+let title = ""; // the page's own, while it shows what is done
+
+export const canNotify = () => "Notification" in window && window.isSecureContext;
+export const isWanted = () => canNotify() && Notification.permission === "granted" && remembered(KEY, "no") === "yes";
+export const refuse = () => remember(KEY, "no");
+
+/** Ask the browser once; whether it may. */
+export async function allow() {
+  if (!canNotify()) return false;
+  const answer = await Notification.requestPermission();
+  if (answer === "granted") remember(KEY, "yes");
+  else toast("The browser does not allow notifications here. Allow them in its settings for this page, then press again.", { bad: true });
+  return answer === "granted";
+}
+
+/** The batches that this tab has seen at work, on this page or the one before: their ends are told, once. */
+const atWork = () => JSON.parse(sessionStorage.getItem(OPEN) ?? "[]");
+
+function seen(id) {
+  const before = atWork();
+  if (!before.includes(id)) sessionStorage.setItem(OPEN, JSON.stringify([...before, id].slice(-MOST_OPEN)));
+}
+
+function forget(id) {
+  const before = atWork();
+  if (before.includes(id)) sessionStorage.setItem(OPEN, JSON.stringify(before.filter((each) => each !== id)));
+  return before.includes(id);
+}
+
+function announce({ id, dataset, state, said }) {
+  const failed = state === "failed";
+  const links = [{ href: "/operations/", words: "Details" }];
+  if (!failed) links.unshift({ href: `/datasets/${encodeURIComponent(dataset)}/?view=committed`, words: "Open dataset" });
+  toast(said, { bad: failed, links });
+  if (!document.hidden) return;
+  title ||= document.title;
+  document.title = failed ? said : `Done: ${said}`;
+  if (isWanted()) new Notification(failed ? "A batch failed" : "A batch is done", { body: said, tag: `batch-${id}` });
+}
+
+async function ended(id) {
+  if (!forget(id)) return;
+  try {
+    announce(await call("GET", `/api/operations/${id}`));
+  } catch {
+    // It is only told; the page Encoding shows it.
+  }
+}
+
+/** Too much moved at once to be told each: look after those that were at work. */
+async function lookAgain() {
+  for (const id of atWork()) {
+    const { state } = await call("GET", `/api/operations/${id}`).catch(() => ({}));
+    if (ENDED.has(state)) ended(id);
+  }
+}
+
+function moved({ detail: { kind, id, state, operation, operation_type: type } }) {
+  if (kind === "job" && WORKS.has(state)) seen(operation);
+  if (kind !== "operation" || type !== "encode") return;
+  if (WORKS.has(state)) seen(id);
+  else if (ENDED.has(state)) ended(id);
+  else forget(id);
+}
+
+export function watchBatches() {
+  document.addEventListener("row-moved", moved);
+  // Whoever began one may be told of its end before its beginning.
+  document.addEventListener("done", ({ detail }) => detail?.type === "encode" && WORKS.has(detail.state) && seen(detail.id));
+  document.addEventListener("refreshed", lookAgain);
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden || !title) return;
+    document.title = title;
+    title = "";
+  });
+}
