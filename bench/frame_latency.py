@@ -122,7 +122,7 @@ def timed(gets: dict[str, Callable[[int], bytes]]) -> dict[str, list[float]]:
             data = get(n)
             times[name].append((time.perf_counter() - began) * 1000)
             if not data.startswith(b"\xff\xd8"):
-                raise SystemExit(f"frame {n} is no JPEG: {data[:200]!r}")
+                raise SystemExit(f"frame {n} is not a JPEG: {data[:200]!r}")
     return times
 
 

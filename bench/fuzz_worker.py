@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> None:
     os.environ |= {"ROBOTDATA_HOME": str(home), "DJANGO_SETTINGS_MODULE": "robotdata.settings"}
     home.mkdir(parents=True)
     out = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what the product prints is no answer
+    os.dup2(2, 1)  # what the product prints is not an answer
     import django
 
     django.setup()

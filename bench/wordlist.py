@@ -24,7 +24,7 @@ PHRASES = {
     r"(goes|went|go) on\b(?! (the|a|disk|an)\b)": "continues",
     r"as good as once": "idempotent",
     r"takes? (it|them) back|(taken|took) back": "undo, undone",
-    r"(?<!there\s)is no (json|toml|object|number|video|dataset|lerobotdataset)\b": "is not a, NaN",
+    r"(?<!there\s)(is|are|was|were) no (?!longer\b|more\b|other\b|column has\b)[a-z]": "is not a, are not, NaN",
     r"gives? no more": "stops, ends",
     r"an error of (ours|the program)|a mistake of (ours|the program)": "internal error, bug",
     r"without a word": "crashed, without a message",

@@ -1,6 +1,6 @@
 """The door: pages over HTTP, live things over websockets.
 
-Browsers' sockets need a session and an Origin that is ours. A rig or station is no browser and sends no Origin: its
+Browsers' sockets need a session and an Origin that is ours. A rig or station is not a browser and sends no Origin: its
 socket stands outside that check, with its own bearer token.
 """
 

@@ -37,7 +37,7 @@ _CHOICE_COLUMNS = {"task": "task", "operator": "operator", "rig": "rig__name"}
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """The fields of a URL's query; an empty one is no condition. Lengths are in seconds, dates inclusive.
+    """The fields of a URL's query; an empty one is not a condition. Lengths are in seconds, dates inclusive.
 
     `planned` selects committed episodes with pending changes: any, delete, relabel or trim. `camera` chooses the images
     that are shown; the default is the first camera.

@@ -34,12 +34,12 @@ _WHOSE = {OWN: "the token of who began it", SERVER: "the server's account", NONE
 
 
 def keep_token(*, token: str, actor: Actor) -> None:
-    """Keep the actor's token. Raise Refused without an account, or for text that is no token."""
+    """Keep the actor's token. Raise Refused without an account, or for text that is not a token."""
     require(actor, Action.PUBLISH_DATASET)
     clean = token.strip()
     if not clean.startswith("hf_") or not clean.isascii() or not clean.isprintable() or " " in clean:
         raise Refused(
-            "invalid", "That is no token of the Hub: copy it from its page Access Tokens; it begins with hf_.", 422
+            "invalid", "That is not a token of the Hub: copy it from its page Access Tokens; it begins with hf_.", 422
         )
     owner = _owner(actor.user_id)
     if actor.user_id is None or owner is None:

@@ -46,7 +46,7 @@ def new_order(dataset: Dataset, *, by: str = "", episodes: Sequence[Episode] = (
     """Return a new order of all episodes: `by` one of `BY`, or `episodes` first and the others behind them."""
     if by:
         if by not in BY:
-            raise Refused("invalid", f"{by!r} is no order: choose one of {', '.join(BY)}.", 422)
+            raise Refused("invalid", f"{by!r} is not an order: choose one of {', '.join(BY)}.", 422)
         return Reshape(OperationType.REORDER, {"by": by, "summary": f"order episodes {_BY_WORDS[by]}"})
     _check_committed(dataset, episodes)
     ids = [str(episode.pk) for episode in episodes]

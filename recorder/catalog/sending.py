@@ -46,7 +46,7 @@ def archive_size(dataset: Dataset) -> int | None:
 def chosen_episodes(dataset: Dataset, *, numbers: str, filters: Filter) -> list[int] | None:
     """Return the numbers of the episodes in `numbers` (`0,3,5-9`), or that match the filter; None for all of them.
 
-    Raise Refused (422) for text that is no list of numbers, (409) for a number that no episode has, (404) if no episode
+    Raise Refused (422) for text that is not a list of numbers, (409) for a number that no episode has, (404) if none
     matches.
     """
     if numbers:

@@ -15,7 +15,7 @@ def real_path(text: str, *, what: str) -> Path:
     """
     path = Path(text).expanduser()
     if "\0" in text or not path.is_absolute():
-        raise Refused("invalid", f"{text!r} is no path from the root of the disk: write it as /home/me/data.", 422)
+        raise Refused("invalid", f"{text!r} is not a path from the root of the disk: write it as /home/me/data.", 422)
     try:
         real = path.resolve(strict=True)
     except (OSError, RuntimeError) as error:

@@ -160,7 +160,7 @@ def visible(status: Mapping[str, Any], cameras: Sequence[Any] = ()) -> tuple[Any
 
 
 def _text_of(warning: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return a warning's content without its numbers, so that a rising count is no change."""
+    """Return a warning's content without its numbers, so that a rising count is not a change."""
     text = _NUMBER.sub("#", str(warning.get("text"))) if warning.get("camera") else ""
     return str(warning.get("code")), str(warning.get("camera")), text
 

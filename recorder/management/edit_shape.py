@@ -160,7 +160,7 @@ SHAPE_CHANGES = tuple(_CHANGES)
 def _size(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d{2,4})x(\d{2,4})", text, re.ASCII)
     if match is None:
-        raise ArgumentTypeError(f"{text!r} is no size: write it like 320x240")
+        raise ArgumentTypeError(f"{text!r} is not a size: write it like 320x240")
     return int(match[1]), int(match[2])
 
 

@@ -22,7 +22,7 @@ def episode_numbers(text: str) -> list[int]:
         first = int(match[1]) if match else 0
         last = int(match[2] or match[1]) if match else -1
         if last < first or len(numbers) + last - first > _MOST:
-            raise argparse.ArgumentTypeError(f"{text!r} is no list of episodes: write it like 0,3,7-9")
+            raise argparse.ArgumentTypeError(f"{text!r} is not a list of episodes: write it like 0,3,7-9")
         numbers += range(first, last + 1)
     return numbers
 
@@ -31,7 +31,7 @@ def frame_range(text: str) -> tuple[int, int]:
     """Return the frames [first, end) of a text such as `10:250`. Raises ArgumentTypeError."""
     match = re.fullmatch(r"(\d{1,9}):(\d{1,9})", text, re.ASCII)
     if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no range of frames: write it like 10:250 (250 is left out)")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a range of frames: write it like 10:250 (250 is left out)")
     return int(match[1]), int(match[2])
 
 
@@ -41,7 +41,7 @@ def parts_of(words: Sequence[str], total: int) -> dict[str, list[int]]:
     for word in words:
         name, _, value = word.partition("=")
         if not name or not value or name in named:
-            raise EditError(f"{word!r} is no part: write each as NAME=SHARE (train=0.8) or NAME=EPISODES (val=8,9)")
+            raise EditError(f"{word!r} is not a part: write each as NAME=SHARE (train=0.8) or NAME=EPISODES (val=8,9)")
         named[name] = value
     if all(re.fullmatch(r"0?\.\d+|1\.0*", value) for value in named.values()):
         return shares(total, {name: float(value) for name, value in named.items()})

@@ -152,5 +152,5 @@ def _pairs(words: Sequence[str], form: str) -> dict[str, str]:
 def _words(text: str) -> list[str]:
     words = [word.strip() for word in text.split(",")]
     if not all(words):
-        raise ArgumentTypeError(f"{text!r} is no list of names: write it like a,b,c")
+        raise ArgumentTypeError(f"{text!r} is not a list of names: write it like a,b,c")
     return words

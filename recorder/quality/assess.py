@@ -81,7 +81,7 @@ def assess(*, episode: Episode) -> list[dict[str, Any]]:
 
 
 def assess_by_id(episode_id: str) -> None:
-    """Assess a take for a task. A deleted row or busy take is no error, because the sweep tries again."""
+    """Assess a take for a task. A deleted row or busy take is not an error, because the sweep tries again."""
     episode = Episode.objects.select_related("dataset").filter(pk=uuid.UUID(episode_id), purged_at=None).first()
     if episode is None or episode.is_committed:
         return

@@ -36,7 +36,7 @@ def set_verdict(
     """Keep, reject or clear the verdict of the episodes; return the group that undoes all of it at once.
 
     A large request may be split: later parts pass the `group` of the first. `versions` gives the versions that were
-    read, as `version` does of one. With `own` or `versions`, the actor's own changes since are no conflict.
+    read, as `version` does of one. With `own` or `versions`, the actor's own changes since are not a conflict.
 
     Raise Refused: nothing is changed if the first check fails; later, the message names those that were not changed.
     """

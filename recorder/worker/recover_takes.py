@@ -77,7 +77,7 @@ def recover_takes(report: Report, *, deep: bool) -> None:
 
 
 class _Numbers:
-    """The numbers of rows whose folders have another one, such as copies. A folder without one gets it when assessed."""
+    """Numbers of rows whose folders have another one, such as copies. A folder without one gets it when assessed."""
 
     def __init__(self) -> None:
         self._writes: list[tuple[Path, dict[str, int]]] = []

@@ -101,7 +101,7 @@ class BrowserCamera:
         try:
             size = jpeg_size(jpeg)
         except ImageError as error:
-            raise InputError(f"a frame is no valid JPEG: {error}") from error
+            raise InputError(f"a frame is not a valid JPEG: {error}") from error
         if size != self._size:
             wanted = f"{self._size[0]}x{self._size[1]}"
             raise InputError(f"a frame has {size[0]}x{size[1]} pixels, want {wanted}: reload the page")

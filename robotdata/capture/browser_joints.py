@@ -68,7 +68,7 @@ def read_joints(names: Sequence[str], observed: Sequence[str], options: Options)
     chosen: dict[str, Options] = {}
     for key in tables.names():
         if key not in by_name:
-            raise ConfigError(f"{tables.where}.{key}", f"is no joint of this robot; it has {', '.join(names)}")
+            raise ConfigError(f"{tables.where}.{key}", f"is not a joint of this robot; it has {', '.join(names)}")
         chosen[by_name[key]] = tables.table(key)
     joints = []
     for index, name in enumerate(names):

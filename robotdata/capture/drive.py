@@ -178,7 +178,7 @@ def _numbers(body: Mapping[str, Any], name: str, joints: Collection[str], most: 
         raise InputError(f"{name} must be an object of at most {len(joints)} joints")
     for joint, value in values.items():
         if joint not in joints:
-            raise InputError(f"{name} has {joint!r:.60}, which is no joint of this robot")
+            raise InputError(f"{name} has {joint!r:.60}, which is not a joint of this robot")
         if not _is_number(value) or abs(value) > most:
             raise InputError(f"{name}.{joint} is {value!r:.40}, want a number from {-most:g} to {most:g}")
     return {joint: float(value) for joint, value in values.items()}

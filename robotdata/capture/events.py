@@ -37,7 +37,7 @@ class EventReader:
             session.call(device, "events", check=partial(self._take_in, device.name))
 
     def _take_in(self, name: str, events: Any) -> None:
-        """Act on the result of `events`. Raises DeviceError if it is no list of texts."""
+        """Act on the result of `events`. Raises DeviceError if it is not a list of texts."""
         is_list = isinstance(events, list | tuple)
         # First, whatever else is wrong with the events, with this device, or with one that is asked after it.
         if is_list and any(isinstance(event, str) and event == EMERGENCY_EVENT for event in events):

@@ -304,7 +304,7 @@ class Session:
         """End the session if a call takes too long. Call it often, from a thread that calls no device.
 
         A long gap between two calls counts as one short step: the machine was suspended or overloaded then, which is
-        no fault of the device.
+        not a fault of the device.
         """
         with self._lock:
             now = clock.monotonic()

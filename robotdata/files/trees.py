@@ -72,6 +72,6 @@ def own_copy(path: Path) -> None:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a folder and its content. A folder that does not exist is no error."""
+    """Remove a folder and its content. A folder that does not exist is not an error."""
     if folder.exists():
         shutil.rmtree(folder)

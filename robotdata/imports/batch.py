@@ -91,7 +91,7 @@ def import_sources(
             with open_source(path) as source:
                 one = _One(source, mapping, spool, facts, again, misfit, is_known, on_take, isolation)
                 one.run(batch, within)
-        except Exception as error:  # noqa: BLE001 - `reason` raises again, or logs, what is no fault of the file
+        except Exception as error:  # noqa: BLE001 - `reason` raises again, or logs, what is not a fault of the file
             _fail(batch, path.name, isolation.reason(error, path))
     progress(STEPS, STEPS)
     return batch
@@ -129,7 +129,7 @@ class _One:
 
             try:
                 taken = self._import(recording, mark, within)
-            except Exception as error:  # noqa: BLE001 - `reason` raises again, or logs, what is no fault of the file
+            except Exception as error:  # noqa: BLE001 - `reason` raises again, or logs, what is not a fault of the file
                 why = self.isolation.reason(error, self.source.path)
                 name = self.source.path.name
                 _fail(batch, name if len(recordings) == 1 else f"{name}, {recording.name}", why)

@@ -117,7 +117,7 @@ class CsvTable:
                     raise BadSource(self.path, f"has {len(row)} values in line {number + 1}, but {width} names")
                 yield row
         except csv.Error as error:
-            raise BadSource(self.path, f"is no CSV file: {error}") from error
+            raise BadSource(self.path, f"is not a CSV file: {error}") from error
 
     def _read_header(self) -> list[str]:
         header = [name.strip() for name in next(self._raw_rows(), [])]
@@ -130,7 +130,7 @@ class CsvTable:
         return header
 
     def _scan(self) -> tuple[int, set[int]]:
-        """Return the number of rows, and the places of the columns with values that are no numbers."""
+        """Return the number of rows, and the places of the columns with values that are not numbers."""
         rows, texts = 0, set[int]()
         for row in self._cells():
             rows += 1

@@ -39,7 +39,7 @@ class Isolation:
         return called
 
     def reason(self, error: Exception, path: Path) -> str:
-        """Return why the file, or a recording in it, fails. Raises `error` again if it is no fault of the file.
+        """Return why the file, or a recording in it, fails. Raises `error` again if it is not a fault of the file.
 
         Readers, and the packages below them, may raise anything for the bytes of others: what is not expected is
         logged with its traceback, once for each kind of error.

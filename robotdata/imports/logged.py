@@ -83,7 +83,7 @@ def _compressed(message: Any) -> Field:
     if "compresseddepth" in kind.replace(" ", ""):
         at = data.find(b"\x89PNG")
         if at < 0 or at > 64:
-            raise BadMessage("a compressed depth picture that is no PNG")
+            raise BadMessage("a compressed depth picture that is not a PNG")
         return Field(Kind.DEPTH, data[at:], dtype="png")
     return Field(Kind.COMPRESSED, data, dtype="png" if data.startswith(b"\x89PNG") else "jpeg")
 

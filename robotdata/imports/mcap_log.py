@@ -28,7 +28,7 @@ _MESSAGE_HEAD = struct.Struct("<HIQQ")
 _CHUNK_HEAD = struct.Struct("<QQQII")
 _MOST_RECORD = 1 << 29
 _MOST_WAITING = 1 << 30
-"""Chunks whose times overlap are in memory together; more than this is no log of a robot."""
+"""Chunks whose times overlap are in memory together; more than this is not a log of a robot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class McapSource:
     def _scan(self) -> None:
         """List channels and pieces. A file that ends or is damaged before its end counts up to there."""
         if self._file.read(len(_MAGIC)) != _MAGIC:
-            raise BadSource(self.path, "is no MCAP file: it begins with other bytes")
+            raise BadSource(self.path, "is not an MCAP file: it begins with other bytes")
         at, whole = len(_MAGIC), False
         while (head := self._file.read(_HEAD.size)) and len(head) == _HEAD.size:
             opcode, length = _HEAD.unpack(head)

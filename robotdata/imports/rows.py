@@ -110,7 +110,7 @@ def _unit_ns(numbers: Sequence[float]) -> int:
 
 
 def compressed_stream(path: str, data: bytes, count: int) -> Stream | None:
-    """Return the stream of compressed pictures that begin with `data`; None if `data` is no JPEG or PNG."""
+    """Return the stream of compressed pictures that begin with `data`; None if `data` is not a JPEG or PNG."""
     if data.startswith(b"\xff\xd8\xff"):
         kind = "jpeg"
     elif data.startswith(MAGIC):

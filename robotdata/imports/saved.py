@@ -20,7 +20,7 @@ def saved_names(folder: Path) -> list[str]:
 
 
 def save_mapping(folder: Path, name: str, mapping: Mapping) -> None:
-    """Save the mapping, in place of an earlier one of that name. Raises BadMapping for a name that is no file name."""
+    """Save the mapping, replacing an earlier one of that name. Raises BadMapping if it is not a file name."""
     folder.mkdir(parents=True, exist_ok=True)
     replace_json(folder / f"{_checked(name)}.json", mapping.to_json())
 
@@ -40,7 +40,7 @@ def read_mapping(path: Path) -> Mapping:
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
         if len(data) > _MOST_BYTES:
-            raise BadMapping(f"{path.name} is longer than {_MOST_BYTES:,} bytes: it is no mapping")
+            raise BadMapping(f"{path.name} is longer than {_MOST_BYTES:,} bytes: it is not a mapping")
         return parse_mapping(read_json(data))
     except OSError as error:
         raise BadMapping(f"{path} cannot be read: {error.strerror}") from error

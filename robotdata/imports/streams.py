@@ -138,7 +138,7 @@ class Timeline:
     last_ns: int = field(default=-1)
 
     def add(self, row: int, seconds: float) -> int:
-        """Return `seconds` in ns. Raises BadSource, naming the row, if it is no time or lies before the last one."""
+        """Return `seconds` in ns. Raises BadSource, naming the row, if it is not a time or lies before the last one."""
         if not math.isfinite(seconds) or not 0 <= seconds * 1e9 < _LATEST_NS:
             raise BadSource(self.path, f"has the time {seconds} in row {row} of {self.what}: it must be a number of s")
         time_ns = round(seconds * 1e9)

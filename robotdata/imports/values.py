@@ -17,7 +17,7 @@ from robotdata.imports.streams import Message
 
 
 class Values:
-    """Turns messages into the values of one feature that is no camera. `missing` counts values that are not finite."""
+    """Turns messages into the values of a feature other than a camera. `missing` counts values that are not finite."""
 
     def __init__(self, path: Path, name: str, rule: Rule, feature: Table[str, Any]) -> None:
         self._path, self._name, self._streams = path, name, rule.streams

@@ -40,7 +40,9 @@ class ZarrSource:
         """Return one recording for each episode. Raises BadSource."""
         arrays = [open_array(self._store, f"data/{name}") for name in self._store.arrays("data")]
         if not arrays:
-            raise BadSource(self.path, "has no arrays in its group `data`: it is no replay buffer of diffusion policy")
+            raise BadSource(
+                self.path, "has no arrays in its group `data`: it is not a replay buffer of diffusion policy"
+            )
         ends = self._ends(max((array.shape[0] for array in arrays if not array.problem), default=0))
         if len(ends) * len(arrays) > _MOST_COLUMNS:
             raise BadSource(self.path, f"has {len(ends):,} episodes of {len(arrays):,} arrays: cut it into several")
@@ -64,7 +66,9 @@ class ZarrSource:
         if self._store.read(f"{_ENDS}/.zarray", 1 << 22) is None:
             return [self._limited(rows)]
         if array.problem or len(array.shape) != 1 or array.dtype.kind not in "iu":
-            raise BadSource(self.path, f"has an invalid {_ENDS}: {array.problem or 'it is no list of whole numbers'}")
+            raise BadSource(
+                self.path, f"has an invalid {_ENDS}: {array.problem or 'it is not a list of whole numbers'}"
+            )
         if array.shape[0] > MOST_RECORDINGS:
             raise BadSource(self.path, f"has {array.shape[0]:,} episodes, more than {MOST_RECORDINGS:,}")
         ends = [int(end) for end in array.rows(0, array.shape[0])]

@@ -229,7 +229,7 @@ def _is_within(value: float, dtype: np.dtype[Any]) -> bool:
 
 def _sides(value: Any) -> tuple[int, ...]:
     if not isinstance(value, list) or len(value) > 8 or not all(type(x) is int and 0 <= x < 1 << 48 for x in value):
-        raise ValueError(f"{value!r:.60} is no shape")
+        raise ValueError(f"{value!r:.60} is not a shape")
     return tuple(value)
 
 

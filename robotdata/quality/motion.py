@@ -15,7 +15,7 @@ from robotdata.quality.runs import Run
 STILL = 0.03
 """A joint is idle while it stays within this share of its range."""
 _MIN_RANGE = 0.05
-"""The least range of a joint, as a share of the largest range in its feature: noise of a small joint is no motion."""
+"""The least range of a joint, as a share of the largest range in its feature: noise of a small joint is not motion."""
 _MARGIN_S = 0.25
 """A suggested trim keeps this much of each idle end."""
 _MIN_TRIM_S = 0.5

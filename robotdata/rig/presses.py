@@ -24,7 +24,7 @@ class Presses:
         self._seen: OrderedDict[uuid.UUID, float] = OrderedDict()
 
     def is_new(self, press: Any) -> bool:
-        """Return whether this press was not carried out in the last KEPT_S. An id that is no UUID is always new."""
+        """Return whether this press was not carried out in the last KEPT_S. An id that is not a UUID is always new."""
         while self._seen and next(iter(self._seen.values())) < clock.monotonic() - KEPT_S:
             self._seen.popitem(last=False)
         key = _key(press)

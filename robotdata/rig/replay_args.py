@@ -134,7 +134,7 @@ def _values(args: Mapping[str, Any], joints: int) -> NDArray[np.float32]:
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise CommandRefused("bad_args", f"data: is no base64: {error}") from error
+        raise CommandRefused("bad_args", f"data: is not base64: {error}") from error
     if not data or len(data) % (4 * joints):
         raise CommandRefused("bad_args", f"data: has {len(data)} bytes, want whole rows of {joints} float32 values")
     return np.frombuffer(data, "<f4").reshape(-1, joints).astype(np.float32)

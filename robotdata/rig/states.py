@@ -32,7 +32,7 @@ class State(StrEnum):
     CONNECTING = "connecting", "connecting", "warn", "Connecting to the robot …"
     IDLE = "idle", "ready", "good", ""
     CHECKING = "checking", "checking", "accent", ""
-    """A test recording runs (`rig.preflight`): nothing of it is kept, and it is no take."""
+    """A test recording runs (`rig.preflight`): nothing of it is kept, and it is not a take."""
     COUNTDOWN = "countdown", "starting", "warn", "Starting …"
     RECORDING = "recording", "recording", "rec", ""
     SAVING = "saving", "saving", "accent", "Saving …"

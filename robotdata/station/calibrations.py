@@ -95,5 +95,5 @@ def python_of(config: RigConfig) -> str:
         return sys.executable
     found = find_program(config.python)
     if found is None:
-        raise AskRefused("no_python", f"rig.python is {config.python!r}, which is no program here: correct the file")
+        raise AskRefused("no_python", f"rig.python is {config.python!r}, which is not a program here: correct the file")
     return found

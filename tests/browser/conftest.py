@@ -19,7 +19,7 @@ from tests.support import browser
 from tests.support.browser import Product, Visit, pictures
 from tests.support.leaving import close_context
 
-# A busy machine is no defect of the page.
+# A busy machine is not a defect of the page.
 expect.set_options(timeout=60_000)
 HERE = Path(__file__).parent
 

@@ -1,4 +1,4 @@
-"""Bits that turn in files that still decode; and files that somebody else has changed, which is no damage."""
+"""Bits that turn in files that still decode; and files that somebody else has changed, which is not damage."""
 
 from __future__ import annotations
 

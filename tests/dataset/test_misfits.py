@@ -65,7 +65,7 @@ def test_an_edit_names_the_file(six: Bench, how: str, edit: str) -> None:
     else:
         assert how not in ("no task_index", "no index", "no episode_index")
     if how in ("rows of several lengths", "words instead of numbers", "no feature") and edit == "delete":
-        assert len(six.open().episodes) == 5, "it was so before, and is no reason to refuse"
+        assert len(six.open().episodes) == 5, "it was so before, and is not a reason to refuse"
 
 
 def test_statistics_of_several_lengths_stop_nothing(six: Bench, new: Any) -> None:

@@ -73,7 +73,7 @@ def test_an_empty_split_is_named() -> None:
 
 @pytest.fixture
 def rich(six: Bench) -> Bench:
-    """Statistics of something that is no column, a quantile of its own name, unknown columns, keys and files."""
+    """Statistics of something that is not a column, a quantile of its own name, unknown columns, keys and files."""
     stats = json.loads((six.root / "meta/stats.json").read_text())
     stats["action"]["q05"] = [0.5] * 6
     change_json(six, "meta/stats.json", **stats, **{"observation.relative": {"mean": [1.5], "std": [2.5]}})

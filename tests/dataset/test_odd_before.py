@@ -1,4 +1,4 @@
-"""What was odd in a dataset before an edit, in episodes that it does not touch, is no reason to refuse it."""
+"""What was odd in a dataset before an edit, in episodes that it does not touch, is not a reason to refuse it."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def another(dataset: DatasetFolder, number: int, length: int = 6, folder: Path |
 class TestOneNan:
     @pytest.fixture
     def nan(self, six: Bench) -> Bench:
-        """Row 1 of episode 2 has a value that is no number, which LeRobot has counted in its statistics."""
+        """Row 1 of episode 2 has a value that is not a number, which LeRobot has counted in its statistics."""
         episode = six.open().episode(2)
 
         def change(table: pa.Table) -> pa.Table:

@@ -81,7 +81,7 @@ def test_a_second_rig_for_the_same_camera_is_told_who_has_it_and_gets_it_from_a_
     one, other = RigProcess(web, tmp_path, **both), RigProcess(web, tmp_path, **both)
     try:
         one.launch()
-        until(lambda: is_held(device))  # it has it, though it is no camera
+        until(lambda: is_held(device))  # it has it, though it is not a camera
         other.launch()
         (words,) = until(lambda: [each["text"] for each in other.warnings if "in use" in each["text"]])
         assert words.startswith("Camera hand") and f"v4l2:{device} is in use by pid {one.pid} since 20" in words, words

@@ -42,7 +42,7 @@ def test_a_real_worker_waits_and_goes_on_by_itself(home_with_staging_on_a_small_
     filler.unlink()
     home.wait(lambda: home.rows("select state from recorder_operation") == [("done",)] * 2)
     assert home.rows("select distinct error from recorder_job") == [("",)]
-    assert home.rows("select distinct attempt from recorder_job") == [(1,)], "waiting is no failed try"
+    assert home.rows("select distinct attempt from recorder_job") == [(1,)], "waiting is not a failed try"
     for slug, frames in (("cubes", 9), ("cups", 27)):
         assert f"{frames} frames: nothing wrong" in home.python("manage.py", "verify", slug, "--deep")
 

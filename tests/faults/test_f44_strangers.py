@@ -244,7 +244,7 @@ def test_real_samples_that_lack_their_videos_or_are_old_are_told(shelf: Shelf, t
     status, said = shelf.refusal(f"/media/{first['id']}/strip/observation.image.jpg")
     assert status == 410 and "file-000.mp4 is missing or empty" in said
     assert shelf.get(f"/media/{first['id']}/signals.bin")[0] == 200
-    assert shelf.get(f"/datasets/f44-{OLD}/")[0] == 404, "it is no row, and no error of the program"
+    assert shelf.get(f"/datasets/f44-{OLD}/")[0] == 404, "it is not a row, and no error of the program"
 
 
 def test_verify_names_the_files(shelf: Shelf) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest.importorskip("psycopg", reason="requirements-scale.txt is not installed: the database is no server to kill")
+pytest.importorskip("psycopg", reason="requirements-scale.txt is not installed: the database is not a server to kill")
 
 from tests.support.rigs import RigProcess, running
 from tests.support.scaled import Scaled, all_at_once, one_after_the_other, scaled, unbroken

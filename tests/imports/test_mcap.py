@@ -261,5 +261,5 @@ def test_a_chunk_that_unpacks_to_more_than_it_says_and_a_lie_about_lengths_end_t
         with open_source(path) as source, pytest.raises(BadSource, match="no message that can be read"):
             source.recordings()
     (tmp_path / "other.mcap").write_bytes(b"not at all")
-    with pytest.raises(BadSource, match="is no MCAP file"):
+    with pytest.raises(BadSource, match="is not an MCAP file"):
         open_source(tmp_path / "other.mcap")

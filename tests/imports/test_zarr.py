@@ -142,7 +142,7 @@ def test_a_description_with_impossible_sides_is_refused_before_anything_is_read(
         (path / f"data/{name}/.zarray").write_text(json.dumps(meta | change))
     with open_source(path) as source:
         problems = {stream.path: stream.problem for stream in source.recordings()[0].streams}
-    assert "MiB" in problems["/data/state"] and "is no shape" in problems["/data/action"]
+    assert "MiB" in problems["/data/state"] and "is not a shape" in problems["/data/action"]
     assert problems["/data/img"] == ""
 
 

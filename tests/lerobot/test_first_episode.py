@@ -20,7 +20,7 @@ from tests.support.desk_data import accept_rates, call
 from tests.support.feetech_arm import JOINTS, Arm
 
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=60_000)  # a busy machine is no defect of the page
+expect.set_options(timeout=60_000)  # a busy machine is not a defect of the page
 RIG = "so101"
 LOW, HIGH = 1000, 3000
 MOST_CLICKS = 50
@@ -195,7 +195,7 @@ def test_an_so101_from_a_fresh_home_to_a_dataset_that_lerobot_loads(
         preflight(person, arms)
         record(person, 3)
         reviewed = time.monotonic() - person.began
-        accept_rates(page)  # a busy machine is no defect of the takes
+        accept_rates(page)  # a busy machine is not a defect of the takes
         page.goto("/".join([product.url, "datasets/"]))
         dataset = encode(person)
     sys.stderr.write(f"{person.acts} clicks, keys and values; {reviewed:.0f} s to the third take\n")

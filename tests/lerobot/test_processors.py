@@ -103,7 +103,7 @@ async def test_a_hand_is_recorded_while_joints_are_sent(arms: ArmRig) -> None:
     assert action.tolist() == pytest.approx([*(each / 10 for each in degrees), 2.5], abs=0.02)
     assert state[-3:].tolist() == pytest.approx(action.tolist(), abs=0.02)
     assert [sent[n] for n in (PAN, LIFT, OPEN)] == pytest.approx((10 * action).tolist(), abs=0.1)
-    assert arms.follower.pose()[2] != POSE[2], "a joint that is no part of the hand does not follow"
+    assert arms.follower.pose()[2] != POSE[2], "a joint that is not a part of the hand does not follow"
 
 
 async def test_a_step_that_fails_is_named_and_the_robot_is_stopped(arms: ArmRig) -> None:

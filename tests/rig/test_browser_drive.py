@@ -359,7 +359,7 @@ def test_a_joint_that_is_not_seen_stays_through_a_reset(make_bench: MakeBench) -
         ({"take_over": "yes"}, "take_over is 'yes'"),
         ({"echo": "now"}, "echo is 'now'"),
         ({"targets": [1]}, "targets must be an object of at most 3 joints"),
-        ({"targets": {"elbow.pos": 1}}, "'elbow.pos', which is no joint"),
+        ({"targets": {"elbow.pos": 1}}, "'elbow.pos', which is not a joint"),
         ({"targets": {"pan.pos": None}}, "targets.pan.pos is None"),
         ({"targets": {"pan.pos": float("nan")}}, "targets.pan.pos is nan"),
         ({"rates": {"pan.pos": 1.5}}, "rates.pan.pos is 1.5, want a number from -1 to 1"),
@@ -408,7 +408,7 @@ def test_a_robot_that_is_not_observed_begins_where_the_file_says(make_bench: Mak
     ("teleoperator", "what"),
     [
         ({"low": 60}, r"pan\.high: is 50, want more than low \(60\)"),
-        ({"joints": {"elbow": {}}}, r"joints\.elbow: is no joint of this robot; it has pan\.pos, lift\.pos"),
+        ({"joints": {"elbow": {}}}, r"joints\.elbow: is not a joint of this robot; it has pan\.pos, lift\.pos"),
         ({"joints": {"pan": {"keys": ["Q", "a"]}}}, "want two small letters"),
         ({"joints": {"pan": {"keys": ["w", "x"]}}}, "has the key 'w', which pan has too"),
         ({"joints": {"pan": {"colour": 1}}}, r"joints\.pan\.colour: unknown key"),

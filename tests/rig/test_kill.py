@@ -45,7 +45,7 @@ def test_it_loses_no_saved_take_and_at_most_the_last_second_when_it_is_killed(tm
     assert {read_manifest(folder)["state"] for folder in list_takes(tmp_path)} <= {"recorded", "interrupted"}
     whole = {folder.name for folder in list_takes(tmp_path)}
     for event, identity, ticks in said:
-        if identity not in whole:  # begun in its last second: what its folder has is no take yet
+        if identity not in whole:  # begun in its last second: what its folder has is not a take yet
             assert event == "ticks" and int(ticks) <= 60, f"{event} {identity}"
             continue
         with Take.open(tmp_path / identity) as take:

@@ -243,7 +243,7 @@ def test_what_does_not_fit_is_refused_and_moves_nothing(bench: Bench) -> None:
         ({"fps": float("nan")}, "fps: want"),
         ({"low": [0]}, "low: want a number for each"),
         ({"high": [float("inf")] * 6}, "high: want a number for each"),
-        ({"data": "*"}, "data: is no base64"),
+        ({"data": "*"}, "data: is not base64"),
         ({"data": "AAAA"}, "data: has 3 bytes"),
         ({"data": "A" * 500_000}, "data: want base64 text of at most"),
         ({"total": 3}, "more rows than the 3"),
@@ -288,7 +288,7 @@ def page(bench: Bench, echo: float | None, device: str = "replay") -> dict[str, 
 
 
 def test_the_robot_moves_only_while_a_page_shows_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watchers, "FIRST_S", 600.0)  # a busy machine is no page that has gone
+    monkeypatch.setattr(watchers, "FIRST_S", 600.0)  # a busy machine is not a page that has gone
     monkeypatch.setattr(watchers, "SILENT_S", 600.0)
     acted = start(bench, unwatched=False)
     until(lambda: len(acted.actions) > 10)

@@ -152,7 +152,7 @@ DAMAGED = {
     "missing": (None, NotAVideoError, "no such file"),
     "empty": (b"", NotAVideoError, "empty"),
     "pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", NotAVideoError, "git lfs pull"),
-    "text": (b"hello, this is no video at all" * 20, NotAVideoError, "cannot be opened by FFmpeg"),
+    "text": (b"hello, this is not a video at all" * 20, NotAVideoError, "cannot be opened by FFmpeg"),
     "half a header": (b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00", NotAVideoError, "cannot be opened"),
 }
 

@@ -128,12 +128,12 @@ def _features(meta: OldMeta, files: OldFiles, notes: list[str]) -> Features:
     columns = {*DEFAULT_FEATURES, *(name for schema in schemas for name in schema.names)}
     for key in [key for key, feature in features.items() if key not in columns and not is_video(feature)]:
         del features[key]
-        notes.append(f"{key} is declared in info.json and is no column of any data file: it was left out")
+        notes.append(f"{key} is declared in info.json and is not a column of any data file: it was left out")
     more, unknown, differing = declared_in_all(schemas, {**features, **DEFAULT_FEATURES})
     if more:
         notes.append(f"the columns {', '.join(more)} were not declared in info.json: they are now")
     if unknown:
-        notes.append(f"the columns {', '.join(unknown)} are no numbers and no text: they were left out")
+        notes.append(f"the columns {', '.join(unknown)} are neither numbers nor text: they were left out")
     if differing:
         names = ", ".join(differing)
         notes.append(f"the columns {names} were not declared and not in all data files the same: they were left out")

@@ -23,7 +23,7 @@ RECORDED_TIME = "recorded_timestamp"
 def declared(schema: pa.Schema, known: Features) -> tuple[Features, list[str]]:
     """Return features for the columns of a data file that are not `known`, and the names of those that can have none.
 
-    LeRobot refuses a dataset with columns that are no features.
+    LeRobot refuses a dataset with columns that are not features.
     """
     features: Features = {}
     left_out = []

@@ -151,7 +151,7 @@ class Incoming:
         return sorted(additions, key=lambda addition: -addition.changed_at)
 
     def store(self, addition_id: str, offset: int, data: bytes) -> Addition:
-        """Add a piece of an upload. A piece that is there already is no error, so that it can be repeated.
+        """Add a piece of an upload. A piece that is there already is not an error, so that it can be repeated.
 
         Raises TransferError for a piece that leaves a gap, exceeds the size, or belongs to no open upload.
         """

@@ -69,7 +69,7 @@ def check_end(path: Path, limits: ZipLimits) -> None:
         tail = file.read()
     at = tail.rfind(_END)
     if at < 0 or len(tail) - at < _END_BYTES:
-        raise BadZip("it is no zip file, or its end is missing: copy or download it again")
+        raise BadZip("it is not a zip file, or its end is missing: copy or download it again")
     directory = struct.unpack_from("<I", tail, at + 12)[0]
     locator = at - _LOCATOR_BYTES
     if locator >= _END64_BYTES and tail.startswith(_LOCATOR, locator) and tail.rfind(_END64, 0, locator) >= 0:

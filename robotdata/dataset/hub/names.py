@@ -45,7 +45,7 @@ def parse_repository(text: str, revision: str = "", *, endpoint: str = "") -> Re
             )
         parts = [unquote(part) for part in address.path.split("/") if part]
         if parts[:1] != ["datasets"]:
-            raise HubRefused(f"{_shown(text)} is no address of a dataset: it has no /datasets/ in it")
+            raise HubRefused(f"{_shown(text)} is not an address of a dataset: it has no /datasets/ in it")
         parts = parts[1:]
         if len(parts) > 3 and parts[2] in _PAGES:
             revision = revision or parts[3]
@@ -54,10 +54,10 @@ def parse_repository(text: str, revision: str = "", *, endpoint: str = "") -> Re
         parts = clean.removeprefix("datasets/").split("/")
     if len(parts) != 2 or not all(_is_part(part) for part in parts) or len("/".join(parts)) > _MAX_LENGTH:
         raise HubRefused(
-            f"{_shown(text)} is no name of a repository: write user/name, with letters, digits, '-', '_' and '.'"
+            f"{_shown(text)} is not a name of a repository: write user/name, with letters, digits, '-', '_' and '.'"
         )
     if revision and (not _REVISION.fullmatch(revision) or ".." in revision):
-        raise HubRefused(f"{_shown(revision)} is no revision: write a branch, a tag or a commit")
+        raise HubRefused(f"{_shown(revision)} is not a revision: write a branch, a tag or a commit")
     return Repository("/".join(parts), revision)
 
 
@@ -65,7 +65,7 @@ def _address(text: str) -> SplitResult:
     try:
         return urlsplit(text)
     except ValueError as error:
-        raise HubRefused(f"{_shown(text)} is no address: copy that of the dataset's page") from error
+        raise HubRefused(f"{_shown(text)} is not an address: copy that of the dataset's page") from error
 
 
 def _is_part(part: str) -> bool:

@@ -120,7 +120,7 @@ def _copied(added: Added, source: FromColumn, table: pa.Table, kind: pa.DataType
         return column.cast(kind)
     values = to_numpy(column)
     if values.dtype.kind not in "iufb":
-        raise EditError(f"{added.name}: the rows of {source.key} have different lengths, or are no numbers")
+        raise EditError(f"{added.name}: the rows of {source.key} have different lengths, or are not numbers")
     return _in_kind(values if source.part is None else values[:, slice(*source.part)], kind, size)
 
 

@@ -235,7 +235,7 @@ def _copied(base: DatasetFolder, added: Added, source: FromColumn) -> Feature:
 
 def _feature(base: DatasetFolder, added: Added, dtype: str, size: int, names: Sequence[str] | None) -> Feature:
     if dtype not in NUMERIC_DTYPES | {"string"}:
-        raise EditError(f"{added.name}: {dtype!r} is no type of a column; use bool, int64, float32 or string")
+        raise EditError(f"{added.name}: {dtype!r} is not a type of a column; use bool, int64, float32 or string")
     if not 1 <= size <= MAX_SIZE:
         raise EditError(f"{added.name}: a row holds 1 to {MAX_SIZE} values, not {size}")
     if added.names is not None:

@@ -62,7 +62,7 @@ def order_by(base: DatasetFolder, by: str) -> list[int]:
     if by == "length":
         return sorted(range(len(base.episodes)), key=lambda n: base.episode(n).length)
     if by != "recorded":
-        raise EditError(f"{by!r} is no order: choose one of {', '.join(BY)}, or list the episodes")
+        raise EditError(f"{by!r} is not an order: choose one of {', '.join(BY)}, or list the episodes")
     times = [episode.extra.get("recorded_at") for episode in base.episodes]
     if unknown := sum(not isinstance(time, str) for time in times):
         raise EditError(

@@ -116,5 +116,5 @@ def picture_of(value: Any, where: str) -> NDArray[np.uint8]:
     """Return a picture as uint8 (H, W, 3). Raises DeviceError if it is none."""
     array: NDArray[Any] = np.asarray(value) if value is not None else np.zeros(0)
     if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8:
-        raise DeviceError(f"{where} is no picture of uint8 (H, W, 3), but {array.dtype} {array.shape}")
+        raise DeviceError(f"{where} is not a picture of uint8 (H, W, 3), but {array.dtype} {array.shape}")
     return array

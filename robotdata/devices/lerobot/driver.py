@@ -42,7 +42,7 @@ class Driver:
     def names_of(self, features: str) -> list[str]:
         """Return the names of the numbers in LeRobot's `features` of the device, in their order.
 
-        Raises ConfigError if they are no numbers with names.
+        Raises ConfigError if they are not numbers with names.
         """
         declared = self.declared(features)
         numbers = {name: kind for name, kind in declared.items() if kind is float}

@@ -28,7 +28,7 @@ _SHOWN_EVERY_S, _READ_EVERY_S = 0.1, 0.02
 
 
 class Back(BaseException):
-    """The person wants the step before. Like KeyboardInterrupt it is no Exception: no driver may take it for a fault.
+    """The person wants the step before. Like KeyboardInterrupt it is not an Exception, so that no driver catches it.
 
     `again` is whether the question about a known calibration is asked again.
     """

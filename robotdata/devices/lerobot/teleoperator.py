@@ -65,7 +65,7 @@ class FeelingTeleoperator(LeRobotTeleoperator):
 def make_teleoperator(context: DeviceContext, options: Options) -> LeRobotTeleoperator:
     """Return the teleoperator that `options` describe: `type` and LeRobot's own keys. Raises ConfigError.
 
-    `feedback = true` sends it what the robot observes. It is no default: an arm with torque moves to what it is sent.
+    `feedback = true` sends it what the robot observes. Not the default: an arm with torque moves to what it is sent.
     """
     feeds = options.flag("feedback")
     driver = Driver(read_settings("teleoperator", options))

@@ -1,5 +1,5 @@
 // Short words at the bottom of the page; an error stays longer, and with Undo there is a way back.
-// `undo` is true for the newest change, or a function that takes back what is no change of a person; `links` lead to
+// `undo` is true for the newest change, or a function that takes back what is not a change of a person; `links` lead to
 // what was made.
 import { call } from "./api.js";
 import { make } from "./dom.js";

@@ -51,7 +51,7 @@ export class Facts {
     const { message, wellSince } = this;
     this.seen.clear();
     this.show({});
-    Object.assign(this, { message, wellSince }); // what the rig said last is no news once it is there again
+    Object.assign(this, { message, wellSince }); // what the rig said last is not news once it is there again
   }
 
   /** A warning stays for two seconds after it was said last: what flickers cannot be read. */

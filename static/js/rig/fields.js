@@ -1,4 +1,4 @@
-// The keys of a device's table as a form. An empty field is no key: the driver's own default holds.
+// The keys of a device's table as a form. An empty field is not a key: the driver's own default holds.
 import { make } from "../lib/dom.js";
 import { portField } from "./ports.js";
 

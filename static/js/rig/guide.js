@@ -36,7 +36,7 @@ export class Guide {
     try {
       step = JSON.parse(data);
     } catch {
-      return false; // it is no sequence of ours
+      return false; // it is not a sequence of ours
     }
     if (step?.v !== VERSION || !Array.isArray(step.joints)) return false;
     this.show(step);

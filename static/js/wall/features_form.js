@@ -76,7 +76,7 @@ function labelsOf(text, dtype) {
 function partOf(text) {
   if (!text.trim()) return null;
   const found = /^(\d{1,6}):(\d{1,6})$/.exec(text.trim());
-  if (!found) throw new Error(`“${text}” is no range: write first:end, such as 0:3 for the first three.`);
+  if (!found) throw new Error(`“${text}” is not a range: write first:end, such as 0:3 for the first three.`);
   return [Number(found[1]), Number(found[2])];
 }
 

@@ -326,7 +326,7 @@ async def until(what: Callable[[], Any], within_s: float = PATIENCE_S) -> Any:
 
 @pytest.fixture
 def listen() -> Any:
-    """words, pictures, drawn, until: tests reach these helpers by a fixture, for test folders are no packages."""
+    """words, pictures, drawn, until: tests reach these helpers by a fixture, for test folders are not packages."""
 
     class Listen:
         words = staticmethod(words)
