@@ -197,7 +197,7 @@ def test_it_shows_a_dataset_at_a_glance(make_take: MakeEpisode, cubes: Dataset) 
     bad = make_take(values=lambda tick: [0.0, float("nan")])
     assess.assess(episode=bad)
     assess.assess(episode=make_take(verdict="reject"))
-    seen = json.loads(json.dumps(overview(cubes)))
+    seen = overview(cubes)
     assert (seen["episodes"], seen["seconds"], sum(seen["lengths"]["counts"])) == (7, 21.0, 7)
     assert [(line["task"], line["episodes"], line["kept"]) for line in seen["tasks"]] == [
         ("push", 6, 6),
