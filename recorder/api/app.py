@@ -48,7 +48,10 @@ class Api(NinjaAPI):
         """Return the description of every operation. It is made once: that takes more than a second."""
         key = json.dumps(where, sort_keys=True, default=str)
         if key not in self._described:
-            self._described[key] = super().get_openapi_schema(**where)
+            self._described[key] = described = super().get_openapi_schema(**where)
+            for methods in described["paths"].values():  # one function serves GET and HEAD, but an id names one of them
+                if "head" in methods and "get" in methods:
+                    methods["head"] = {**methods["head"], "operationId": f"{methods['head']['operationId']}_head"}
         return self._described[key]
 
     def get_openapi_operation_id(self, operation: Any) -> str:

@@ -120,11 +120,13 @@ def totals(dataset: Dataset, filters: Filter, **more: Q) -> dict[str, dict[str, 
 
 
 REJECTED = Q(verdict=Verdict.REJECT, purged_at=None)
+NOT_REJECTED = Q(purged_at=None) & (Q(state=EpisodeState.ENCODED) | ~Q(verdict=Verdict.REJECT))
+"""What the list All of a dataset has: all but the trash."""
 
 
 def choices(dataset: Dataset) -> dict[str, list[tuple[str, int]]]:
     """Return the tasks, operators, rigs, labels and flags in the dataset with their counts, the most frequent first."""
-    rows = Episode.objects.filter(dataset=dataset, purged_at=None).order_by()
+    rows = Episode.objects.filter(dataset=dataset).filter(NOT_REJECTED).order_by()
     counters: dict[str, Counter[str]] = {name: Counter() for name in (*_CHOICE_COLUMNS, "label")}
     counters["mark"] = mark_codes(rows)
     grouped = rows.annotate(labels_text=Cast("labels", TextField())).values(*_CHOICE_COLUMNS.values(), "labels_text")
@@ -144,7 +146,7 @@ def _views(filters: Filter) -> dict[str, Q]:
         "review": TO_REVIEW,
         "kept": raw & Q(verdict=Verdict.KEEP),
         "committed": committed,
-        "all": present & (committed | ~Q(verdict=Verdict.REJECT)),
+        "all": NOT_REJECTED,
     }
     if filters.verdict:
         lists["all"] = present & Q(verdict=filters.verdict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from recorder.browse import ordering
-from recorder.browse.filters import Filter, rows_in
+from recorder.browse.filters import NOT_REJECTED, Filter, rows_in
 from recorder.models import Episode
 from recorder.models.episode import EpisodeQuerySet
 from recorder.models.states import EpisodeState, Verdict
@@ -47,8 +47,10 @@ def rows_of(name: str, episode: Episode) -> EpisodeQuerySet:
     if name == "trash":
         return Episode.objects.trashed()
     if name == "session" and episode.session_id is not None:
-        rows = Episode.objects.filter(session=episode.session_id)
-    return rows.filter(purged_at=None).exclude(state=EpisodeState.RECORDING)
+        rows = Episode.objects.filter(session=episode.session_id, purged_at=None)
+    else:
+        rows = rows.filter(NOT_REJECTED)
+    return rows.exclude(state=EpisodeState.RECORDING)
 
 
 def neighbours(name: str, episode: Episode, filters: Filter | None = None) -> Neighbours:

@@ -7,7 +7,7 @@ from recorder.catalog.transfers import checked, open_folder
 from recorder.jobs.operation_rows import begin_revising
 from recorder.models import Dataset, Operation
 from recorder.models.permissions import Action, require
-from recorder.models.states import EpisodeState, OperationType
+from recorder.models.states import OperationType
 from robotdata.dataset.write.change_preview import ChangePreview, preview_change
 from robotdata.dataset.write.feature_change import FeatureChange
 
@@ -37,5 +37,5 @@ def waiting_takes(dataset: Dataset, change: FeatureChange) -> int:
 
 
 def takes_outside(dataset: Dataset) -> int:
-    """Return how many takes are not in the dataset yet."""
-    return dataset.episodes.exclude(state=EpisodeState.ENCODED).count()
+    """Return how many takes are not in the dataset yet; rejected ones never will be."""
+    return dataset.episodes.takes().count()

@@ -53,6 +53,8 @@ def claim_numbers(dataset_id: int, stored: Sequence[int | None], indexed: Sequen
     Otherwise the one in `indexed` if it was never given, or if the dataset has no rows yet; else the next. Holds the
     dataset's row until the end of the transaction, so that no two get the same.
     """
+    if not stored:
+        return []
     with transaction.atomic():
         held = Dataset.with_trash.select_for_update(no_key=True).values_list("next_number", flat=True)
         first = held.get(pk=dataset_id)

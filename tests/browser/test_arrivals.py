@@ -21,7 +21,7 @@ def takes(chromium: Any, product: Any, signed_in: Any) -> list[str]:
 
 
 def test_only_a_new_take_comes_to_the_top_and_only_once(visit: Any, takes: list[str], product: Any) -> None:
-    page = visit("/datasets/arrivals/", height=500)
+    page = visit("/datasets/arrivals/", width=1024, height=500)
     cards = page.locator("#cards .take")
     expect(cards.first).to_have_id(f"take-{takes[-1]}")
     had = cards.count()

@@ -47,7 +47,7 @@ def test_a_page_whose_person_has_signed_out_elsewhere_says_so(visit: Any) -> Non
 
 
 def test_the_wall_says_that_a_filter_was_not_heard_and_fetches_the_rest_later(visit: Any, takes: list[str]) -> None:
-    page = visit("/datasets/offline/", height=500)
+    page = visit("/datasets/offline/", width=1024, height=500)
     cards = page.locator("#cards .take")
     expect(cards.first).to_be_visible()
     had = cards.count()

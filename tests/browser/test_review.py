@@ -48,7 +48,7 @@ def test_it_filters_at_once_and_keeps_the_filter_in_the_address(visit: Any, wall
 
 
 def test_it_judges_many_at_once_and_takes_it_back_as_one(visit: Any, wall_ids: list[str]) -> None:
-    page = visit("/datasets/wall/?view=review&sort=oldest")
+    page = visit("/datasets/wall/?view=review&sort=oldest", width=1024)
     boxes = page.locator("#cards [data-pick]")
     expect(boxes).to_have_count(36)
     boxes.nth(1).click()
@@ -80,7 +80,7 @@ def test_it_judges_many_at_once_and_takes_it_back_as_one(visit: Any, wall_ids: l
 
 
 def test_it_compares_two_in_step(visit: Any, wall_ids: list[str]) -> None:
-    page = visit("/datasets/wall/?view=review&sort=oldest")
+    page = visit("/datasets/wall/?view=review&sort=oldest", width=1024)
     boxes = page.locator("#cards [data-pick]")
     boxes.nth(0).click()
     boxes.nth(2).click()

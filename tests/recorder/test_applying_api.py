@@ -51,7 +51,8 @@ def test_the_whole_way(olga: Client, four: list[Episode], cubes: Dataset) -> Non
     assert back.status_code == 202
     run.run_operation(back.json()["id"])
     assert [number for number, _ in frames(cubes)] == [1, 2, 3, 4]
-    assert "reverted to revision 1 by olga" in olga.get("/datasets/cubes/revisions/").content.decode()
+    revisions = olga.get("/datasets/cubes/revisions/").content.decode()
+    assert "reverted to revision 1" in revisions and "by olga" in revisions
     assert post(olga, "/api/datasets/cubes/revert", revision=9).status_code == 404
 
 
