@@ -83,7 +83,7 @@ def claim_numbers(dataset_id: int, stored: Sequence[int | None], indexed: Sequen
                 number = upcoming
             numbers[place] = number
             taken.add(number)
-        upcoming = max(first, *(number + 1 for number in numbers.values()))
+        upcoming = max([first, *(number + 1 for number in numbers.values())])
         if upcoming > MAX_NUMBER + 1:
             raise Refused("no_numbers", _exhausted(dataset_id))
         Dataset.with_trash.filter(pk=dataset_id).update(next_number=upcoming)

@@ -18,7 +18,7 @@ from recorder.catalog.transfers import Destination
 from recorder.errors import Refused
 from recorder.jobs.revising import apply_changes
 from recorder.models import Dataset, Episode
-from recorder.models.numbers import MAX_FOUND, MAX_NUMBER
+from recorder.models.numbers import MAX_FOUND, MAX_NUMBER, claim_numbers
 from recorder.review import trash
 from recorder.review.verdicts import set_verdict
 from recorder.worker.recover import rebuild, recover
@@ -153,3 +153,7 @@ def test_a_dataset_without_a_number_left_says_so(cubes: Dataset) -> None:
         with pytest.raises(Refused, match="Cubes has no number left.*record into another dataset"):
             Episode.objects.create(dataset=cubes)
     assert Dataset.objects.get().next_number == MAX_NUMBER + 1 < 2**31
+
+
+def test_a_claim_of_no_number_is_none(cubes: Dataset) -> None:
+    assert claim_numbers(cubes.pk, [], []) == [] and Dataset.objects.get().next_number == 1
