@@ -170,14 +170,14 @@ def flags_of(episode: Episode) -> list[dict[str, Any]]:
         key = (mark.get("code"), mark.get("camera"), mark.get("feature"))
         text, other = str(mark.get("text", "")), other_of(mark)
         name = names.get(other, "") if other is not None else ""
-        kind = {
+        new: dict[str, Any] = {
             "text": name_other(text, other, name) if other is not None and name else text,
             "other": other,
             "name": name,
             "tone": MARK_TONES.get(severity, ""),
             "places": [],
         }
-        kind = kinds.setdefault(key, kind)
+        kind = kinds.setdefault(key, new)
         kind["weight"] = max(kind.get("weight", 0), WEIGHT.get(severity, 0))
         if first > 0 or (end is not None and end < episode.ticks - 1):  # a place, not the whole take
             kind["places"].append({"tick": first, "until": end, "at": clock(first / (episode.fps or 30))})
