@@ -8,6 +8,7 @@ import os
 import re
 import uuid
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from recorder.catalog.sidecars import content_of, planned_fields, valid_fields
 from recorder.errors import Refused
 from recorder.jobs.encode_settings import encode_settings
 from recorder.models import Change, Dataset, Episode
-from recorder.models.numbers import claim_numbers
+from recorder.models.numbers import MAX_COUNT, claim_numbers
 from recorder.models.paths import WORK, link_problem
 from recorder.models.permissions import Action, require
 from recorder.models.states import EpisodeState, Verdict
@@ -50,6 +51,7 @@ from robotdata.spool.fields import short_repr
 log = logging.getLogger(__name__)
 
 _MAX_SETTINGS_BYTES = 1 << 20
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}")
 _FORMAT, _VERSION = "robotdata-settings", 1
@@ -134,22 +136,38 @@ def work_path() -> Path:
 def save_settings(dataset: Dataset) -> None:
     """Save the settings that people chose beside the datasets, so that the row can be rebuilt.
 
-    With them goes the next number, so that the rebuilt row gives no number of a deleted episode again.
+    With them goes the next number, so that the rebuilt row gives no number of a deleted episode again. The values are
+    those of the row, which may be newer than `dataset`; the file is as old as the row, so that it never counts as newer
+    than settings that somebody changes now. Nothing is written for a dataset in the trash.
     """
-    folder = Path(settings.DATASETS_DIR) / ".settings"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        values = {name: getattr(dataset, name) for name in SAVED_SETTINGS}
-        replace_json(folder / f"{dataset.slug}.json", {"format": _FORMAT, "version": _VERSION, **values})
-    except OSError as error:
-        log.warning(
-            "Cannot write the settings of %s to its folder; they are in the database only: %s", dataset.slug, error
-        )
+    with transaction.atomic():  # held until the file is written, so that no older one is written after it
+        row = Dataset.objects.select_for_update(no_key=True).filter(pk=dataset.pk).first()
+        if row is None:
+            return
+        path = _settings_path(row.slug)
+        values = {name: getattr(row, name) for name in SAVED_SETTINGS}
+        time_ns = _microseconds(row.updated_at) * 1000
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_json(path, {"format": _FORMAT, "version": _VERSION, **values})
+            os.utime(path, ns=(time_ns, time_ns))
+        except OSError as error:
+            log.warning(
+                "Cannot write the settings of %s to its folder; they are in the database only: %s", row.slug, error
+            )
+
+
+def _settings_path(slug: str) -> Path:
+    return Path(settings.DATASETS_DIR) / ".settings" / f"{slug}.json"
+
+
+def _microseconds(when: datetime) -> int:
+    return (when - _EPOCH) // timedelta(microseconds=1)
 
 
 def load_settings(slug: str) -> dict[str, Any]:
     """Return the settings that `save_settings` wrote, without invalid ones; empty if there are none."""
-    path = Path(settings.DATASETS_DIR) / ".settings" / f"{slug}.json"
+    path = _settings_path(slug)
     try:
         with os.fdopen(open_beneath(path.parent, path.name), "rb") as file:
             value = read_json(file.read(_MAX_SETTINGS_BYTES))
@@ -177,6 +195,8 @@ def _setting(name: str, value: Any) -> Any:
     has_type = name not in types or type(value) is types[name]
     if not has_type or len(str(value)) > _MAX_SETTING_LENGTH:
         raise ValueError(f"it cannot be {short_repr(value)}")
+    if name == "next_number" and value > MAX_COUNT:
+        raise ValueError(f"it cannot be above {MAX_COUNT}")
     if name == "encoding":
         encode_settings(value)
     if name == "thresholds":
@@ -189,17 +209,19 @@ def _setting(name: str, value: Any) -> Any:
 def adopt_settings(dataset: Dataset) -> list[str]:
     """Adopt the settings beside the datasets if they are newer than the row; return the names of those that differed.
 
-    A row is older if it comes from a backup, or was not on disk before a power cut.
+    A row is older if it comes from a backup, or was not on disk before a power cut. A higher next number is adopted
+    however old the file is.
     """
-    path = Path(settings.DATASETS_DIR) / ".settings" / f"{dataset.slug}.json"
     try:
-        is_newer = path.stat().st_mtime > dataset.updated_at.timestamp()
+        time_ns = _settings_path(dataset.slug).stat().st_mtime_ns
     except OSError:
         return []
-    saved = load_settings(dataset.slug) if is_newer else {}
-    if saved.get("next_number", 0) <= dataset.next_number:
-        saved.pop("next_number", None)
-    changed = {name: value for name, value in saved.items() if getattr(dataset, name) != value}
+    is_newer = time_ns // 1000 > _microseconds(dataset.updated_at)
+    saved = load_settings(dataset.slug)
+    count = saved.pop("next_number", 0)
+    if Dataset.objects.filter(pk=dataset.pk, next_number__lt=count).update(next_number=count):
+        dataset.next_number = count
+    changed = {name: value for name, value in saved.items() if is_newer and getattr(dataset, name) != value}
     if not changed:
         return []
     now = timezone.now()
@@ -207,7 +229,7 @@ def adopt_settings(dataset: Dataset) -> list[str]:
         changed["judge_by"] = now  # its takes must be assessed with the new thresholds
     Dataset.objects.filter(pk=dataset.pk).update(**changed, updated_at=now)
     dataset.refresh_from_db()
-    return sorted(changed.keys() - {"judge_by", "next_number"})
+    return sorted(changed.keys() - {"judge_by"})
 
 
 def _row_of(folder: Path, opened: DatasetFolder) -> dict[str, Any]:
@@ -243,8 +265,11 @@ def refresh_rows(dataset: Dataset, opened: DatasetFolder) -> None:
             opened = DatasetFolder.open(dataset.path)
             facts |= _facts(opened)
         opened = by_rows(opened)  # use the task of each row, because policies are trained on these
-        _index_episodes(dataset, {committed_id(dataset, info): info for info in opened.episodes}, float(opened.fps))
+        in_folder = {committed_id(dataset, info): info for info in opened.episodes}
+        has_removed = _index_episodes(dataset, in_folder, float(opened.fps))
         Dataset.objects.filter(pk=dataset.pk).update(**facts, updated_at=timezone.now())
+    if has_removed:  # the folder no longer tells which numbers were given
+        save_settings(dataset)
     for name, value in facts.items():
         setattr(dataset, name, value)
     dataset.incomplete, dataset.not_downloaded = missing_files_messages(dataset, opened, revision=row.revision)
@@ -277,8 +302,11 @@ def _set_problem(dataset: Dataset, problem: str) -> None:
         Dataset.objects.filter(pk=dataset.pk).update(problem=problem, updated_at=timezone.now())
 
 
-def _index_episodes(dataset: Dataset, in_folder: dict[uuid.UUID, EpisodeInfo], fps: float) -> None:
-    """Update the rows of episodes that left the folder, moved, changed their content, or are new."""
+def _index_episodes(dataset: Dataset, in_folder: dict[uuid.UUID, EpisodeInfo], fps: float) -> bool:
+    """Update the rows of episodes that left the folder, moved, changed their content, or are new.
+
+    Return whether any have left it.
+    """
     names = ("episode_index", "ticks", "committed_task")
     # Locked in the order that all code uses, so that no two transactions deadlock; updated in the folder's order below.
     committed = dataset.episodes.committed().order_by("recorded_at", "pk").select_for_update(no_key=True)
@@ -310,6 +338,7 @@ def _index_episodes(dataset: Dataset, in_folder: dict[uuid.UUID, EpisodeInfo], f
         _update_episode(pk, True, **fields)
     created = [_episode(dataset, pk, info, fps) for pk, info in new.items() if pk not in existing]
     Episode.objects.bulk_create(created, batch_size=500)
+    return not rows.keys() <= in_folder.keys()
 
 
 def _numbers_of_moved(dataset: Dataset, infos: list[EpisodeInfo]) -> dict[int, int]:

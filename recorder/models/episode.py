@@ -136,6 +136,8 @@ class Episode(models.Model):
         null=True, blank=True
     )  # when its frames last changed: an older trim refers to other frames
 
+    others: dict[uuid.UUID, str] | None = None  # no column: names of takes that its flags name, for a page
+
     objects = EpisodeQuerySet.as_manager()
 
     class Meta:

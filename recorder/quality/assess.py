@@ -18,16 +18,14 @@ from django.utils import timezone
 from recorder.alone import DATABASE_ERRORS, log_once, unexpected_message
 from recorder.models import Dataset, Episode
 from recorder.models.episode import EpisodeQuerySet
-from recorder.models.numbers import format_number
 from recorder.models.states import EpisodeState, Verdict
 from recorder.models.versions import next_version
 from recorder.quality.odd_fields import is_odd_mark, odd_marks
-from recorder.text import parse_uuid, sanitize_json
+from recorder.text import sanitize_json
 from robotdata.files import open_beneath
 from robotdata.files.json_files import replace_json
 from robotdata.files.plain_json import read_json
 from robotdata.quality import DEFAULT, BadMetrics, Mark, Peers, TakeMetrics, Thresholds, marks_of, take_metrics
-from robotdata.quality.mark import take_name
 from robotdata.spool import SpoolError, Take, TakeBusy, read_manifest, write_manifest
 from robotdata.spool.take_lock import TakeLock
 
@@ -240,16 +238,8 @@ def _judge(episode: Episode, metrics: TakeMetrics, peers: Peers) -> list[dict[st
 
 
 def _as_json(mark: Mark, lead_in: int) -> dict[str, Any]:
-    """Return the flag with the frame that the player seeks to, and its source: measured, not reported by the rig.
-
-    Another take in its text is named by its number.
-    """
-    fields = {**mark.to_json(), "frame": max(0, mark.from_tick - lead_in), "source": SOURCE}
-    other = parse_uuid(mark.other)
-    number = None if other is None else Episode.objects.filter(pk=other).values_list("number", flat=True).first()
-    if number is not None:
-        fields["text"] = mark.text.replace(take_name(mark.other), format_number(number), 1)
-    return fields
+    """Return the flag with the frame that the player seeks to, and its source: measured, not reported by the rig."""
+    return {**mark.to_json(), "frame": max(0, mark.from_tick - lead_in), "source": SOURCE}
 
 
 def _store_marks(episode: Episode, measured_marks: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -81,7 +81,7 @@ def empty_trash(
             "more_in_trash", f"The trash holds {count} takes now, not {most}: nothing was deleted. Reload the page."
         )
     require(actor, Action.DELETE, *trash)
-    freed, datasets = 0, {}
+    freed, datasets = 0, {}  # whose settings may be changed while the files are deleted
     try:
         for episode in trash:
             datasets[episode.dataset_id] = episode.dataset

@@ -14,6 +14,7 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from recorder.browse.filters import ALL_CAMERAS
+from recorder.browse.other_takes import name_other, other_of, with_others
 from recorder.jobs.broker_health import broker_address, broker_watch
 from recorder.jobs.operation_types import spec_of
 from recorder.live.rigs import ALIVE_S
@@ -21,7 +22,6 @@ from recorder.models import Change, Episode, Operation, Rig
 from recorder.models.states import EpisodeState, OperationState, RigState
 from recorder.templatetags.curation import camera_name
 from recorder.text import format_time as clock_time
-from recorder.text import parse_uuid
 from robotdata import numbers
 from robotdata.quality.mark import WEIGHT
 
@@ -161,17 +161,23 @@ def rate_is_off(episode: Episode) -> bool:
 def flags_of(episode: Episode) -> list[dict[str, Any]]:
     """Return the flags, one entry per kind with its places in time, the gravest first."""
     kinds: dict[tuple[Any, ...], dict[str, Any]] = {}
+    if episode.others is None:
+        with_others([episode])
+    names = episode.others or {}
     for mark in episode.marks:
         first, end = int(mark.get("from_tick") or 0), mark.get("to_tick")
         severity = mark.get("severity") or "warn"
         key = (mark.get("code"), mark.get("camera"), mark.get("feature"))
-        kind = {
-            "text": mark.get("text", ""),
-            "other": mark.get("other"),
+        text, other = str(mark.get("text", "")), other_of(mark)
+        name = names.get(other, "") if other is not None else ""
+        new: dict[str, Any] = {
+            "text": name_other(text, other, name) if other is not None and name else text,
+            "other": other,
+            "name": name,
             "tone": MARK_TONES.get(severity, ""),
             "places": [],
         }
-        kind = kinds.setdefault(key, kind)
+        kind = kinds.setdefault(key, new)
         kind["weight"] = max(kind.get("weight", 0), WEIGHT.get(severity, 0))
         if first > 0 or (end is not None and end < episode.ticks - 1):  # a place, not the whole take
             kind["places"].append({"tick": first, "until": end, "at": clock(first / (episode.fps or 30))})
@@ -180,13 +186,12 @@ def flags_of(episode: Episode) -> list[dict[str, Any]]:
 
 @register.filter
 def linked_text(kind: dict[str, Any]) -> str:
-    """Return the text of a flag; the number of another take in it becomes a link to that take's page."""
-    text, other = str(kind["text"]), parse_uuid(kind["other"])
-    place = None if other is None else re.search(r"#\d+", text)
-    if place is None:
-        return text
-    link = format_html('<a href="{}">{}</a>', reverse("viewer:episode", args=[other]), place.group())
-    return format_html("{}{}{}", text[: place.start()], link, text[place.end() :])
+    """Return the text of a flag; the name of another take in it becomes a link to that take's page."""
+    before, name, after = kind["text"].partition(kind["name"]) if kind["name"] else (kind["text"], "", "")
+    if not name:
+        return str(before)
+    link = format_html('<a href="{}">{}</a>', reverse("viewer:episode", args=[kind["other"]]), name)
+    return format_html("{}{}{}", before, link, after)
 
 
 @register.filter

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from recorder.browse.counts import datasets_with_figures
+from recorder.browse.other_takes import with_others
 from recorder.browse.today import today_of
 from recorder.live.rigs import expire_rigs
 from recorder.models import Episode, Rig, Unopened
@@ -76,4 +77,4 @@ def newest(request: Request) -> HttpResponse:
 def _newest() -> dict[str, Any]:
     takes = Episode.objects.takes().filter(dataset__trashed_at=None)
     rows = takes.select_related("dataset", "rig").newest_first()
-    return {"newest": list(rows[:TAKES_SHOWN]), "takes": takes.count()}
+    return {"newest": with_others(rows[:TAKES_SHOWN]), "takes": takes.count()}

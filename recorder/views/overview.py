@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from recorder.browse.other_takes import with_others
 from recorder.models import Dataset, Episode
 from recorder.quality.assess import default_thresholds
 from recorder.quality.overview import overview
@@ -105,4 +106,4 @@ def _on_scale(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _rows(ids: list[str]) -> list[Episode]:
     by_id = Episode.objects.select_related("dataset", "rig").in_bulk([uuid.UUID(episode_id) for episode_id in ids])
-    return [by_id[pk] for episode_id in ids if (pk := uuid.UUID(episode_id)) in by_id]
+    return with_others(by_id[pk] for episode_id in ids if (pk := uuid.UUID(episode_id)) in by_id)

@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET
 
 from recorder.browse.counts import goals_of
+from recorder.browse.other_takes import with_others
 from recorder.live.rig_start import start_command
 from recorder.live.rigs import expire_rigs
 from recorder.models import Dataset, Episode, Rig, Session, UserKeys
@@ -66,7 +67,7 @@ def _session_takes(rig: Rig) -> dict[str, Any]:
     shown = rows.select_related("dataset", "rig").newest_first()[:TAKES_SHOWN]
     return {
         "session": session,
-        "episodes": shown,
+        "episodes": with_others(shown),
         "goals": goals_of(session.dataset, session.task, session.target)[:GOALS_SHOWN],
         "total": rows.count(),
         "rejected": rows.trashed().count(),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from recorder.actor import WORKER
 from recorder.catalog.datasets_on_disk import (
@@ -175,6 +176,7 @@ def _write_rows(operation: Operation) -> None:
     if operation.type == OperationType.MOVE:  # after the other dataset, whose rows they are now
         refresh_dataset(dataset=operation.dataset)
         adopt_sidecar(operation.dataset)
+        save_settings(operation.dataset)  # its folder no longer tells which numbers were given
     source = read_sidecar(operation.dataset.path, []).revision
     with transaction.atomic():
         Operation.objects.filter(pk=operation.pk).update(result={"made": made, "revision": source})
@@ -191,6 +193,7 @@ def _row_of(source: Dataset, part: dict[str, Any]) -> Dataset:
     if not part["new"]:
         return row
     row.title, row.encoding, row.thresholds = part["title"], source.encoding, source.thresholds
-    row.save(update_fields=["title", "encoding", "thresholds"])
+    row.updated_at = timezone.now()
+    row.save(update_fields=["title", "encoding", "thresholds", "updated_at"])
     save_settings(row)
     return row

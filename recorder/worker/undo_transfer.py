@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from recorder.catalog.datasets_on_disk import KEEP_REVISIONS, LOCK_WAIT_S, refresh_dataset
+from recorder.catalog.datasets_on_disk import KEEP_REVISIONS, LOCK_WAIT_S, refresh_dataset, save_settings
 from recorder.catalog.sidecars import adopt_sidecar, ids_for
 from recorder.catalog.transfer_undo import check_again, check_unused
 from recorder.jobs.leases import Heartbeat
@@ -89,6 +89,8 @@ def _remove(operation: Operation, root: Path, part: dict[str, Any]) -> None:
             doomed.parent.mkdir(parents=True, exist_ok=True)
             root.rename(doomed)
     remove_tree(doomed)
+    if row is not None and keeps_row:
+        save_settings(row)  # no folder tells any more which numbers were given
     if not keeps_row:
         remove_tree(revisions_of(root))
         (datasets_root() / ".settings" / f"{slug}.json").unlink(missing_ok=True)

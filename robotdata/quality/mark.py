@@ -48,7 +48,7 @@ class Mark:
 
 
 def take_name(take_id: str) -> str:
-    """Return how a mark's text names another take; who knows the take's number puts it there instead."""
+    """Return how a mark's text names another take; who shows it puts the take's number there instead."""
     return take_id[:8]
 
 

@@ -18,6 +18,8 @@ VERSION = 1
 STATES = ("recording", "recorded", "interrupted")
 VERDICTS = ("unreviewed", "keep", "reject")
 MAX_TICKS = 2**31 - 1
+MAX_NUMBER = 2**31 - 2
+"""The highest number of an episode: the count of its dataset, one more, still fits into a 32-bit column."""
 MAX_FPS = 1000
 MAX_SIDE = 65_536
 LONGEST = {"task": 1_000, "note": 10_000, "label": 100}
@@ -93,7 +95,7 @@ def is_span(value: Any, ticks: int) -> bool:
 
 def is_number(value: Any) -> bool:
     """Return whether `value` can be the number of an episode in its dataset."""
-    return type(value) is int and 1 <= value <= MAX_TICKS
+    return type(value) is int and 1 <= value <= MAX_NUMBER
 
 
 def _check_required(value: Mapping[str, Any], names: tuple[str, ...]) -> None:
@@ -121,7 +123,7 @@ def _check(value: Mapping[str, Any]) -> Facts:
         fields.text(name, longest)
     fields.text("task", _LONGEST_TASK)
     fields.text("end_reason", 200, or_none=True)
-    fields.check("number", is_number, f"a whole number, 1 to {MAX_TICKS}")
+    fields.check("number", is_number, f"a whole number, 1 to {MAX_NUMBER}")
     fields.check("recorded_action", lambda v: v in ACTIONS, " or ".join(ACTIONS))
     for name in ("started_at", "ended_at"):
         fields.timestamp(name)

@@ -111,9 +111,37 @@ def test_a_flag_that_names_another_take_is_a_link_to_it(person: Client, make_epi
     copied = Episode.objects.get(pk=takes[5].pk)
     (mark,) = [mark for mark in copied.marks if mark["code"] == "near_copy"]
     other = Episode.objects.get(pk=mark["other"])
-    assert mark["text"].startswith(f"Near-duplicate of #{other.number} (")
+    assert mark["text"].startswith(f"Near-duplicate of {str(other.pk)[:8]} ("), "a number is that of one dataset"
     for url in (f"/episodes/{copied.pk}/", "/datasets/cubes/?view=all"):
         assert f'Near-duplicate of <a href="/episodes/{other.pk}/">#{other.number}</a> (' in text(person, url)
+
+
+@pytest.mark.parametrize("stored", ["{short}", "#12"])
+def test_a_flag_names_a_take_of_another_dataset_with_its_title(person: Client, cups: Dataset, stored: str) -> None:
+    other = make_take(Dataset.objects.create(slug="cubes", title="Cubes", next_number=7))
+    said = f"Near-duplicate of {stored.format(short=str(other.pk)[:8])} (same motion)."
+    mark = {"code": "near_copy", "severity": "warn", "text": said, "other": str(other.pk), "from_tick": 0}
+    take = make_take(cups, marks=[{**mark, "to_tick": 90}])
+    for url in (f"/episodes/{take.pk}/", "/datasets/cups/?view=all"):
+        page = text(person, url)
+        assert f'Near-duplicate of <a href="/episodes/{other.pk}/">#7 of Cubes</a> (same motion).' in page
+
+
+@pytest.mark.parametrize("url", ["/", "/datasets/cups/cards/?view=all", "/record/arm/", "/datasets/cups/overview/"])
+def test_a_page_finds_all_numbers_in_one_query(
+    person: Client, cups: Dataset, url: str, django_assert_max_num_queries: Any
+) -> None:
+    session = Session.objects.create(rig=Rig.objects.create(name="arm", features=FEATURES), dataset=cups)
+    others = [make_take(cups) for _ in range(8)]
+    for other in others:
+        mark = {"code": "near_copy", "severity": "warn", "text": f"Like {str(other.pk)[:8]}.", "other": str(other.pk)}
+        make_take(cups, session=session, marks=[{**mark, "from_tick": 0, "to_tick": 90}])
+    with django_assert_max_num_queries(60) as asked:
+        page = text(person, url)
+    assert f'<a href="/episodes/{others[-1].pk}/">#{others[-1].number}</a>.' in page
+    asking = [each["sql"] for each in asked if '"recorder_dataset"."title"' in each["sql"]]
+    named = [sql for sql in asking if any(other.pk.hex in sql for other in others)]
+    assert len(named) == 1
 
 
 @pytest.mark.parametrize("other", [None, "x", 3, ["a"], str(uuid.UUID(int=1))])
