@@ -1,8 +1,7 @@
-"""The page Encoding: each episode with stage, speed and log; what a batch made; workers that are lost; failures."""
+"""The page Encoding: each episode with stage, speed and log; what a batch made; failures."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -15,8 +14,6 @@ from recorder.actor import Actor
 from recorder.jobs.encoding import start_encoding
 from recorder.jobs.job_log import MOST_CHARACTERS, MOST_LINES, Stage, with_line
 from recorder.jobs.progress import encoding_progress
-from recorder.jobs.worker_watch import NOBODY_AFTER_S, SILENT_AFTER_S, WorkerWatch, worker_watch
-from recorder.live import change_feed
 from recorder.models import Dataset, Episode, Job, Operation
 from recorder.worker.encode import claim_job, run_job
 from recorder.worker.run import claim_operation
@@ -152,58 +149,6 @@ def test_what_failed_can_be_opened_tried_again_or_left_out(
     said = olga.get(f"/api/operations/{operation.pk}").json()["said"]
     assert said.startswith("A batch of Cubes failed: 1 of 1 episodes failed and were left out."), "without the reasons"
     assert len(said) < 100
-
-
-def test_a_worker_that_renews_nothing_is_lost_until_it_does(cubes: Dataset, make_episode: MakeEpisode) -> None:
-    make_episode()
-    operation = begin(cubes)
-    claim_job(Job.objects.get().pk)
-    watch = WorkerWatch()
-    assert watch.look(100.0) == set()
-    assert watch.look(100.0 + SILENT_AFTER_S - 0.1) == set()
-    assert watch.look(100.0 + SILENT_AFTER_S) == {operation.pk}
-    assert watch.silent_since(operation.pk) is not None
-    assert watch.look(103.0) == set(), "it is said once"
-    Job.objects.update(lease_until=timezone.now() + timedelta(hours=1))  # by a clock that is an hour ahead
-    assert watch.look(103.5) == {operation.pk}
-    assert watch.silent_since(operation.pk) is None
-    Job.objects.update(state="done")
-    assert watch.look(110.0) == set()
-    assert watch.is_idle
-
-
-def test_work_that_nobody_takes_is_noticed_while_nobody_works(cubes: Dataset, make_episode: MakeEpisode) -> None:
-    make_episode(cameras=(FRONT, TOP))
-    operation = begin(cubes)
-    watch = WorkerWatch()
-    assert watch.look(0.0) == set()
-    assert watch.look(NOBODY_AFTER_S) == {operation.pk}
-    assert watch.is_unclaimed(operation.pk)
-    claim_job(Job.objects.order_by("id")[0].pk)
-    assert watch.look(NOBODY_AFTER_S + 1) == {operation.pk}
-    assert not watch.is_unclaimed(operation.pk), "the other camera will have its turn"
-
-
-def test_a_page_is_told_of_a_lost_worker_and_shows_it(
-    cubes: Dataset, make_episode: MakeEpisode, olga: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make_episode()
-    operation = begin(cubes)
-    claim_job(Job.objects.get().pk)
-    worker_watch.forget()
-    assert change_feed._with_workers([]) == []
-    later = time.monotonic() + SILENT_AFTER_S
-    look = worker_watch.look
-    monkeypatch.setattr(worker_watch, "look", lambda: look(later))
-    (moved,) = change_feed._with_workers([]) or []
-    assert (moved["kind"], moved["id"], moved["operation_type"]) == ("operation", str(operation.pk), "encode")
-    page = text_of(olga, f"/operations/{operation.pk}/")
-    assert "Worker lost" in page
-    assert "finished videos are kept" in page
-    Job.objects.update(lease_until=timezone.now())
-    change_feed._with_workers([])
-    assert "Worker lost" not in text_of(olga, f"/operations/{operation.pk}/")
-    worker_watch.forget()
 
 
 def test_a_long_batch_shows_what_needs_somebody_first(
