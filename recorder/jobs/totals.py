@@ -42,7 +42,7 @@ def totals_of(operations: Collection[Operation]) -> dict[uuid.UUID, BatchTotals]
     if not batches:
         return totals
     jobs = Job.objects.filter(operation__in=[row.pk for row in batches]).order_by()
-    counts = list(_counts(jobs))
+    counts = _counts(jobs)
     retryable = _episodes(jobs.exclude(_LEFT_OUT).filter(state=JobState.FAILED, episode__state=EpisodeState.FAILED))
     failed = [row.pk for row in batches if row.state == OperationState.FAILED]
     left_out = _episodes(jobs.filter(_LEFT_OUT, operation__in=failed)) if failed else {}
@@ -62,9 +62,9 @@ def totals_of(operations: Collection[Operation]) -> dict[uuid.UUID, BatchTotals]
     return totals
 
 
-def _counts(jobs: QuerySet[Job]) -> QuerySet[Job, dict[str, Any]]:
+def _counts(jobs: QuerySet[Job]) -> list[dict[str, Any]]:
     """Return the sums by operation; frames of cancelled jobs count only where all jobs are cancelled."""
-    return jobs.values("operation").annotate(
+    rows = jobs.values("operation").annotate(
         episodes=Count("episode_id", distinct=True),
         running=Count("pk", filter=Q(state=JobState.RUNNING)),
         counted=Count("pk", filter=_COUNTED),
@@ -75,6 +75,7 @@ def _counts(jobs: QuerySet[Job]) -> QuerySet[Job, dict[str, Any]]:
         open_done=Sum("frames_done", filter=_OPEN),
         open_total=Sum("frames_total", filter=_OPEN),
     )
+    return [dict(row) for row in rows]
 
 
 def _episodes(jobs: QuerySet[Job]) -> dict[uuid.UUID, int]:
