@@ -49,6 +49,11 @@ class EncodingProgress:
     episodes: list[EpisodeProgress]
 
     @property
+    def episode_count(self) -> int:
+        """Return how many episodes it has."""
+        return len(self.episodes)
+
+    @property
     def retryable(self) -> int:
         """Return how many of its takes failed, are in no other batch since and were not left out."""
         return sum(progress.can_decide for progress in self.episodes)
@@ -72,7 +77,7 @@ def encoding_progress(operation: Operation) -> EncodingProgress:
     jobs = list(operation.jobs.select_related("episode__dataset", "episode__rig").defer("log").order_by("id"))
     counted_jobs = [job for job in jobs if job.state != JobState.CANCELLED] or jobs
     done, total = sum(job.frames_done for job in counted_jobs), sum(job.frames_total for job in counted_jobs)
-    fps = _speed(jobs)
+    fps = speed_of(jobs)
     frames_left = sum(job.frames_total - job.frames_done for job in counted_jobs if job.state in {"queued", "running"})
     by_episode: dict[uuid.UUID, list[Job]] = {}
     for job in jobs:
@@ -81,7 +86,7 @@ def encoding_progress(operation: Operation) -> EncodingProgress:
     return EncodingProgress(done, total, fps, frames_left / fps if fps and frames_left else None, episodes)
 
 
-def _speed(jobs: Iterable[Job]) -> float | None:
+def speed_of(jobs: Iterable[Job]) -> float | None:
     """Return the present speed in frames per second: the mean per job so far, times the number of running jobs."""
     frames = seconds = 0.0
     running, now = 0, timezone.now()
@@ -111,7 +116,7 @@ def _episode_progress(operation: Operation, jobs: list[Job]) -> EpisodeProgress:
         stage=_stage(operation, jobs, state),
         frames_done=frames_done,
         frames_total=sum(job.frames_total for job in jobs),
-        fps=_speed(jobs) if running else mean,
+        fps=speed_of(jobs) if running else mean,
         seconds=seconds,
         error=next((job.error for job in jobs if job.error), ""),
     )

@@ -16,9 +16,6 @@ from recorder.text import format_time
 register = template.Library()
 register.filter(short_error)
 
-_TAKEN_OVER_AFTER_S = 10
-"""What the sweep and the next worker need at most, after a lease has expired."""
-
 
 @register.filter
 def took(operation: Operation) -> float | None:
@@ -42,15 +39,22 @@ def silent_since(operation: Operation) -> str:
 
 
 @register.filter
-def is_unclaimed(operation: Operation) -> bool:
-    """Return whether it waits although no worker is busy."""
-    return operation.finished_at is None and worker_watch.is_unclaimed(operation.pk)
+def is_lost(operation: Operation) -> bool:
+    """Return whether the lease of its worker has run out."""
+    return operation.finished_at is None and worker_watch.is_lost(operation.pk)
+
+
+@register.filter
+def unclaimed_since(operation: Operation) -> str:
+    """Return since when no worker has begun any of its work, as a time of the day; empty if one is seen to work."""
+    since = worker_watch.unclaimed_since(operation.pk) if operation.finished_at is None else None
+    return format_time(since) if since else ""
 
 
 @register.simple_tag
-def taken_over_s() -> int:
-    """Return after how many seconds of silence another worker has taken over, if one runs."""
-    return int(settings.JOB_LEASE_S) + _TAKEN_OVER_AFTER_S
+def lease_s() -> int:
+    """Return after how many seconds of silence another worker may take over."""
+    return int(settings.JOB_LEASE_S)
 
 
 @register.filter

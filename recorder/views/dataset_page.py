@@ -11,7 +11,7 @@ from recorder.catalog.older_copies import older_copy
 from recorder.jobs.revising import planned_counts
 from recorder.models import Dataset, Operation
 from recorder.models.states import OperationType
-from recorder.views.operations import with_progress
+from recorder.views.operations import with_totals
 
 TABS = {
     "episodes": ("Episodes", "recorder:dataset", "planned"),
@@ -56,4 +56,4 @@ def operations_of(row: Dataset) -> dict[str, Any]:
     older = Operation.objects.filter(dataset=row, type=OperationType.OLDER).first()
     if older is not None and older not in rows and older_copy(older) is not None:
         rows.append(older)  # its download stays on the page
-    return {"operations": [with_progress(operation) for operation in rows]}
+    return {"operations": with_totals(rows)}

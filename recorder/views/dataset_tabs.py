@@ -19,7 +19,7 @@ from recorder.models import Dataset, Operation, Policy
 from recorder.models.states import OperationType
 from recorder.views.dataset_page import operations_of, page_of
 from recorder.views.load_it import load_of
-from recorder.views.operations import with_progress
+from recorder.views.operations import with_totals
 from recorder.views.request import Request
 from recorder.views.wall import dataset_of
 from robotdata.dataset.hub.card import LICENCES
@@ -86,7 +86,7 @@ def past_of(row: Dataset) -> dict[str, Any]:
     """Return the newest operations that the header does not show."""
     shown = [entry["operation"].pk for entry in operations_of(row)["operations"]]
     rows = Operation.objects.filter(dataset=row).ended().exclude(pk__in=shown)
-    return {"past": [with_progress(operation) for operation in rows[:PAST_SHOWN]], "past_count": rows.count()}
+    return {"past": with_totals(rows[:PAST_SHOWN]), "past_count": rows.count()}
 
 
 def disk_of(row: Dataset) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from recorder.jobs.progress import encoding_progress
+from recorder.jobs.totals import totals_of
 from recorder.models import Job, Operation
 from recorder.views.request import Request
 
@@ -19,33 +21,49 @@ _FIRST = ("failed", "running", "queued", "done", "cancelled")
 """The order of a batch's episodes: what needs somebody, what is worked on, what comes next."""
 
 
-def with_progress(operation: Operation) -> dict[str, Any]:
-    """Return the operation and its progress, as the templates need them."""
-    return {"operation": operation, "progress": encoding_progress(operation)}
+def with_totals(operations: Iterable[Operation]) -> list[dict[str, Any]]:
+    """Return each operation and its progress without episodes, as the templates need them."""
+    rows = list(operations)
+    totals = totals_of(rows)
+    return [{"operation": row, "progress": totals[row.pk]} for row in rows]
 
 
 def with_episodes(operation: Operation, *, all_shown: bool = False) -> dict[str, Any]:
     """Return the operation with its progress and the episodes to list: `shown`, and how many `more` there are."""
-    context = with_progress(operation)
-    episodes = sorted(context["progress"].episodes, key=lambda progress: _FIRST.index(progress.state))
+    progress = encoding_progress(operation)
+    episodes = sorted(progress.episodes, key=lambda one: _FIRST.index(one.state))
     shown = episodes if all_shown else episodes[:EPISODES_SHOWN]
-    return {**context, "shown": shown, "more": len(episodes) - len(shown)}
+    return {
+        "operation": operation,
+        "progress": progress,
+        "shown": shown,
+        "more": len(episodes) - len(shown),
+        "all_shown": all_shown and len(episodes) > EPISODES_SHOWN,
+    }
 
 
-def _ended(operation: Operation) -> dict[str, Any]:
-    """Return an operation that has ended; its episodes are listed at once where one waits for a person's decision."""
-    context = with_episodes(operation)
-    return {**context, "opened": bool(context["progress"].retryable)}
+def _ended(operations: Iterable[Operation], all_shown: Collection[str]) -> list[dict[str, Any]]:
+    """Return operations that have ended; the episodes of one are listed at once where a person must decide."""
+    return [
+        {**with_episodes(row["operation"], all_shown=str(row["operation"].pk) in all_shown), "opened": True}
+        if row["progress"].retryable
+        else row
+        for row in with_totals(operations)
+    ]
 
 
 @require_GET
 def operations(request: Request) -> HttpResponse:
-    """The page with open operations and those that have ended, or for htmx its lists."""
+    """The page with open operations and those that have ended, or for htmx its lists.
+
+    `all` names the operations of which every episode is listed.
+    """
+    all_shown = request.GET.getlist("all")
     rows = Operation.objects.select_related("dataset")
     ended = rows.ended()
     context = {
-        "open": [with_episodes(operation) for operation in rows.open()],
-        "ended": [_ended(operation) for operation in ended[:ENDED_SHOWN]],
+        "open": [with_episodes(row, all_shown=str(row.pk) in all_shown) for row in rows.open()],
+        "ended": _ended(ended[:ENDED_SHOWN], all_shown),
         "ended_count": ended.count(),
     }
     page = "recorder/_operation_lists.html" if request.htmx else "recorder/operations.html"
@@ -54,22 +72,26 @@ def operations(request: Request) -> HttpResponse:
 
 @require_GET
 def operation(request: Request, operation_id: str) -> HttpResponse:
-    """The fragment of one operation; on a page nothing for a cancelled conversion, which leaves no row. Or 404."""
+    """The fragment of one operation; on a page nothing for a cancelled conversion, which leaves no row. Or 404.
+
+    With `opened` it lists its first episodes, with `opened=all` every one.
+    """
     row = Operation.objects.select_related("dataset").filter(pk=operation_id).first()
     if row is None and request.htmx:
         return HttpResponse("")
     if row is None:
         raise Http404
-    opened = "opened" in request.GET
-    shown = with_episodes(row) if opened else with_progress(row)
-    return render(request, "recorder/_operation.html", {**shown, "opened": opened})
+    opened = request.GET.get("opened")
+    shown = with_totals([row])[0] if opened is None else with_episodes(row, all_shown=opened == "all")
+    return render(request, "recorder/_operation.html", {**shown, "opened": opened is not None})
 
 
 @require_GET
 def operation_episodes(request: Request, operation_id: str) -> HttpResponse:
     """The fragment with all episodes of a batch."""
     row = get_object_or_404(Operation.objects.select_related("dataset"), pk=operation_id)
-    return render(request, "recorder/_operation_episodes.html", with_episodes(row, all_shown=True))
+    context = {**with_episodes(row, all_shown=True), "all_shown": False}  # folded up as it was opened, not by a button
+    return render(request, "recorder/_operation_episodes.html", context)
 
 
 @require_GET

@@ -17,6 +17,7 @@ const near = new IntersectionObserver((entries) => {
 }, { rootMargin: NEAR });
 const due = new Map(); // by place, whether it moved once more since its burst began
 const rigs = new Map(); // by name, how it looks
+const operations = new Map(); // by id, its state
 const arriving = new Set();
 let wasLost = false;
 
@@ -92,6 +93,15 @@ function topicsOf({ kind, id, dataset, rig, operation }) {
   }
 }
 
+/** An operation moves with each step: what lists those that have ended is fetched again where one begins or ends. */
+function operationMoved({ id, dataset, state }) {
+  const ended = ["done", "failed", "cancelled"].includes(state);
+  if (ended || !document.getElementById(`operation-${id}`)) ringTopics(["new-operation"]);
+  if (operations.get(id) === state) return;
+  operations.set(id, state);
+  ringTopics([`past:${dataset}`]);
+}
+
 /** A rig moves with each command and each hiccup of a camera: tiles are fetched again where they would look different. */
 function rigMoved({ id, state, label, tone, reason }) {
   const look = [state, label, tone, reason].join("\n");
@@ -149,8 +159,7 @@ function heard(message) {
   }
   if (message.kind === "rig") rigMoved(message);
   if (message.kind === "episode") arrived(message);
-  if (message.kind === "operation" && !document.getElementById(`operation-${message.id}`)) ringTopics(["new-operation"]);
-  if (message.kind === "operation" && ["done", "failed", "cancelled"].includes(message.state)) ringTopics(["new-operation"]);
+  if (message.kind === "operation") operationMoved(message);
   ringTopics(topicsOf(message));
   document.dispatchEvent(new CustomEvent("row-moved", { detail: message }));
 }

@@ -25,9 +25,17 @@ export function noteAll() {
 /** Whether something that this element shows has moved after `since`. */
 export const missed = (element, since) => all > since || element.dataset.live.split(" ").some((topic) => heard.get(topic) > since);
 
+/** An answer for what has been replaced meanwhile would take what is kept (hx-preserve) out of the page. */
+function dropLate({ target, detail }) {
+  if (!target.isConnected) detail.shouldSwap = false;
+}
+
 /** `late(element, since)` for all that came with an answer, once it can ask itself; `lost(element)` for what asked and was not answered. */
 export function watchAnswers(late, lost) {
-  document.addEventListener("htmx:beforeSend", ({ detail: { xhr } }) => asked.set(xhr, performance.now()));
+  document.addEventListener("htmx:beforeSend", ({ detail: { xhr, target } }) => {
+    asked.set(xhr, performance.now());
+    target?.addEventListener("htmx:beforeSwap", dropLate); // on itself: what has left the page rings nothing above it
+  });
   document.addEventListener("htmx:afterSettle", ({ target, detail: { xhr } }) => {
     const since = xhr && asked.get(xhr);
     if (since === undefined || !target.matches) return;

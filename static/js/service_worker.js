@@ -1,4 +1,5 @@
 // Answers a page that cannot be reached with a page of words. Nothing else passes through it or is kept by it.
+// A press on a notification brings the app to the front.
 const KEPT = "offline-1";
 const PAGE = "/offline/";
 const SHEET = "/static/css/offline.css";
@@ -18,4 +19,10 @@ self.addEventListener("fetch", (event) => {
   const isSheet = request.url === new URL(SHEET, location.origin).href;
   if (request.mode !== "navigate" && !isSheet) return;
   event.respondWith(fetch(request).catch((error) => caches.match(isSheet ? SHEET : PAGE).then((kept) => kept ?? Promise.reject(error))));
+});
+
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  const front = ([open]) => (open ? open.focus() : self.clients.openWindow("/operations/"));
+  event.waitUntil(self.clients.matchAll({ type: "window" }).then(front));
 });

@@ -2,6 +2,7 @@
 // asked for it, a notification of the browser.
 import { call } from "./lib/api.js";
 import { remember, remembered } from "./lib/dom.js";
+import { showNotification } from "./lib/notification.js";
 import { toast } from "./lib/toast.js";
 
 const KEY = "tell-when-done";
@@ -15,13 +16,28 @@ export const canNotify = () => "Notification" in window && window.isSecureContex
 export const isWanted = () => canNotify() && Notification.permission === "granted" && remembered(KEY, "no") === "yes";
 export const refuse = () => remember(KEY, "no");
 
-/** Ask the browser once; whether it may. */
+/** Ask the browser once, and show how it will look: one that is allowed to may still be unable. Whether it can. */
 export async function allow() {
   if (!canNotify()) return false;
   const answer = await Notification.requestPermission();
-  if (answer === "granted") remember(KEY, "yes");
-  else toast("The browser does not allow notifications here. Allow them in its settings for this page, then press again.", { bad: true });
-  return answer === "granted";
+  if (answer !== "granted") {
+    toast("The browser does not allow notifications here. Allow them in its settings for this page, then press again.", { bad: true });
+    return false;
+  }
+  const can = await notify("You will be told here", { body: "When a batch is done or has failed.", tag: "batches" });
+  if (can) remember(KEY, "yes");
+  return can;
+}
+
+async function notify(words, options) {
+  try {
+    await showNotification(words, options);
+    return true;
+  } catch (error) {
+    refuse();
+    toast(`This browser cannot show notifications of a page (${error.message}). A message appears on every open page in any case. On a phone, install this as an app, then press again there.`, { bad: true });
+    return false;
+  }
 }
 
 /** The batches that this tab has seen at work, on this page or the one before: their ends are told, once. */
@@ -38,7 +54,7 @@ function forget(id) {
   return before.includes(id);
 }
 
-function announce({ id, dataset, state, said }) {
+async function announce({ id, dataset, state, said }) {
   const failed = state === "failed";
   const links = [{ href: "/operations/", words: "Details" }];
   if (!failed) links.unshift({ href: `/datasets/${encodeURIComponent(dataset)}/?view=committed`, words: "Open dataset" });
@@ -46,16 +62,14 @@ function announce({ id, dataset, state, said }) {
   if (!document.hidden) return;
   title ||= document.title;
   document.title = failed ? said : `Done: ${said}`;
-  if (isWanted()) new Notification(failed ? "A batch failed" : "A batch is done", { body: said, tag: `batch-${id}` });
+  if (isWanted()) await notify(failed ? "A batch failed" : "A batch is done", { body: said, tag: `batch-${id}` });
 }
 
 async function ended(id) {
   if (!forget(id)) return;
-  try {
-    announce(await call("GET", `/api/operations/${id}`));
-  } catch {
-    // It is only told; the page Encoding shows it.
-  }
+  // Where there is no answer it is not told; the page Encoding shows it.
+  const batch = await call("GET", `/api/operations/${id}`).catch(() => null);
+  if (batch) await announce(batch);
 }
 
 /** Too much moved at once to be told each: look after those that were at work. */

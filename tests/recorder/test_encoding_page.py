@@ -1,22 +1,24 @@
-"""The page Encoding: each episode with stage, speed and log; what a batch made; workers that are lost; failures."""
+"""The page Encoding: each episode with stage, speed and log; what a batch made; failures."""
 
 from __future__ import annotations
 
-import time
+import re
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from recorder.actor import Actor
 from recorder.jobs.encoding import start_encoding
 from recorder.jobs.job_log import MOST_CHARACTERS, MOST_LINES, Stage, with_line
 from recorder.jobs.progress import encoding_progress
-from recorder.jobs.worker_watch import NOBODY_AFTER_S, SILENT_AFTER_S, WorkerWatch, worker_watch
-from recorder.live import change_feed
+from recorder.jobs.totals import BatchTotals, totals_of
 from recorder.models import Dataset, Episode, Job, Operation
 from recorder.worker.encode import claim_job, run_job
 from recorder.worker.run import claim_operation
@@ -154,58 +156,6 @@ def test_what_failed_can_be_opened_tried_again_or_left_out(
     assert len(said) < 100
 
 
-def test_a_worker_that_renews_nothing_is_lost_until_it_does(cubes: Dataset, make_episode: MakeEpisode) -> None:
-    make_episode()
-    operation = begin(cubes)
-    claim_job(Job.objects.get().pk)
-    watch = WorkerWatch()
-    assert watch.look(100.0) == set()
-    assert watch.look(100.0 + SILENT_AFTER_S - 0.1) == set()
-    assert watch.look(100.0 + SILENT_AFTER_S) == {operation.pk}
-    assert watch.silent_since(operation.pk) is not None
-    assert watch.look(103.0) == set(), "it is said once"
-    Job.objects.update(lease_until=timezone.now() + timedelta(hours=1))  # by a clock that is an hour ahead
-    assert watch.look(103.5) == {operation.pk}
-    assert watch.silent_since(operation.pk) is None
-    Job.objects.update(state="done")
-    assert watch.look(110.0) == set()
-    assert watch.is_idle
-
-
-def test_work_that_nobody_takes_is_noticed_while_nobody_works(cubes: Dataset, make_episode: MakeEpisode) -> None:
-    make_episode(cameras=(FRONT, TOP))
-    operation = begin(cubes)
-    watch = WorkerWatch()
-    assert watch.look(0.0) == set()
-    assert watch.look(NOBODY_AFTER_S) == {operation.pk}
-    assert watch.is_unclaimed(operation.pk)
-    claim_job(Job.objects.order_by("id")[0].pk)
-    assert watch.look(NOBODY_AFTER_S + 1) == {operation.pk}
-    assert not watch.is_unclaimed(operation.pk), "the other camera will have its turn"
-
-
-def test_a_page_is_told_of_a_lost_worker_and_shows_it(
-    cubes: Dataset, make_episode: MakeEpisode, olga: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make_episode()
-    operation = begin(cubes)
-    claim_job(Job.objects.get().pk)
-    worker_watch.forget()
-    assert change_feed._with_workers([]) == []
-    later = time.monotonic() + SILENT_AFTER_S
-    look = worker_watch.look
-    monkeypatch.setattr(worker_watch, "look", lambda: look(later))
-    (moved,) = change_feed._with_workers([]) or []
-    assert (moved["kind"], moved["id"], moved["operation_type"]) == ("operation", str(operation.pk), "encode")
-    page = text_of(olga, f"/operations/{operation.pk}/")
-    assert "Worker lost" in page
-    assert "finished videos are kept" in page
-    Job.objects.update(lease_until=timezone.now())
-    change_feed._with_workers([])
-    assert "Worker lost" not in text_of(olga, f"/operations/{operation.pk}/")
-    worker_watch.forget()
-
-
 def test_a_long_batch_shows_what_needs_somebody_first(
     cubes: Dataset, make_episode: MakeEpisode, olga: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,3 +168,97 @@ def test_a_long_batch_shows_what_needs_somebody_first(
     assert str(late.pk) not in page
     assert "Show 1 more" in page
     assert str(late.pk) in text_of(olga, f"/operations/{operation.pk}/episodes/")
+
+
+def test_what_show_more_opened_stays_open(
+    cubes: Dataset, make_episode: MakeEpisode, olga: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recorder.views.operations.EPISODES_SHOWN", 1)
+    episodes = [make_episode(), make_episode()]
+    operation = begin(cubes)
+    place = f"/operations/{operation.pk}/?opened"
+    button = re.compile(f'<button[^>]* id="more-{operation.pk}" hx-get="([^"]+)"[^>]*>([^<]+)<')
+
+    def shown(page: str) -> set[Episode]:
+        return {episode for episode in episodes if f"/episodes/{episode.pk}/" in page}
+
+    page = text_of(olga, place)
+    assert len(shown(page)) == 1
+    assert button.findall(page) == [(f"{place}=all", "Show 1 more")]
+    page = text_of(olga, f"{place}=all")
+    assert shown(page) == set(episodes)
+    article = re.search("<article[^>]*>", page)
+    assert article is not None and f'hx-get="{place}=all"' in article.group(), "it fetches itself again as it is"
+    assert button.findall(page) == [(place, "Show fewer")], "the focus finds a button with the same name"
+    lists = text_of(olga, f"/operations/?all={operation.pk}")
+    assert shown(lists) == set(episodes), "so does the whole list, when another batch begins or ends"
+    assert f'<input type="hidden" name="all" value="{operation.pk}">' in lists
+    assert len(shown(text_of(olga, "/operations/"))) == 1
+
+
+def test_totals_are_the_sums_of_the_jobs(cubes: Dataset, make_episode: MakeEpisode) -> None:
+    for _ in range(3):
+        make_episode(cameras=(FRONT, TOP))
+    operation = begin(cubes)
+    names = [field.name for field in fields(BatchTotals)]
+    jobs = list(Job.objects.order_by("id"))
+    began = timezone.now() - timedelta(seconds=100)
+
+    def check() -> BatchTotals:
+        operation.refresh_from_db()
+        totals, progress = totals_of([operation])[operation.pk], encoding_progress(operation)
+        for name in names:
+            expected = getattr(progress, name)
+            runs_on = name in {"fps", "seconds_left"} and expected is not None  # counted up to now, which is later
+            assert getattr(totals, name) == (pytest.approx(expected, rel=0.5) if runs_on else expected), name
+        return totals
+
+    assert check().episode_count == 3
+    Job.objects.filter(pk=jobs[0].pk).update(
+        state="done", frames_done=8, started_at=began, finished_at=began + timedelta(seconds=9)
+    )
+    Job.objects.filter(pk=jobs[1].pk).update(state="running", frames_done=4, started_at=began)
+    assert check().seconds_left
+    Job.objects.filter(pk=jobs[2].pk).update(state="failed")
+    Job.objects.filter(pk=jobs[3].pk).update(state="cancelled", frames_done=2)
+    Episode.objects.filter(pk=jobs[2].episode_id).update(state="failed")
+    assert check().retryable == 1
+    Episode.objects.filter(pk=jobs[2].episode_id).update(verdict="reject")
+    assert check().retryable == 0
+    Operation.objects.update(state="failed")
+    assert not check().all_left_out
+    Episode.objects.update(verdict="reject")
+    assert check().all_left_out
+    Job.objects.update(state="cancelled")
+    assert check().frames_done == 14
+    assert totals_of([Operation(dataset=cubes, type="edit")]).popitem()[1] == BatchTotals()
+
+
+@pytest.mark.parametrize("page", ["/operations/", "/datasets/cubes/past/", "/datasets/cubes/history/"])
+def test_ended_batches_are_counted_and_not_loaded(
+    cubes: Dataset, make_episode: MakeEpisode, olga: Client, page: str
+) -> None:
+    episodes = [make_episode(), make_episode()]
+
+    def asked() -> list[str]:
+        with CaptureQueriesContext(connection) as queries:
+            text_of(olga, page)
+        return [query["sql"] for query in queries]
+
+    def ended(count: int) -> None:
+        for _ in range(count):
+            operation = Operation.objects.create(dataset=cubes, type="encode", state="done", finished_at=timezone.now())
+            Job.objects.bulk_create([Job(operation=operation, episode=one, state="done") for one in episodes])
+
+    ended(2)
+    few = asked()
+    ended(5)
+    many = asked()
+    assert len(many) == len(few)
+    assert not [sql for sql in many if "recorder_job" in sql and "COUNT" not in sql], "no job is loaded"
+    assert "2 episodes" in text_of(olga, page)
+
+
+def test_the_past_is_told_of_beginnings_and_ends_and_not_of_progress(cubes: Dataset, olga: Client) -> None:
+    part = text_of(olga, "/datasets/cubes/past/")
+    assert re.findall('data-live="([^"]*)"', part) == ["past:cubes"]
