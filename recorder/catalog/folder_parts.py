@@ -34,7 +34,7 @@ def folder_parts(root: Path) -> list[Part]:
     out, so a folder that is missing has no parts.
     """
     sizes: dict[str, list[int]] = {}
-    for path, size in _files(root, ()):
+    for path, size in _files(root):
         sizes.setdefault(_part_of(path), []).append(size)
     return [
         Part(name, _text_of(name), len(found), sum(found), max(found))
@@ -42,22 +42,25 @@ def folder_parts(root: Path) -> list[Part]:
     ]
 
 
-def _files(folder: Path, parents: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
-    """Yield the path, as names below the root, and the size of each file."""
-    try:
-        with os.scandir(folder) as entries:
-            found = sorted(entries, key=lambda entry: entry.name)
-    except OSError:
-        return
-    for entry in found:
-        path = (*parents, entry.name)
-        if entry.is_dir(follow_symlinks=False):
-            yield from _files(Path(entry.path), path)
-            continue
+def _files(root: Path) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Yield the path, as names below the root, and the size of each file; however deeply nested."""
+    folders: list[tuple[str, tuple[str, ...]]] = [(str(root), ())]
+    while folders:
+        folder, parents = folders.pop()
         try:
-            yield path, entry.stat(follow_symlinks=False).st_size
+            with os.scandir(folder) as entries:
+                found = list(entries)
         except OSError:
-            continue  # it went meanwhile
+            continue
+        for entry in found:
+            path = (*parents, entry.name)
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append((entry.path, path))
+                else:
+                    yield path, entry.stat(follow_symlinks=False).st_size
+            except OSError:
+                continue  # it went meanwhile
 
 
 def _part_of(path: tuple[str, ...]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -90,3 +91,16 @@ def test_a_dataset_without_episodes_says_so_on_each(olga: Client, cubes: Dataset
         "settings": "Not known yet",
     }.items():
         assert words in olga.get(f"/datasets/cubes/{page}/").text
+
+
+def test_files_of_a_folder_that_is_nested_deeply_are_counted(tmp_path: Path) -> None:
+    folder = tmp_path.joinpath(*["d"] * 500)
+    folder.mkdir(parents=True)
+    (folder / "end").write_bytes(b"123")
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(400)
+    try:
+        parts = folder_parts(tmp_path)
+    finally:
+        sys.setrecursionlimit(limit)
+    assert [(part.path, part.files, part.size) for part in parts] == [("", 1, 3)]
