@@ -30,7 +30,7 @@ function show() {
   } else if (Notification.permission === "denied") {
     tell.title = "Notifications of this page are blocked in the browser's settings. A message appears on every open page in any case.";
   }
-  say(tell, wanted ? "You will be told" : "Tell me when it is done");
+  say(tell, wanted ? "You will be notified" : "Notify me when batches finish");
 }
 
 async function toggle() {
