@@ -6,6 +6,7 @@ Downwards they are pixels, so that letters keep their size.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -65,24 +66,25 @@ def outliers_of(lengths: Mapping[str, Any]) -> list[dict[str, Any]]:
 def day_columns(counts: Mapping[tuple[date, str], int]) -> dict[str, Any]:
     """Return takes per day and operator as stacked columns: the `days`, the `operators` with their colours, the `most`.
 
-    Shows the last 31 days; without gaps where the days with takes span no more. Operators beyond the seventh are one.
+    Shows the last 31 days; without gaps where the days with takes span no more. Operators beyond the seventh are one,
+    named None.
     """
     if not counts:
         return {"days": [], "operators": [], "most": 0}
     days = _shown_days(sorted({day for day, _ in counts}))
-    totals: dict[str, int] = {}
-    for (day, operator), count in counts.items():
-        if day in days:
-            totals[operator] = totals.get(operator, 0) + count
-    ranked = sorted(totals, key=lambda name: (-totals[name], name))
-    colours = {name: min(place, _MOST_OPERATORS) + 1 for place, name in enumerate(ranked)}
-    sums = {day: sum(count for (each, _), count in counts.items() if each == day) for day in days}
+    shown = _sum_rare({key: count for key, count in counts.items() if key[0] in days})
+    totals: Counter[str | None] = Counter()
+    for (_, operator), count in shown.items():
+        totals[operator] += count
+    ranked = sorted(totals, key=lambda name: (name is None, -totals[name], name or ""))
+    colours = {name: place + 1 for place, name in enumerate(ranked)}
+    sums = {day: sum(count for (each, _), count in shown.items() if each == day) for day in days}
     most, step = max(sums.values()), 100 / max(len(days), 7)
     columns = []
     for index, day in enumerate(days):
         parts, top = [], float(DAYS_HEIGHT)
         for name in ranked:
-            if not (count := counts.get((day, name), 0)):
+            if not (count := shown.get((day, name), 0)):
                 continue
             height = DAYS_HEIGHT * count / most
             top -= height
@@ -104,6 +106,18 @@ def day_columns(counts: Mapping[tuple[date, str], int]) -> dict[str, Any]:
         column["labelled"] = index % labels == 0
     operators = [{"name": name, "count": totals[name], "colour": colours[name]} for name in ranked]
     return {"days": columns, "operators": operators, "most": most}
+
+
+def _sum_rare(counts: Mapping[tuple[date, str], int]) -> dict[tuple[date, str | None], int]:
+    """Return the counts, those of all but the `_MOST_OPERATORS` operators with most takes summed as operator None."""
+    totals: Counter[str] = Counter()
+    for (_, operator), count in counts.items():
+        totals[operator] += count
+    named = {name for name, _ in totals.most_common(_MOST_OPERATORS)}
+    sums: Counter[tuple[date, str | None]] = Counter()
+    for (day, operator), count in counts.items():
+        sums[day, operator if operator in named else None] += count
+    return dict(sums)
 
 
 def _shown_days(days: Sequence[date]) -> list[date]:

@@ -99,3 +99,11 @@ def test_each_part_of_a_chart_leads_to_what_it_counts(cups: Dataset, client: Cli
         assert client.get(url.replace("&amp;", "&")).text.count('<article class="take') == int(count)
     assert f'href="/episodes/{odd.pk}/?list=all" aria-label="Unusual length' in page
     assert f'href="/episodes/{odd.pk}/?list=all&amp;frame=33"' in page
+
+
+def test_operators_beyond_the_seventh_are_one() -> None:
+    day = date(2026, 11, 30)
+    columns = day_columns({(day, f"person {n}"): 5_000 - n for n in range(3_000)})
+    assert [each["name"] for each in columns["operators"]] == [f"person {n}" for n in range(7)] + [None]
+    assert len(columns["days"][0]["parts"]) == 8
+    assert columns["days"][0]["count"] == sum(5_000 - n for n in range(3_000)) == columns["most"]
