@@ -1,6 +1,6 @@
 // Answers a page that cannot be reached with a page of words. Nothing else passes through it or is kept by it.
 // A press on a notification brings the app to the front.
-const KEPT = "offline-1";
+const KEPT = "offline-1"; // the server puts a digest of the page here
 const PAGE = "/offline/";
 const SHEET = "/static/css/offline.css";
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -55,3 +57,16 @@ def test_a_stranger_gets_the_page_for_lost_connections_and_its_worker(client: Cl
     assert worker.headers["Content-Type"] == "text/javascript"
     assert worker.headers["Cache-Control"] == "no-cache"
     assert "/static/css/offline.css" in worker.text and '"/offline/"' in worker.text
+
+
+def test_the_worker_is_another_one_when_the_page_that_it_keeps_changes(
+    client: Client, settings: Any, tmp_path: Path
+) -> None:
+    for name in ("templates/offline.html", "static/css/offline.css", "static/js/service_worker.js"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(settings.WEB_FILES / name, tmp_path / name)
+    settings.WEB_FILES = tmp_path
+    before = client.get("/service-worker.js").content
+    assert client.get("/service-worker.js").content == before
+    (tmp_path / "static/css/offline.css").write_text("p { color: red }")
+    assert client.get("/service-worker.js").content != before
