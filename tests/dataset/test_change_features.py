@@ -204,7 +204,7 @@ def test_words_and_statistics(six: Bench) -> None:
         ({"add": [Added("a", Constant([1, "b"]))]}, "all numbers, or all text"),
         ({"add": [Added("a", Constant(300), "uint8")]}, "cannot be written as uint8"),
         ({"add": [Added("a", FromColumn("observation.force"), "int64")]}, "cannot be written as int64"),
-        ({"add": [Added("a", Constant(1), "complex64")]}, "no type of a column"),
+        ({"add": [Added("a", Constant(1), "complex64")]}, "not a type of a column"),
         ({"names": {FRONT: ["a"]}}, "no names to change"),
         ({}, "nothing to change"),
     ],

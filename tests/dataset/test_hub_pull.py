@@ -158,7 +158,7 @@ def test_an_address_of_another_hub_is_refused() -> None:
     for text in (page, "https://huggingface.co@evil.example/datasets/team/secret"):
         with pytest.raises(HubRefused, match="on another Hub than huggingface.co"):
             parse_repository(text)
-    with pytest.raises(HubRefused, match="no address"):
+    with pytest.raises(HubRefused, match="not an address"):
         parse_repository("https://[/datasets/team/secret")
 
 

@@ -182,7 +182,7 @@ def test_what_is_wrong_with_a_request_is_said(client: Client, raw: Path, home: P
     mapping = {"features": {"action": {"streams": ["/action"]}}}
     for paths, words in (
         (["/nowhere/at/all"], "cannot be read"),
-        (["relative.hdf5"], "no path from the root"),
+        (["relative.hdf5"], "not a path from the root"),
         ([str(home / "state")], "belongs to robotdata itself"),
     ):
         assert words in post(client, "imports/look", {"paths": paths}, 422)["error"]["message"]

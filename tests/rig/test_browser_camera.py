@@ -121,7 +121,7 @@ def test_one_page_is_the_camera_until_it_goes(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("body", "what"),
     [
-        ({"jpeg": b"no JPEG"}, "no valid JPEG"),
+        ({"jpeg": b"no JPEG"}, "not a valid JPEG"),
         ({"jpeg": picture(1, 32)}, "a frame has 32x48 pixels, want 64x48: reload the page"),
         ({"jpeg": "text"}, "must be a JPEG"),
         ({"seq": -1}, "seq is -1"),
