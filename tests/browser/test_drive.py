@@ -284,7 +284,7 @@ def test_driving_is_recorded(driver: Driver, product: Product) -> None:
     page.keyboard.down("Shift")
     page.keyboard.down("Q")
     before = driver.at()
-    driver.until(lambda: driver.at() > before + 10)
+    driver.until(lambda: driver.at() > before + 20)  # on the page, which may have been behind at first
     page.keyboard.up("Shift")
     driver.stands()
     page.keyboard.press("Space")
