@@ -34,6 +34,17 @@ def lacking() -> list[str]:
     return [each for each in missing if not any(map(is_there, INSTEAD.get(each, ("", []))[1]))]
 
 
+def apt(*words: str) -> None:
+    """Run apt-get; where no mirror answers it gives up soon, because the tests may do without what is missing."""
+    subprocess.run(
+        ["apt-get", "-qq", "-o", "Acquire::Retries=1", "-o", "Acquire::http::Timeout=20", *words],
+        check=False,
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "UCF_FORCE_CONFFOLD": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
 def main() -> None:
     missing = [package for package, names in NEEDS.items() if not any(map(is_there, names))]
     if not missing:
@@ -42,8 +53,6 @@ def main() -> None:
         if lacking():
             sys.stderr.write(f"Not on this machine: {', '.join(lacking())}. The tests that need them will skip.\n")
         return
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "UCF_FORCE_CONFFOLD": "1"}
     # A server that starts itself would take the port of a private one.
     policy = Path("/usr/sbin/policy-rc.d")
     ours = not policy.exists()
@@ -54,14 +63,12 @@ def main() -> None:
         NO_CLUSTER.parent.mkdir(parents=True, exist_ok=True)
         NO_CLUSTER.write_text("create_main_cluster = false\n")
     try:
-        subprocess.run(["apt-get", "update", "-qq"], check=False, env=environment, **quiet)
+        apt("update")
         for package in missing:  # one by one: a package that this Debian lacks would keep the others away
-            subprocess.run(["apt-get", "install", "-y", "-qq", package], check=False, env=environment, **quiet)
+            apt("install", "-y", package)
         for package in lacking():
             if package in INSTEAD:
-                subprocess.run(
-                    ["apt-get", "install", "-y", "-qq", INSTEAD[package][0]], check=False, env=environment, **quiet
-                )
+                apt("install", "-y", INSTEAD[package][0])
     finally:
         if ours:
             policy.unlink()
