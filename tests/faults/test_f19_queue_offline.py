@@ -66,7 +66,7 @@ def test_the_page_says_that_the_queue_is_offline_and_takes_it_back(page: Page, p
     url = f"http://127.0.0.1:{product.port}"
     page.goto(f"{url}/operations/")
     said, line = page.locator(".note", has_text="The queue is offline"), page.locator("article.operation")
-    expect(page.get_by_role("heading", name="Running")).to_be_visible()
+    expect(page.get_by_role("heading", name="Nothing has been encoded yet")).to_be_visible()
     expect(said).to_have_count(0)
     redis.kill()
     expect(said).to_be_visible(timeout=LONG)  # by itself, on an open page

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from robotdata import numbers
 from tests.faults.commit_and_clear import TICKS
 from tests.support.committed_home import RECOVER, SCENARIO, before, committed, lease_runs_out, raw
 from tests.support.nth_call import KILL, stride
@@ -59,7 +60,7 @@ def test_what_the_dataset_does_not_show_whole_is_kept_and_named_with_its_size(
         said = warm_server.run(RECOVER, home).said
         assert raw(home) == wanted, "they are the only ones"
         size = sum(path.stat().st_size for path in (home / "spool").rglob("*") if path.is_file())
-        assert f"raw frames of 2 committed takes stay in the spool ({size / 1e6:.1f} MB" in said, said
+        assert f"raw frames of 2 committed takes stay in the spool ({numbers.size(size)}:" in said, said
         assert all(name in said for name in wanted) and "verify cubes --deep" in said
     video.write_bytes(whole)
     said = warm_server.run(RECOVER, home).said
