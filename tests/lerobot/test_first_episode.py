@@ -219,4 +219,5 @@ def encode(person: Person) -> Path:
     expect(tab.locator(".count")).to_have_text("2", timeout=300_000)  # AV1, beside whatever else runs
     person.click(tab)
     expect(page.locator("#cards article.take")).to_have_count(2)
+    person.click(page.get_by_role("link", name="Use", exact=True))
     return Path(page.inner_text("#folder").strip())
