@@ -1,4 +1,4 @@
-"""Take the pictures of the documentation anew: starts the product in a home of its own, records, looks.
+"""Take the pictures of the documentation again: starts the product in a home of its own, records, looks.
 
     .venv/bin/python bench/screenshots.py [folder, default docs/images]
 
@@ -26,6 +26,7 @@ from tests.support.chromium import chromium_path  # noqa: E402
 
 SIZE = {"width": 1440, "height": 900}
 TAKES_S = (6, 8, 5)
+SLUG = "pick-up-cubes"
 
 
 @contextlib.contextmanager
@@ -61,19 +62,40 @@ def record(page: Page, folder: Path) -> None:
         page.locator("#state", has_text="recording").wait_for()
         page.wait_for_timeout(seconds * 1000)
         if number == len(TAKES_S):
-            page.screenshot(path=folder / "record.png")
+            shoot(page, folder, "record")
         page.keyboard.press("Space")
         page.locator("#state", has_text="ready").wait_for()
         page.locator("#takes-count", has_text=str(number)).wait_for()
 
 
+def shoot(page: Page, folder: Path, name: str) -> None:
+    page.screenshot(path=folder / f"{name}.jpg", type="jpeg", quality=82)
+
+
 def look(page: Page, folder: Path) -> None:
+    """The player; the takes, kept and rejected; an encoded dataset with its overview; the start page."""
     page.locator("#session a.title").first.click()
     page.locator("#signals .signal").first.wait_for()
     for _ in range(6):
         page.keyboard.press("Shift+ArrowRight")
     page.wait_for_timeout(800)
-    page.screenshot(path=folder / "review.png")
+    shoot(page, folder, "review")
+    for verdict in ("keep", "keep", "reject"):
+        page.locator(f'[data-judge="{verdict}"]').first.click()
+        page.wait_for_timeout(800)
+    page.goto(f"/datasets/{SLUG}/?view=kept")
+    page.get_by_role("button", name="Encode 2 kept takes").click()
+    page.goto("/operations/")
+    page.get_by_text("frames/s").first.wait_for(timeout=60_000)
+    page.wait_for_timeout(1500)
+    shoot(page, folder, "encoding")
+    page.locator(".operation", has_text="done").first.wait_for(timeout=300_000)
+    page.goto(f"/datasets/{SLUG}/overview/")
+    page.wait_for_timeout(1500)
+    shoot(page, folder, "overview")
+    page.goto("/")
+    page.wait_for_timeout(1500)
+    shoot(page, folder, "home")
 
 
 def main() -> None:
@@ -87,7 +109,7 @@ def main() -> None:
         record(page, folder)
         look(page, folder)
         browser.close()
-    print(f"Wrote {folder}/record.png and review.png")
+    print(f"Wrote {folder}/*.jpg")
 
 
 if __name__ == "__main__":
