@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
 
 from recorder.actor import WORKER, Actor
 from recorder.catalog.takes import index_take
@@ -161,3 +163,17 @@ def codes(dataset: Dataset, camera: str = FRONT) -> Iterator[list[tuple[int, int
         with open_video(span.path) as video:
             frames = [read(video.frame(n)) for n in range(span.first_frame, span.first_frame + span.frames)]
         yield [(code.tick, code.episode) for code in frames]
+
+
+@pytest.fixture
+def olga(client: Client, transactional_db: None) -> Client:
+    """A browser in which Olga is signed in. Without a password, because hashing one takes a second."""
+    client.force_login(get_user_model().objects.create_user("olga"))
+    return client
+
+
+@pytest.fixture
+def administrator(client: Client, db: None) -> Client:
+    """As `olga`, with every right."""
+    client.force_login(get_user_model().objects.create_superuser("olga"))
+    return client

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.test import Client
 
 from recorder.actor import Actor
@@ -17,12 +16,6 @@ from recorder.worker import run
 from tests.recorder.conftest import entry, frames
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def olga(client: Client, transactional_db: None) -> Client:
-    client.force_login(get_user_model().objects.create_user("olga"))
-    return client
 
 
 def post(client: Client, url: str, **body: Any) -> Any:

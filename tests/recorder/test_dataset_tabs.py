@@ -7,8 +7,6 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
-from django.contrib.auth import get_user_model
 from django.test import Client
 
 from recorder.catalog.folder_parts import folder_parts
@@ -19,12 +17,6 @@ from recorder.templatetags.dataset_pages import signed
 from recorder.views.dataset_page import TABS
 
 NOW = datetime(2026, 11, 3, tzinfo=UTC)
-
-
-@pytest.fixture
-def olga(client: Client, transactional_db: None) -> Client:
-    client.force_login(get_user_model().objects.create_user("olga"))
-    return client
 
 
 def revision(number: int, episodes: int | None, *, present: bool = False) -> Revision:

@@ -8,7 +8,6 @@ from dataclasses import fields
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -28,13 +27,6 @@ from tests.recorder.conftest import FRONT, TOP, work
 MakeEpisode = Callable[..., Episode]
 
 
-@pytest.fixture
-def olga(db: None) -> Client:
-    client = Client()
-    client.force_login(User.objects.create_superuser("olga"))
-    return client
-
-
 def begin(cubes: Dataset) -> Operation:
     return start_encoding(dataset=cubes, actor=Actor("olga"))
 
@@ -50,7 +42,7 @@ def text_of(client: Client, url: str) -> str:
     return " ".join(answer.content.decode().split())
 
 
-def test_a_job_logs_what_its_worker_did(cubes: Dataset, make_episode: MakeEpisode, olga: Client) -> None:
+def test_a_job_logs_what_its_worker_did(cubes: Dataset, make_episode: MakeEpisode, administrator: Client) -> None:
     episode = make_episode(cameras=(FRONT, TOP))
     operation = begin(cubes)
     first, second = Job.objects.order_by("id")
@@ -58,7 +50,7 @@ def test_a_job_logs_what_its_worker_did(cubes: Dataset, make_episode: MakeEpisod
     assert stages(first) == ["started", "encoding", "encoded"]
     assert "8 frames at 30 fps to h264" in first.log[1]["text"]
     assert stages(second) == []
-    log = text_of(olga, f"/operations/{operation.pk}/log/{episode.pk}/")
+    log = text_of(administrator, f"/operations/{operation.pk}/log/{episode.pk}/")
     assert "8 frames at 30 fps to h264" in log
     assert "No worker has begun yet" in log
 
@@ -119,59 +111,59 @@ def test_an_episode_says_where_it_is(cubes: Dataset, make_episode: MakeEpisode) 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_batch_keeps_its_duration_and_sizes(
-    transactional_db: None, cubes: Dataset, make_episode: MakeEpisode, olga: Client
+    transactional_db: None, cubes: Dataset, make_episode: MakeEpisode, administrator: Client
 ) -> None:
     raw = sum(make_episode(ticks).size_bytes for ticks in (8, 6))
     operation = work(begin(cubes))
     videos = sum(Episode.objects.values_list("size_bytes", flat=True))
     assert (operation.result["raw_bytes"], operation.result["video_bytes"]) == (raw, videos)
-    page = text_of(olga, "/operations/")
+    page = text_of(administrator, "/operations/")
     assert "14 frames · " in page
     assert "of raw frames became" in page
     assert "took " in page
-    said = olga.get(f"/api/operations/{operation.pk}").json()["said"]
+    said = administrator.get(f"/api/operations/{operation.pk}").json()["said"]
     assert said.startswith("Cubes has 2 more episodes: ")
 
 
 def test_what_failed_can_be_opened_tried_again_or_left_out(
-    cubes: Dataset, make_episode: MakeEpisode, olga: Client
+    cubes: Dataset, make_episode: MakeEpisode, administrator: Client
 ) -> None:
     broken = make_episode()
     Episode.objects.filter(pk=broken.pk).update(task=" ")
     operation = begin(cubes)
     run_job(Job.objects.get().pk)
-    page = text_of(olga, "/operations/")
+    page = text_of(administrator, "/operations/")
     assert "describe what the robot does, then encode again" in page, "the error has its remedy"
     assert f'href="/episodes/{broken.pk}/">Open the episode' in page
     assert f"POST /api/operations/{operation.pk}/retry" in page
-    assert "It has no task" in text_of(olga, f"/operations/{operation.pk}/log/{broken.pk}/")
-    answer = olga.patch(f"/api/episodes/{broken.pk}", {"verdict": "reject"}, content_type="application/json")
+    assert "It has no task" in text_of(administrator, f"/operations/{operation.pk}/log/{broken.pk}/")
+    answer = administrator.patch(f"/api/episodes/{broken.pk}", {"verdict": "reject"}, content_type="application/json")
     assert answer.status_code == 200
-    page = text_of(olga, f"/operations/{operation.pk}/?opened")
+    page = text_of(administrator, f"/operations/{operation.pk}/?opened")
     assert "left out" in page
     assert "/retry" not in page
     assert "Leave it out" not in page
-    said = olga.get(f"/api/operations/{operation.pk}").json()["said"]
+    said = administrator.get(f"/api/operations/{operation.pk}").json()["said"]
     assert said.startswith("A batch of Cubes failed: 1 of 1 episodes failed and were left out."), "without the reasons"
     assert len(said) < 100
 
 
 def test_a_long_batch_shows_what_needs_somebody_first(
-    cubes: Dataset, make_episode: MakeEpisode, olga: Client, monkeypatch: pytest.MonkeyPatch
+    cubes: Dataset, make_episode: MakeEpisode, administrator: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("recorder.views.operations.EPISODES_SHOWN", 1)
     late, broken = make_episode(), make_episode()
     operation = begin(cubes)
     Job.objects.filter(episode=broken).update(state="failed", error="torn")
-    page = text_of(olga, f"/operations/{operation.pk}/?opened")
+    page = text_of(administrator, f"/operations/{operation.pk}/?opened")
     assert str(broken.pk) in page
     assert str(late.pk) not in page
     assert "Show 1 more" in page
-    assert str(late.pk) in text_of(olga, f"/operations/{operation.pk}/episodes/")
+    assert str(late.pk) in text_of(administrator, f"/operations/{operation.pk}/episodes/")
 
 
 def test_what_show_more_opened_stays_open(
-    cubes: Dataset, make_episode: MakeEpisode, olga: Client, monkeypatch: pytest.MonkeyPatch
+    cubes: Dataset, make_episode: MakeEpisode, administrator: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("recorder.views.operations.EPISODES_SHOWN", 1)
     episodes = [make_episode(), make_episode()]
@@ -182,18 +174,18 @@ def test_what_show_more_opened_stays_open(
     def shown(page: str) -> set[Episode]:
         return {episode for episode in episodes if f"/episodes/{episode.pk}/" in page}
 
-    page = text_of(olga, place)
+    page = text_of(administrator, place)
     assert len(shown(page)) == 1
     assert button.findall(page) == [(f"{place}=all", "Show 1 more")]
-    page = text_of(olga, f"{place}=all")
+    page = text_of(administrator, f"{place}=all")
     assert shown(page) == set(episodes)
     article = re.search("<article[^>]*>", page)
     assert article is not None and f'hx-get="{place}=all"' in article.group(), "it fetches itself again as it is"
     assert button.findall(page) == [(place, "Show fewer")], "the focus finds a button with the same name"
-    lists = text_of(olga, f"/operations/?all={operation.pk}")
+    lists = text_of(administrator, f"/operations/?all={operation.pk}")
     assert shown(lists) == set(episodes), "so does the whole list, when another batch begins or ends"
     assert f'<input type="hidden" name="all" value="{operation.pk}">' in lists
-    assert len(shown(text_of(olga, "/operations/"))) == 1
+    assert len(shown(text_of(administrator, "/operations/"))) == 1
 
 
 def test_totals_are_the_sums_of_the_jobs(cubes: Dataset, make_episode: MakeEpisode) -> None:
@@ -236,13 +228,13 @@ def test_totals_are_the_sums_of_the_jobs(cubes: Dataset, make_episode: MakeEpiso
 
 @pytest.mark.parametrize("page", ["/operations/", "/datasets/cubes/past/", "/datasets/cubes/history/"])
 def test_ended_batches_are_counted_and_not_loaded(
-    cubes: Dataset, make_episode: MakeEpisode, olga: Client, page: str
+    cubes: Dataset, make_episode: MakeEpisode, administrator: Client, page: str
 ) -> None:
     episodes = [make_episode(), make_episode()]
 
     def asked() -> list[str]:
         with CaptureQueriesContext(connection) as queries:
-            text_of(olga, page)
+            text_of(administrator, page)
         return [query["sql"] for query in queries]
 
     def ended(count: int) -> None:
@@ -256,9 +248,9 @@ def test_ended_batches_are_counted_and_not_loaded(
     many = asked()
     assert len(many) == len(few)
     assert not [sql for sql in many if "recorder_job" in sql and "COUNT" not in sql], "no job is loaded"
-    assert "2 episodes" in text_of(olga, page)
+    assert "2 episodes" in text_of(administrator, page)
 
 
-def test_the_past_is_told_of_beginnings_and_ends_and_not_of_progress(cubes: Dataset, olga: Client) -> None:
-    part = text_of(olga, "/datasets/cubes/past/")
+def test_the_past_is_told_of_beginnings_and_ends_and_not_of_progress(cubes: Dataset, administrator: Client) -> None:
+    part = text_of(administrator, "/datasets/cubes/past/")
     assert re.findall('data-live="([^"]*)"', part) == ["past:cubes"]

@@ -6,7 +6,6 @@ import uuid
 from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.test import Client
 
 from recorder.catalog.feature_changes import start_change
@@ -75,12 +74,6 @@ def test_a_worker_that_dies_after_it_is_written_makes_no_second_revision(
     Operation.objects.filter(pk=operation.pk).update(lease_until=None, token="")
     done(operation)
     assert opened(cubes).revision == revision and can_undo(Operation.objects.get(pk=operation.pk))
-
-
-@pytest.fixture
-def olga(client: Client, transactional_db: None) -> Client:
-    client.force_login(get_user_model().objects.create_user("olga"))
-    return client
 
 
 def post(client: Client, url: str, status: int, **body: Any) -> Any:

@@ -6,7 +6,6 @@ import re
 import shlex
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.test import Client
 
 from recorder.models import Dataset, Episode
@@ -36,12 +35,6 @@ def test_the_command_to_train_is_what_a_shell_reads() -> None:
     assert words[0] == "lerobot-train" and "--dataset.repo_id=local/pick-cups" in words
     assert "--dataset.root=/data/my sets/it's {root}" in words and "--dataset.episodes=[0, 2]" in words
     assert "--dataset.episodes" not in train_lines("pick-cups", "/data", None)
-
-
-@pytest.fixture
-def olga(client: Client, transactional_db: None) -> Client:
-    client.force_login(get_user_model().objects.create_user("olga"))
-    return client
 
 
 def lines(client: Client, address: str) -> tuple[str, str]:

@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.test import Client
 from django.utils import timezone
 
@@ -20,12 +19,6 @@ from robotdata import numbers
 pytestmark = pytest.mark.django_db
 FPS, TICKS, BYTES = 30.0, 123, 1_234_567
 TRIM = (12, 111)
-
-
-@pytest.fixture
-def person(client: Client) -> Client:
-    client.force_login(get_user_model().objects.create_superuser("olga"))
-    return client
 
 
 @pytest.fixture
@@ -120,18 +113,18 @@ FACTS = {
 
 
 @pytest.mark.parametrize("fact", FACTS)
-def test_every_page_counts_the_same(person: Client, cups: Dataset, fact: str) -> None:
+def test_every_page_counts_the_same(administrator: Client, cups: Dataset, fact: str) -> None:
     count, in_api, places = FACTS[fact]
-    found = shown(person, *places)
+    found = shown(administrator, *places)
     assert {place: values[:1] for place, values in found.items()} == {place: [str(count)] for place in places}
-    assert asked(person, "datasets/cups")[in_api] == count
-    assert asked(person, "datasets")["items"][0][in_api] == count
+    assert asked(administrator, "datasets/cups")[in_api] == count
+    assert asked(administrator, "datasets")["items"][0][in_api] == count
 
 
-def test_the_trash_counts_what_its_lines_are(person: Client, cups: Dataset) -> None:
-    page = words(person, "/trash/")
+def test_the_trash_counts_what_its_lines_are(administrator: Client, cups: Dataset) -> None:
+    page = words(administrator, "/trash/")
     lines = page.count("Restore")
-    takes = asked(person, "trash")
+    takes = asked(administrator, "trash")
     trashed_datasets = 1
     assert takes == {"episodes": 2, "bytes": 2 * BYTES}
     assert re.findall(r"Trash (\d+) Rejected", page) == [str(lines)] == [str(2 + trashed_datasets)]
@@ -144,64 +137,64 @@ def lists(client: Client) -> Iterator[tuple[str, str]]:
         yield view, words(client, f"{HEAD}?view={view}")
 
 
-def test_lists_and_dataset_say_one_length(person: Client, cups: Dataset) -> None:
+def test_lists_and_dataset_say_one_length(administrator: Client, cups: Dataset) -> None:
     """The seconds that are kept: those of the cards that the list shows, and of the dataset's takes together."""
     kept = (TRIM[1] - TRIM[0]) / FPS
     whole = TICKS / FPS
     seconds = {"review": 3 * whole + kept, "kept": 2 * whole + kept, "committed": 3 * whole}
-    for view, page in lists(person):
+    for view, page in lists(administrator):
         assert f"· {numbers.span(seconds[view])}" in page, view
-    figures = words(person, FIGURES)
+    figures = words(administrator, FIGURES)
     assert f"{numbers.span(seconds['review'] + seconds['kept'])} in takes" in figures
     assert f"{numbers.span(seconds['committed'])} encoded" in figures
-    assert f"{numbers.span(sum(seconds.values()))} in all" in words(person, "/datasets/")
+    assert f"{numbers.span(sum(seconds.values()))} in all" in words(administrator, "/datasets/")
 
 
-def test_a_trimmed_take_says_one_length_and_both_counts(person: Client, cups: Dataset) -> None:
+def test_a_trimmed_take_says_one_length_and_both_counts(administrator: Client, cups: Dataset) -> None:
     take = Episode.objects.get(dataset=cups, trim_first=TRIM[0], verdict="keep")
     kept, length = numbers.frame_count(TRIM[1] - TRIM[0], TICKS), numbers.clock(take.duration_s)
-    card, facts = words(person, f"/episodes/{take.pk}/card/"), words(person, f"/episodes/{take.pk}/")
+    card, facts = words(administrator, f"/episodes/{take.pk}/card/"), words(administrator, f"/episodes/{take.pk}/")
     assert kept == "99 of 123 frames"
     for page in (card, facts):
         assert kept in page
         assert length in page
         assert numbers.clock(TICKS / FPS) not in page
-    assert asked(person, f"episodes/{take.pk}")["duration_s"] == pytest.approx(take.duration_s)
+    assert asked(administrator, f"episodes/{take.pk}")["duration_s"] == pytest.approx(take.duration_s)
 
 
-def test_a_range_is_printed_once_for_all(person: Client, cups: Dataset) -> None:
+def test_a_range_is_printed_once_for_all(administrator: Client, cups: Dataset) -> None:
     take = Episode.objects.get(dataset=cups, trim_first=TRIM[0], verdict="keep")
-    card = person.get(f"/episodes/{take.pk}/card/").content.decode()
+    card = administrator.get(f"/episodes/{take.pk}/card/").content.decode()
     assert f'title="Keeps {numbers.frame_range(*TRIM)}"' in card
     assert numbers.frame_range(*TRIM) == "frames 12–110"
 
 
-def test_what_is_rejected_in_the_dataset_leaves_out_the_trash(person: Client, cups: Dataset) -> None:
-    pages = dict(lists(person))
+def test_what_is_rejected_in_the_dataset_leaves_out_the_trash(administrator: Client, cups: Dataset) -> None:
+    pages = dict(lists(administrator))
     assert re.findall(r"(\d+) rejected", pages["committed"]) == ["1"]
     assert re.findall(r"(\d+) rejected", pages["review"]) == ["3"], "of takes and episodes"
 
 
-def test_a_take_in_progress_is_counted_nowhere_as_to_review(person: Client) -> None:
+def test_a_take_in_progress_is_counted_nowhere_as_to_review(administrator: Client) -> None:
     """While the first take of a dataset is recorded, no page says that one waits, nor that there is none."""
     dataset = Dataset.objects.create(slug="new", title="New")
     rig = Rig.objects.create(name="arm-1", state="recording", last_seen_at=timezone.now())
     session = Session.objects.create(rig=rig, dataset=dataset, task="lift")
     Episode.objects.create(dataset=dataset, rig=rig, session=session, state="recording", task="lift")
     for url in ("/", "/datasets/", "/datasets/new/figures/", "/record/arm-1/"):
-        assert re.findall(r"([1-9]\d*) (?:takes? )?to review", words(person, url)) == [], url
-    assert asked(person, "datasets/new")["to_review"] == 0
-    assert "no takes yet" not in words(person, "/datasets/").lower()
+        assert re.findall(r"([1-9]\d*) (?:takes? )?to review", words(administrator, url)) == [], url
+    assert asked(administrator, "datasets/new")["to_review"] == 0
+    assert "no takes yet" not in words(administrator, "/datasets/").lower()
 
 
-def test_reject_all_names_the_number_of_its_own_list(person: Client, cups: Dataset) -> None:
+def test_reject_all_names_the_number_of_its_own_list(administrator: Client, cups: Dataset) -> None:
     mark = [{"code": "stall", "severity": "warn", "from_tick": 0, "to_tick": 5, "text": "The loop stalled."}]
     for episode in Episode.objects.filter(dataset=cups, verdict="unreviewed", state="recorded")[:2]:
         episode.marks = mark
         episode.save(update_fields=["marks"])
     address = "view=review&mark=stall"
-    page = words(person, f"/datasets/cups/?{address}")
-    listed = person.get(f"/datasets/cups/wall/ids/?{address}").json()
+    page = words(administrator, f"/datasets/cups/?{address}")
+    listed = administrator.get(f"/datasets/cups/wall/ids/?{address}").json()
     assert re.findall(r"Reject all (\d+) shown here", page) == [str(len(listed["editable"]))] == ["2"]
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from django.contrib.auth import get_user_model
 from django.test import Client
 from django.utils import timezone
 
@@ -58,12 +57,6 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
     wire = Wire()
     monkeypatch.setattr(rig_commands, "_ask", wire.ask)
     return wire
-
-
-@pytest.fixture
-def olga(client: Client, transactional_db: None) -> Client:
-    client.force_login(get_user_model().objects.create_user("olga"))
-    return client
 
 
 def connected(name: str, *joints: str, **more: Any) -> Rig:

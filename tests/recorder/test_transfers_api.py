@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.test import Client
 
 from recorder.models import Dataset, Episode
@@ -13,12 +12,6 @@ from recorder.worker import run
 from tests.recorder.conftest import frames
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def olga(client: Client, transactional_db: None) -> Client:
-    client.force_login(get_user_model().objects.create_user("olga"))
-    return client
 
 
 def post(client: Client, url: str, status: int = 202, **body: Any) -> Any:

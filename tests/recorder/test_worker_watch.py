@@ -9,7 +9,6 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
@@ -24,13 +23,6 @@ from robotdata.dataset.errors import DatasetBusy
 from tests.recorder.conftest import FRONT, TOP
 
 MakeEpisode = Callable[..., Episode]
-
-
-@pytest.fixture
-def olga(db: None) -> Client:
-    client = Client()
-    client.force_login(User.objects.create_superuser("olga"))
-    return client
 
 
 @pytest.fixture
@@ -75,44 +67,44 @@ def test_a_worker_that_renews_nothing_is_silent_until_it_does(cubes: Dataset, ma
 
 
 def test_a_silent_worker_is_called_lost_only_after_its_lease(
-    cubes: Dataset, make_episode: MakeEpisode, olga: Client, looks_later: Callable[[float], list[str]]
+    cubes: Dataset, make_episode: MakeEpisode, administrator: Client, looks_later: Callable[[float], list[str]]
 ) -> None:
     make_episode()
     operation = begin(cubes)
     encode.claim_job(Job.objects.get().pk)
     assert looks_later(0) == []
     assert looks_later(SILENT_AFTER_S) == [str(operation.pk)]
-    page = page_of(olga, operation)
+    page = page_of(administrator, operation)
     assert "The worker does not answer" in page
     assert "It may wait for the database" in page
     assert "Worker lost" not in page
     assert looks_later(settings.JOB_LEASE_S - 0.1) == []
-    assert "Worker lost" not in page_of(olga, operation)
+    assert "Worker lost" not in page_of(administrator, operation)
     assert looks_later(settings.JOB_LEASE_S) == [str(operation.pk)], "an open page is told"
-    page = page_of(olga, operation)
+    page = page_of(administrator, operation)
     assert "Worker lost" in page
     assert "finished videos are kept" in page
     Job.objects.update(lease_until=timezone.now())
     assert looks_later(settings.JOB_LEASE_S + 1) == [str(operation.pk)]
-    page = page_of(olga, operation)
+    page = page_of(administrator, operation)
     assert "Worker lost" not in page
     assert "does not answer" not in page
 
 
 def test_work_that_nobody_begins_is_said_while_nobody_works(
-    cubes: Dataset, make_episode: MakeEpisode, olga: Client, looks_later: Callable[[float], list[str]]
+    cubes: Dataset, make_episode: MakeEpisode, administrator: Client, looks_later: Callable[[float], list[str]]
 ) -> None:
     make_episode(cameras=(FRONT, TOP))
     operation = begin(cubes)
     assert looks_later(0) == []
     assert looks_later(NOBODY_AFTER_S) == [str(operation.pk)]
-    page = page_of(olga, operation)
+    page = page_of(administrator, operation)
     assert "No worker has begun the next step since" in page.replace("</strong>", "")
     assert "It may be measuring other takes" in page, "a worker that measures holds no lease"
     assert "No worker answers" not in page
     encode.claim_job(Job.objects.order_by("id")[0].pk)
     assert looks_later(NOBODY_AFTER_S + 1) == [str(operation.pk)]
-    assert "No worker has begun" not in page_of(olga, operation), "the other camera will have its turn"
+    assert "No worker has begun" not in page_of(administrator, operation), "the other camera will have its turn"
 
 
 def test_work_of_which_a_part_was_begun_between_two_looks_waits_anew(cubes: Dataset, make_episode: MakeEpisode) -> None:
