@@ -20,13 +20,16 @@ _INTERVENES = {"intervention_on": True, "intervention_off": False}
 class EventReader:
     """The events of those `devices` that have a method `events`; see `capture.devices.EventSource`.
 
-    It calls `stop` as soon as one of them asks for an emergency stop. `has_interventions`: a device may report
-    interventions. `intervenes`: a person intervenes at this tick.
+    It calls `stop` as soon as one of them asks for an emergency stop. Every other event waits for `tell`, at the end of
+    its tick: an event that ends the take must not come before the tick's row. Then it calls `on_event`.
+    `has_interventions`: a device may report interventions. `intervenes`: a person intervenes at this tick.
     """
 
     def __init__(self, devices: Sequence[NamedDevice], stop: Callable[[], None]) -> None:
         self._stop = stop
+        self.on_event: Callable[[], None] = lambda: None
         self._devices = [each for each in devices if hasattr(each.driver, "events")]
+        self._read: list[tuple[str, str]] = []
         self._events: deque[tuple[str, str]] = deque(maxlen=_MOST)
         self.has_interventions = any(getattr(each.driver, "interventions", False) is True for each in self._devices)
         self.intervenes = False
@@ -49,10 +52,17 @@ class EventReader:
             if self.has_interventions and event in _INTERVENES:
                 self.intervenes = _INTERVENES[event]
             elif event != EMERGENCY_EVENT:
-                self._events.append((name, event))
+                self._read.append((name, event))
+
+    def tell(self) -> None:
+        """Let `take` have the events that were read since the last call."""
+        if self._read:
+            self._events.extend(self._read)
+            self._read.clear()
+            self.on_event()
 
     def take(self) -> list[tuple[str, str]]:
-        """Return the events since the last call as (name of the device, event), the oldest first; for any thread."""
+        """Return the events that were told since the last call as (name of the device, event), the oldest first; for any thread."""
         events = []
         while self._events:
             events.append(self._events.popleft())

@@ -206,6 +206,12 @@ class ControlLoop:
         ]
 
     @property
+    def alarms(self) -> dict[str, str]:
+        """Return what the drivers warn of now (`capture.devices.Alarming`), by the name of the device."""
+        devices = (self._robot, *self._teleoperators)
+        return {each.name: text for each in devices if (text := getattr(each.driver, "alarm", ""))}
+
+    @property
     def unreleased(self) -> dict[str, str]:
         """Return the devices that failed to disconnect when the loop ended: name -> reason."""
         return self._session.unreleased if self._session is not None else {}
@@ -279,7 +285,10 @@ class ControlLoop:
         while not session.ending.is_set():
             clock.sleep_until(due, spin_ns=clock.SPIN_NS if self._sink is not None else 0)
             now = clock.monotonic_ns()
-            self._tick(session, now)
+            try:
+                self._tick(session, now)
+            finally:  # also those of a tick that fails
+                self.events.tell()
             self._times.append(due)  # not when it ran: one late tick would change the measured rate
             self._jitter.append(now - due)
             self._late += now - due > self._period_ns // 2
@@ -311,6 +320,7 @@ class ControlLoop:
             if move.arrived() and before is not None and move.is_still(before, state):
                 return
             self.events.read(session)
+            self.events.tell()
             session.call(self._robot, "act", move.towards_rest(state), check=self._values.sent_action)
             due = max(due, clock.monotonic_ns()) + self._period_ns
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,42 @@ def test_a_pedal_stops_and_starts_takes(desk: Desk) -> None:
     first, second = desk.ended()
     assert (first["end_reason"], second["end_reason"], second["task"]) == ("stop", "discard", "push")
     assert first["id"] != second["id"] and second["curation"]["verdict"] == "reject"
+
+
+def test_a_take_has_the_row_of_the_tick_whose_event_ends_it(desk: Desk, monkeypatch: Any) -> None:
+    """Although that tick's action takes long: a simulator says *stop* with the observation that ends its episode."""
+    over = False
+
+    def observe() -> Any:
+        nonlocal over
+        over = over or bool(desk.pedal.waiting)
+        return {"observation.state": np.full(2, over, np.float32)}
+
+    def act(action: Any) -> Any:
+        if over:
+            time.sleep(0.3)
+        return action
+
+    desk.record()
+    monkeypatch.setattr(desk.pedal, "observe", observe)
+    monkeypatch.setattr(desk.pedal, "events", lambda: [desk.pedal.waiting.pop()] if over and desk.pedal.waiting else [])
+    monkeypatch.setattr(desk.pedal, "act", act)
+    desk.press("stop")
+    until(lambda: len(desk.ended()) == 1)
+    with Take.open(desk.spool / desk.ended()[0]["id"]) as take:
+        assert take.manifest["end_reason"] == "stop" and take.signal("observation.state")[-1, 0] == 1
+
+
+def test_a_pedals_stop_ends_a_countdown_and_a_check(desk: Desk) -> None:
+    desk.machine.execute(as_command("record", task="push", countdown_s=60))
+    assert desk.machine.state == "countdown"
+    desk.press("stop")
+    until(lambda: desk.machine.state == "idle")
+    desk.machine.execute(as_command("preflight"))
+    assert desk.machine.state == "checking"
+    desk.press("stop")
+    until(lambda: desk.machine.state == "idle")
+    assert not desk.ended() and desk.machine.take is None
 
 
 def test_a_pedal_records_again_and_ends_a_reset(desk: Desk) -> None:
