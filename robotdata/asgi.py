@@ -7,8 +7,10 @@ socket stands outside that check, with its own bearer token.
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import Any
 
+from robotdata.gate import wait_until_open
 from robotdata.request_handler import request_handler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "robotdata.settings")
@@ -23,6 +25,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware  # noqa: E40
 from recorder.live.consumers import RigConsumer  # noqa: E402
 from recorder.live.routing import websocket_urlpatterns as recorder_sockets  # noqa: E402
 from recorder.live.station_consumer import StationConsumer  # noqa: E402
+from robotdata.background_import import import_after_answer  # noqa: E402
 from robotdata.origins import SameOriginOnly  # noqa: E402
 from robotdata.thread_limit import answer_thread_limit  # noqa: E402
 from robotdata.websocket import NowhereSocket  # noqa: E402
@@ -40,6 +43,10 @@ async def sockets(scope: dict[str, Any], receive: Any, send: Any) -> None:
     await door(scope, receive, send)
 
 
-application: Any = ProtocolTypeRouter({"http": answer_thread_limit(QuickFrames(pages)), "websocket": sockets})
+http = import_after_answer(answer_thread_limit(QuickFrames(pages)), "recorder.api.urls")
+application: Any = ProtocolTypeRouter({"http": http, "websocket": sockets})
 if settings.PROXIES:  # uvicorn's own believes whoever is on this machine
     application = ProxyHeadersMiddleware(application, settings.PROXIES)
+
+import_module(settings.ROOT_URLCONF)  # so that the first page need not wait for it
+wait_until_open()  # in `robotdata run` the database is being prepared meanwhile

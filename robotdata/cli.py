@@ -5,9 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from importlib import metadata
 
-DISTRIBUTION = "robotdata-lab"
 HELP = """usage: robotdata COMMAND [OPTIONS]
 
   run        start web, worker and rig on this machine
@@ -24,7 +22,8 @@ HELP = """usage: robotdata COMMAND [OPTIONS]
   rename     give a dataset another title or folder name
   trash      list deleted datasets, delete, restore or remove one
   disk       what everything takes on the disk, and free it
-  push       send a dataset to the Hugging Face Hub
+  push       send a dataset to the Hugging Face Hub or a bucket
+  log        write an episode as an MCAP file (Foxglove, Lichtblick)
   recover    update the database from the folders after a crash
   rebuild    rebuild the database from the folders
   --version  print the version
@@ -56,17 +55,25 @@ def main(arguments: list[str] | None = None) -> int:
 def manage(words: list[str]) -> int:
     """Run a command of Django's; 2 where its packages are not installed."""
     if importlib.util.find_spec("django") is None:
+        from robotdata.distribution import extra_command
+
         sys.stderr.write(
-            f"`robotdata {words[0]}` needs the web packages: install them with `pip install '{DISTRIBUTION}[web]'`. "
+            f"`robotdata {words[0]}` needs the web packages: install them with `{extra_command('web')}`. "
             "`robotdata rig` runs without them.\n"
         )
         return 2
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "robotdata.settings")
     from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import execute_from_command_line
 
     try:
-        execute_from_command_line(["robotdata", *words])
+        if words[:1] == ["run"]:  # Django would import every model before any process is started
+            from recorder.management.commands.run import Command
+
+            Command().run_from_argv(["robotdata", *words])
+        else:
+            from django.core.management import execute_from_command_line
+
+            execute_from_command_line(["robotdata", *words])
     except ImproperlyConfigured as error:
         sys.stderr.write(f"Error: {error}\n")
         return 1
@@ -75,12 +82,6 @@ def manage(words: list[str]) -> int:
 
 def version() -> str:
     """Return the installed version, or where the code runs from when it is not installed."""
+    from robotdata.distribution import installed_version  # with the whole of `email`
+
     return installed_version() or "of a checkout that is not installed"
-
-
-def installed_version() -> str | None:
-    """Return the version that is installed; None in a checkout that is not."""
-    try:
-        return metadata.version(DISTRIBUTION)
-    except metadata.PackageNotFoundError:
-        return None

@@ -1,6 +1,6 @@
 """Who may hold a connection to the web, how many, and for how long without asking for something.
 
-uvicorn waits for the end of a request for ever, and accepts until the system has no file left to give: a thousand
+uvicorn waits without limit for the end of a request, and accepts until the system has no file left to give: a thousand
 half-sent requests would keep everybody out. Use with `uvicorn --http robotdata.connections:BoundedHttp`.
 """
 
@@ -20,6 +20,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from robotdata.listening import QUEUE
+
 HEAD_S = 10.0
 """From the first byte of a connection, or of its next request, to the end of the request's head."""
 BODY_S = 60.0
@@ -31,8 +33,6 @@ PER_ADDRESS = int(given) if (given := os.environ.get("ROBOTDATA_CONNECTIONS", ""
 _KEPT_FILES = 224
 """Of the files that the process may open: for takes, datasets and the database."""
 _LEAST = 64
-QUEUE = 4096
-"""Connections that the system holds until they are let in; it may allow fewer (net.core.somaxconn)."""
 _TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 _TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 

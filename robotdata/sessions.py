@@ -5,6 +5,7 @@ Every request is still checked against the database, so signing out or blocking 
 
 from __future__ import annotations
 
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,15 +18,25 @@ from robotdata.one_row import OneRow
 
 
 class SessionStore(db.SessionStore):
-    """A session in Django's own table."""
+    """A session in Django's own table. `expires_at` is known once it was loaded."""
+
+    expires_at: datetime | None = None
 
     def load(self) -> dict[str, Any]:
         """Return the session's data; nothing for a session that does not exist or has expired."""
-        row = _SESSION.values(self.session_key)
+        key = self.session_key or ""
+        # A cookie may hold a NUL, for which PostgreSQL cannot even look. Django's own keys are letters and digits.
+        row = _SESSION.values(key) if key.isascii() and key.isalnum() else None
         if row is None or row[1] <= timezone.now():
             self._session_key = None
             return {}
+        self.expires_at = row[1]
         return self.decode(row[0])
+
+    def _validate_session_key(self, key: str) -> bool:
+        """Return whether it may be a key. Django also takes texts with NUL, for which PostgreSQL cannot even look."""
+        valid = super()._validate_session_key(key)  # type: ignore[misc]  # django-stubs lacks it
+        return bool(valid) and key.isascii() and key.isalnum()
 
 
 _SESSION = OneRow(SessionStore.get_model_class, ("session_data", "expire_date"))
@@ -42,6 +53,13 @@ class UserBackend(ModelBackend):
         return user if self.user_can_authenticate(user) else None
 
 
+def signed_in_until(session_key: str) -> datetime | None:
+    """Return when the session of a user who may sign in ends; None if it is not one, as Django's middleware decides."""
+    session = SessionStore(session_key)
+    user = get_user(SimpleNamespace(session=session))  # type: ignore[arg-type]
+    return session.expires_at if user.is_authenticated else None
+
+
 def is_signed_in(session_key: str) -> bool:
     """Return whether the session is that of a user who may sign in, as Django's own middleware decides."""
-    return bool(get_user(SimpleNamespace(session=SessionStore(session_key))).is_authenticated)  # type: ignore[arg-type]
+    return signed_in_until(session_key) is not None

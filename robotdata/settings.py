@@ -5,13 +5,16 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+import warnings
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from robotdata.distribution import extra_command
 from robotdata.secret_files import cookie_name, read_or_make
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -80,6 +83,7 @@ ENCODE_WORKERS = env_int("ROBOTDATA_ENCODE_WORKERS", 1, least=1)
 KEEP_RAW = env_flag("ROBOTDATA_KEEP_RAW", False)  # raw takes stay in the spool after their commit
 DB_WAIT_S = env_int("ROBOTDATA_DB_WAIT_S", 20, least=1)  # for another process to be done with the database
 JOB_LEASE_S = env_int("ROBOTDATA_JOB_LEASE_S", 20, least=2)
+SWEEP_EVERY_S = 5.0  # seconds between two looks of a worker for what others have left
 JOB_ATTEMPTS = env_int("ROBOTDATA_JOB_ATTEMPTS", 3, least=1)
 HUB_ENDPOINT = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
 if not HUB_ENDPOINT.startswith(("https://", "http://")):
@@ -110,13 +114,13 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "csp",
     "django_htmx",
-    "ninja",  # its API page from here, not from elsewhere
     "robotdata.apps.RobotdataConfig",
     "recorder.apps.RecorderConfig",
     "viewer.apps.ViewerConfig",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "robotdata.compressed_static.compress_static",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -164,13 +168,30 @@ def need_packages(variable: str, *modules: str) -> None:
     missing = [name for name in modules if importlib.util.find_spec(name) is None]
     if missing:
         raise ImproperlyConfigured(
-            f"{variable} needs {', '.join(missing)}, which is not installed: run `pip install 'robotdata-lab[scale]'`, "
-            "or in a checkout `pip install -r requirements-scale.txt`."
+            f"{variable} needs {', '.join(missing)}, which is not installed: run `{extra_command('scale')}`."
         )
 
 
+def env_database(name: str, default: str) -> dict[str, Any]:
+    """Return the settings of the database in the variable; an address of another kind stops the start.
+
+    The message leaves the address out, because there may be a password in it.
+    """
+    with warnings.catch_warnings(action="ignore"):  # it warns with the password
+        try:
+            database: dict[str, Any] = env.db_url_config(os.environ.get(name) or default)
+        except (ValueError, TypeError, ImproperlyConfigured):
+            database = {}
+    if not str(database.get("ENGINE", "")).endswith(("sqlite3", "postgresql")):
+        raise ImproperlyConfigured(
+            f"{name} is not the address of a database: write postgres://user:password@host/robotdata, with %40 for an "
+            "@ in the password, or leave it empty (the database is then a file in the home)."
+        )
+    return database
+
+
 # --- database: SQLite unless told otherwise ----------------------------------------------------------
-DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{STATE_DIR / 'robotdata.sqlite3'}")}
+DATABASES = {"default": env_database("DATABASE_URL", f"sqlite:///{STATE_DIR / 'robotdata.sqlite3'}")}
 # A thread keeps its connection for the next request (robotdata/request_handler.py keeps the threads).
 DATABASES["default"].setdefault("CONN_MAX_AGE", 300)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
@@ -186,6 +207,15 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 
 elif DATABASES["default"]["ENGINE"].endswith("postgresql"):
     need_packages("DATABASE_URL", "psycopg")
+    # Without them a request waits without limit: for a row that another holds, or for a machine that is switched off.
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": max(2, DB_WAIT_S),
+        "options": f"-c lock_timeout={DB_WAIT_S}s",
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+    } | DATABASES["default"].get("OPTIONS", {})
 
 # --- channels and celery -----------------------------------------------------------------------------
 CHANNEL_URL = os.environ.get("CHANNEL_URL", "")
@@ -237,6 +267,9 @@ STATIC_URL = "static/"
 STATIC_ROOT = STATE_DIR / "static"
 folder(STATIC_ROOT)
 STATICFILES_DIRS = [WEB_FILES / "static"]
+# The API's page from here, not from elsewhere. As an app of Django's its package would be imported by every process.
+if (_ninja := importlib.util.find_spec("ninja")) and _ninja.submodule_search_locations:
+    STATICFILES_DIRS.append(Path(_ninja.submodule_search_locations[0]) / "static")
 WHITENOISE_USE_FINDERS = True
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

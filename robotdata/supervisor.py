@@ -11,11 +11,14 @@ import contextlib
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+
+from robotdata.gate import VARIABLE, Gate
 
 SETTINGS_ARE_WRONG = 2
 HEALTHY_AFTER_S = 10.0
@@ -27,7 +30,9 @@ BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 class Child:
     """One process: what to run, when it starts, how long it may take to end, and how it fares.
 
-    `start_delay_s` leaves the processor to the other children; `start_delayed` ends the delay.
+    `start_delay_s` leaves the processor to the other children; `start_delayed` ends the delay. A child with a `gate`
+    loads its modules at once and works when the gate is open. It gets `sockets` by their numbers. They stay open while
+    it is started again; when it is given up they are closed, so that connections are refused and do not hang.
     """
 
     name: str
@@ -36,6 +41,8 @@ class Child:
     grace_s: float = 10.0
     env: dict[str, str] = field(default_factory=dict)
     start_delay_s: float = 0.0
+    gate: Gate | None = None
+    sockets: Sequence[socket.socket] = ()
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     failures: int = 0
@@ -61,6 +68,10 @@ class Lifeline:
         os.close(self.fd)
 
 
+class _Stopped(BaseException):
+    """A signal asks for the end while `prepare` runs, which must not take it for a failure of its own."""
+
+
 class Supervisor:
     """Children start in the order given and end in the order given by `ending` (default: reversed)."""
 
@@ -80,11 +91,16 @@ class Supervisor:
         self._lifeline = Lifeline()
 
     def start(self, child: Child) -> None:
+        fds = [self._lifeline.fd, *(each.fileno() for each in child.sockets)]
+        env = {**os.environ, **child.env}
+        if child.gate is not None and not child.gate.is_open:
+            fds.append(child.gate.fd)
+            env[VARIABLE] = str(child.gate.fd)
         try:
             child.process = subprocess.Popen(
                 self._lifeline.command(child.module, child.args),
-                env={**os.environ, **child.env},
-                pass_fds=(self._lifeline.fd,),
+                env=env,
+                pass_fds=fds,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C reaches us alone: we decide the order of the end
             )
@@ -125,6 +141,8 @@ class Supervisor:
         end_group(process.pid)
         code = process.returncode
         if code == SETTINGS_ARE_WRONG:
+            for each in child.sockets:
+                each.close()
             self.say(f"{child.name} stopped: its settings are wrong (see above). Fix them and start again.")
             return
         self._again(child, f"exited unexpectedly ({ending_of(code)})", "starting it again")
@@ -156,23 +174,39 @@ class Supervisor:
         end_group(process.pid)
         process.wait()
 
-    def run(self, *, on_tick: Callable[[], None] | None = None) -> None:
-        """Until SIGINT or SIGTERM; returns when every child has ended."""
+    def run(self, *, prepare: Callable[[], None] = lambda: None, on_tick: Callable[[], None] | None = None) -> None:
+        """Until SIGINT or SIGTERM; returns when every child has ended.
+
+        `prepare` runs once the children are started, before they are looked after; what it raises ends them.
+        """
+
+        preparing = False
 
         def stop(_signal: int, _frame: object) -> None:
+            nonlocal preparing
             self.stopping = True
+            if preparing:
+                preparing = False  # a second signal must not disturb the end
+                raise _Stopped
 
+        raise_file_limit()
         signal.signal(signal.SIGINT, stop)
         signal.signal(signal.SIGTERM, stop)
-        raise_file_limit()
         try:
             self.start_all()
+            preparing = not self.stopping
+            if preparing:
+                prepare()
+            preparing = False
             while not self.stopping:
                 self.tick()
                 if on_tick:
                     on_tick()
                 time.sleep(0.1)
+        except _Stopped:
+            pass  # asked for during the preparation: all ends below
         finally:
+            preparing = False
             self.stop_all()
 
 

@@ -14,7 +14,7 @@ from robotdata.capture import clock
 from robotdata.capture.config import CameraConfig
 from robotdata.capture.devices import Camera, Picture, TickCamera
 from robotdata.capture.errors import DeviceError
-from robotdata.capture.health import CameraHealth, classify_depth, classify_jpeg
+from robotdata.capture.health import CameraHealth, classify_colour, classify_depth
 from robotdata.capture.records import CameraFrame
 from robotdata.capture.session import NamedDevice, Tracebacks
 from robotdata.video.depth.packets import depth_of_packet, depth_packet, depth_size
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 _BAD_IN_A_ROW = 10
 _AHEAD_S = 0.5
-IDLE_EVERY_NS = 2_000_000_000
+IDLE_EVERY_NS = 4_000_000_000
 _EARLY = 0.75  # of the interval: at the camera's own rate, jitter would otherwise skip every other frame
 Result = TypeVar("Result")
 Sink = Callable[[str, CameraFrame], None]
@@ -37,7 +37,7 @@ class CameraThread:
     """Read frames from `camera` and encode them as packets, so that the control loop never encodes.
 
     Every frame is read, but it is encoded only where it is needed: all frames of a take and while `awake`, the frames
-    that a viewer watches, and one every two seconds for `health`. Frames that arrive as packets are never skipped,
+    that a viewer watches, and one every four seconds for `health`. Frames that arrive as packets are never skipped,
     unless they have to be turned, for which they are decoded and encoded again.
 
     `newest` is the newest encoded frame, or None before the first; any thread may read it.
@@ -47,14 +47,18 @@ class CameraThread:
         self.config = config
         self.key = config.key
         self.newest: CameraFrame | None = None
-        self.health = CameraHealth(config.fps, clock.monotonic_ns(), classify_depth if config.depth else classify_jpeg)
+        classify = classify_depth if config.depth else classify_colour
+        self.health = CameraHealth(config.fps, clock.monotonic_ns(), classify)
         self.bad_frames = 0
         self.bytes_in = 0  # of the packets that arrived as such; pictures that the driver decodes are not counted
         self.awake = False
+        self.on_watched_frame: Callable[[], None] = lambda: None
         self._watched_ns: int | None = None
         self._needed_ns = 0
         self._skipped = False
         self._camera = camera
+        self.is_ticked = isinstance(camera, TickCamera)  # asked often; a check against a protocol is slow
+        """Whether the control loop connects this camera and grabs one frame per tick."""
         self._quality = quality
         self._door = JpegDoor(quality)
         self._sink: Sink | None = None
@@ -63,14 +67,10 @@ class CameraThread:
         self._thread = threading.Thread(target=self._run, name=f"camera-{config.name}", daemon=True)
         self._bad_in_a_row = 0
         self._channels = 0
+        self._image: NDArray[Any] | None = None  # of the frame that is being made, if it was encoded here
         self._forgotten = -1
         self._method = ""
         self._tracebacks = Tracebacks()
-
-    @property
-    def is_ticked(self) -> bool:
-        """Return whether the control loop connects this camera and grabs one frame per tick."""
-        return isinstance(self._camera, TickCamera)
 
     @property
     def device(self) -> NamedDevice:
@@ -199,7 +199,10 @@ class CameraThread:
             self.newest = frame
             if self._sink is not None:
                 self._sink(self.key, frame)
-        self.health.add(frame.packet, frame.captured_ns)
+        if self._watched_ns is not None:
+            self.on_watched_frame()
+        image, self._image = self._image, None  # not kept: it is larger than the packet, and the driver's own
+        self.health.add(frame.packet, frame.captured_ns, image)
 
     def _is_needed(self, captured_ns: int) -> bool:
         """Return whether anybody needs the frame captured at `captured_ns`; note it as the last one if so."""
@@ -223,6 +226,7 @@ class CameraThread:
 
     def _packet(self, picture: Picture) -> bytes | None:
         """Return the packet to store; None for a damaged image. Raises DeviceError if the size is not the config's."""
+        self._image = None
         try:
             packet, size = self._encode_depth(picture) if self.config.depth else self._encode_colour(picture)
         except (ImageError, VideoError) as error:  # skip one damaged image; many in a row are a fault of the camera
@@ -257,7 +261,8 @@ class CameraThread:
         if rgb is not None:
             if rgb.ndim == 3:  # of anything else encode_jpeg says what is wrong with it
                 rgb = self.config.turn.apply(rgb)
-            return encode_jpeg(rgb, self._quality), (rgb.shape[1], rgb.shape[0])
+            packet, self._image = encode_jpeg(rgb, self._quality), rgb
+            return packet, (rgb.shape[1], rgb.shape[0])
         raise ImageError("no image")
 
     def _check_channels(self, channels: int) -> None:
@@ -281,4 +286,5 @@ class CameraThread:
             raise ImageError("no depth at all")
         flat = depth[..., 0] if depth.shape[2:] == (1,) else depth
         flat = self.config.turn.apply(flat) if flat.ndim == 2 else flat
-        return depth_packet(flat), (flat.shape[1], flat.shape[0])
+        packet, self._image = depth_packet(flat), flat
+        return packet, (flat.shape[1], flat.shape[0])

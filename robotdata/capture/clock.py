@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-SPIN_NS = 300_000
-"""`sleep_until` spins for the end of a wait, because the system may wake a sleeping thread about this much late."""
+SPIN_NS = 150_000
+"""`sleep_until` spins for the end of a wait, because the system wakes a sleeping thread late: by 0.05 to 0.1 ms."""
 
 monotonic_ns: Callable[[], int] = time.monotonic_ns
 wall_ns: Callable[[], int] = time.time_ns

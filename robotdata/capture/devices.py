@@ -170,6 +170,13 @@ class EventSource(Protocol):
         """
 
 
+class Alarming(Protocol):
+    """A robot or teleoperator that knows of something which people should see while it works on."""
+
+    alarm: str
+    """One sentence, with what to do; empty if all is well. Any thread may read it, and asks no device by it."""
+
+
 class TakeAware(Protocol):
     """A robot or teleoperator that is told when a take begins, in the control loop's thread."""
 

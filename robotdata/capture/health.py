@@ -1,16 +1,19 @@
 """Judge whether a camera's frames are worth recording.
 
-A fault shows within two seconds while frames are recorded or watched. Otherwise an image is judged every two seconds,
-and a black, flat or frozen one shows within five; a lost camera always shows within two.
+A fault shows within two seconds while frames are recorded or watched. Otherwise an image is judged every four seconds,
+and a black, flat or frozen one shows within nine; a lost camera always shows within two.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from robotdata.video.blocks import block_colours
 from robotdata.video.depth.packets import depth_of_packet
 from robotdata.video.errors import DecodeError
 from robotdata.video.jpeg import ImageError, decode_jpeg
@@ -34,17 +37,20 @@ TEXTS = {
     "flat": "shows one flat colour",
 }
 
+Classify = Callable[[bytes, NDArray[Any] | None], str]
+
 
 class CameraHealth:
     """The state of one camera. The camera's thread calls `add`, `count_arrival` and `fail`; any thread may read.
 
     All times are monotonic ns.
 
-    `classify` returns the state that a packet's image shows: ok, black or flat.
+    `classify` returns the state that a packet's image shows, which is ok, black or flat. It gets the image too, unless
+    the camera gave no image but a packet.
     """
 
-    def __init__(self, fps: float, now_ns: int, classify: Callable[[bytes], str] | None = None) -> None:
-        self._classify = classify or classify_jpeg
+    def __init__(self, fps: float, now_ns: int, classify: Classify | None = None) -> None:
+        self._classify = classify or classify_colour
         self._stale_ns = int(STALE_PERIODS * 1e9 / fps)
         self._newest_ns = self._added_ns = self._changed_ns = now_ns
         self._classified_ns = 0
@@ -64,15 +70,15 @@ class CameraHealth:
         self._count(captured_ns)
         self._newest_ns = captured_ns
 
-    def add(self, packet: bytes, captured_ns: int) -> None:
-        """Take note of a new frame."""
+    def add(self, packet: bytes, captured_ns: int, image: NDArray[Any] | None = None) -> None:
+        """Take note of a new frame; `image` is what `packet` was made of, where that is at hand."""
         self.count_arrival(captured_ns)
         if packet != self._last:
             self._last, self._changed_ns = packet, captured_ns
         self._added_ns = captured_ns
         if captured_ns - self._classified_ns >= CLASSIFY_EVERY_NS:
             self._classified_ns = captured_ns
-            state = self._classify(packet)
+            state = self._classify(packet, image)
             # A fault must show twice in a row: one dark frame may be a hand in front of the lens.
             self._image_state = state if state == self._previous_state else "ok"
             self._previous_state = state
@@ -115,24 +121,33 @@ class CameraHealth:
         return max(0.0, (now_ns - self._newest_ns) / 1e9) if self.frames else None
 
 
-def classify_depth(packet: bytes) -> str:
-    """Return black if a depth packet (16-bit PNG) has hardly any measured pixel, else ok.
+def classify_depth(packet: bytes, image: NDArray[Any] | None = None) -> str:
+    """Return black if a depth image (uint16 (H, W), or a 16-bit PNG) has hardly any measured pixel, else ok.
 
     One distance all over the image counts as ok: it may be a wall.
     """
     try:
-        depth = depth_of_packet(packet)
+        depth = depth_of_packet(packet) if image is None else image
     except DecodeError:
         return "ok"
     return "black" if np.count_nonzero(depth) < MEASURED_AT_LEAST * depth.size else "ok"
 
 
-def classify_jpeg(packet: bytes) -> str:
-    """Return ok, black or flat for a JPEG, judged at an eighth of its size; ok if it cannot be decoded."""
+def classify_colour(packet: bytes, image: NDArray[Any] | None = None) -> str:
+    """Return ok, black or flat for a colour image (uint8 (H, W, 3), or a JPEG); ok if it cannot be decoded.
+
+    Blocks of 8x8 pixels are judged. Where there is an image, its JPEG is not decoded: that takes as long as encoding.
+    """
     try:
-        small = decode_jpeg(packet, scale=8)
+        state = _state_of(decode_jpeg(packet, scale=8).reshape(-1, 3) if image is None else block_colours(image))
     except ImageError:
         return "ok"
-    if float(small.mean()) < BLACK_BELOW:
+    if state == "ok" or image is None:
+        return state
+    return _state_of(block_colours(image, whole=True))  # what there is to see may lie between the bands
+
+
+def _state_of(colours: NDArray[Any]) -> str:
+    if float(colours.mean()) < BLACK_BELOW:
         return "black"
-    return "flat" if float(small.std(axis=(0, 1)).max()) < FLAT_BELOW else "ok"
+    return "flat" if float(colours.std(axis=0).max()) < FLAT_BELOW else "ok"

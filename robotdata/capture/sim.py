@@ -88,7 +88,7 @@ class Autopilot:
     def action(self, observation: Values) -> Action:
         next(self._path)
         joints = REST.copy()
-        joints[:4] = inverse_kinematics(*self._position)
+        joints[:4] = inverse_kinematics(*self._position.tolist())
         joints[4], joints[5] = self._roll, self._grip
         return joints
 

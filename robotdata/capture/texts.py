@@ -5,10 +5,10 @@ A row stores text as UTF-8 in a fixed number of bytes, so that all rows of a tak
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 TEXT_BYTES = 256
 """Bytes of UTF-8 that a row reserves for a text; a longer one is refused."""
@@ -27,6 +27,8 @@ def pack_text(value: Any) -> bytes:
 
     Raises ValueError if `value` is not a text, is too long, contains NUL or cannot be encoded as UTF-8.
     """
+    import numpy as np  # not above: the server needs the module for tasks only
+
     text = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
     if not isinstance(text, str):
         raise ValueError(f"a {type(text).__name__} instead of text")
@@ -43,5 +45,7 @@ def pack_text(value: Any) -> bytes:
 
 def unpack_texts(packed: NDArray[Any]) -> list[str]:
     """Return the texts of `packed`, uint8 of shape (rows, TEXT_BYTES)."""
+    import numpy as np
+
     rows = np.ascontiguousarray(packed, np.uint8)
     return [row.tobytes().rstrip(b"\0").decode("utf-8", "replace") for row in rows]

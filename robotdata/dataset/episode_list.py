@@ -72,7 +72,8 @@ def read_episodes(
 ) -> list[EpisodeInfo]:
     """Return the episodes in order. Damaged ones are left out and listed in `problems`.
 
-    Raises NotADataset if `info.json` claims episodes but `meta/episodes` has no file.
+    Raises NotADataset if `info.json` claims episodes but `meta/episodes` has no file, and DamagedFile if no file of it
+    can be read.
     """
     files = sorted(layout.root.glob(EPISODES_GLOB))
     if not files:
@@ -83,10 +84,14 @@ def read_episodes(
     keys = video_keys(features)
     episodes: list[EpisodeInfo] = []
     budget = RowBudget(info.get("total_episodes"), least=_BYTES_PER_ROW)
+    before = len(problems)
     for path in files:
         columns = _columns(layout, path, keys, budget, problems)
         if columns:
             episodes += _Rows(layout, columns, keys, fps, sidecar, len(episodes)).episodes()
+    if not episodes and (why := problems[before:]):
+        short = (text.removesuffix("; download it again or restore it from a backup") for text in why)
+        raise DamagedFile(layout.root / "meta/episodes", "; ".join(short))
     if len({episode.index for episode in episodes}) < len(episodes):
         problems.append("several episodes have the same index; the first of each is used")
         episodes = list({episode.index: episode for episode in reversed(episodes)}.values())[::-1]
@@ -148,23 +153,25 @@ class _Rows:
         before: int,
     ) -> None:
         self._layout = layout
-        self._columns = columns
-        self._keys = keys
+        self._count = len(next(iter(columns.values())))
+        # As lists: taking single numbers out of arrays costs more than all else for thousands of episodes.
+        self._columns: dict[str, list[Any]] = {name: values.tolist() for name, values in columns.items()}
+        self._names = {key: [f"videos/{key}/{name}" for name in _VIDEO] for key in keys}
         self._fps = fps
         self._sidecar = sidecar
         self._before = before
-        self._paths: dict[tuple[str, int, int], Path | str] = {}
+        self._paths: dict[tuple[str, int, int], Path | str | None] = {}
 
     def episodes(self) -> list[EpisodeInfo]:
         """Return all episodes of the file."""
-        count = len(next(iter(self._columns.values())))
-        return [self._episode(row) for row in range(count)]
+        return [self._episode(row) for row in range(self._count)]
 
     def _int(self, name: str, row: int, default: int) -> int:
         column = self._columns.get(name)
-        if column is None or column[row] is None or (column.dtype.kind == "f" and not math.isfinite(column[row])):
-            return default
-        return int(column[row])
+        value = default if column is None else column[row]
+        if type(value) is int:
+            return value
+        return int(value) if value is not None and math.isfinite(value) else default
 
     def _episode(self, row: int) -> EpisodeInfo:
         index = self._int("episode_index", row, self._before + row)
@@ -174,7 +181,7 @@ class _Rows:
         if length < 1:
             problems.append(f"episode {index} has length {length}")
             length = max(length, 0)
-        chunk, file = (self._int(name, row, -1) for name in _DATA)
+        chunk, file = self._int(_DATA[0], row, -1), self._int(_DATA[1], row, -1)
         data = self._path("", chunk, file, problems) if chunk >= 0 and file >= 0 else None
         entry = self._sidecar.entry(index, length) if index >= 0 else {}
         tasks = self._columns.get("tasks")
@@ -196,9 +203,9 @@ class _Rows:
 
     def _videos(self, row: int, index: int, length: int, problems: list[str]) -> dict[str, VideoSpan]:
         spans = {}
-        for key in self._keys:
-            chunk, file = (self._int(f"videos/{key}/{name}", row, -1) for name in _VIDEO[:2])
-            begins = self._columns.get(f"videos/{key}/from_timestamp")
+        for key, (chunks, files, begin_name, _) in self._names.items():
+            chunk, file = self._int(chunks, row, -1), self._int(files, row, -1)
+            begins = self._columns.get(begin_name)
             if chunk < 0 or file < 0 or begins is None or not math.isfinite(begins[row]):
                 problems.append(f"episode {index} does not say where its frames of {key} are")
                 continue
@@ -217,16 +224,16 @@ class _Rows:
         if isinstance(path, str):
             problems.append(path)
             return None
-        if not path.name:
-            return None
         return path
 
-    def _resolve(self, key: str, chunk: int, file: int) -> Path | str:
+    def _resolve(self, key: str, chunk: int, file: int) -> Path | str | None:
+        """Return the path of a file; why it cannot be used, as text; None if it has no name."""
         layout = self._layout
         try:
-            return layout.video_file(key, chunk, file) if key else layout.data_file(chunk, file)
+            path = layout.video_file(key, chunk, file) if key else layout.data_file(chunk, file)
         except UnsafePath as error:
             return str(error)
+        return path if path.name else None
 
 
 def _with_locations(layout: Layout, episodes: list[EpisodeInfo], problems: list[str]) -> list[EpisodeInfo]:
@@ -253,15 +260,21 @@ def _with_locations(layout: Layout, episodes: list[EpisodeInfo], problems: list[
 def _placed(
     episode: EpisodeInfo, first: int, data: Path | None, first_of_file: dict[Path, int], file_problems: dict[Path, str]
 ) -> EpisodeInfo:
-    problems = list(episode.problems)
-    paths = [*([data] if data else []), *(span.path for span in episode.videos.values())]
-    for path in paths:
+    problems: list[str] = []
+    for path in (data, *(span.path for span in episode.videos.values())):
+        if path is None:
+            continue
         if path not in file_problems:
             file_problems[path] = file_problem(path)
         if file_problems[path]:
             problems.append(f"{path} {file_problems[path]}; episode {episode.index} is incomplete")
     if data is None:
         problems.append(f"no data file holds the rows of episode {episode.index}")
+    row = first - first_of_file.get(data, first) if data else 0
+    if not problems and data is episode.data_file and first == episode.from_index:
+        # Nobody has it yet. Making each of thousands a second time takes as long as reading them.
+        object.__setattr__(episode, "first_row_in_file", row)
+        return episode
     return EpisodeInfo(
         index=episode.index,
         length=episode.length,
@@ -269,13 +282,13 @@ def _placed(
         data_file=data,
         from_index=first,
         to_index=first + episode.length,
-        first_row_in_file=first - first_of_file.get(data, first) if data else 0,
+        first_row_in_file=row,
         videos=episode.videos,
         uuid=episode.uuid,
         data_chunk=episode.data_chunk,
         data_file_index=episode.data_file_index,
         extra=episode.extra,
-        problems=problems,
+        problems=[*episode.problems, *problems],
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from robotdata.dataset.errors import Difference, FeatureError
+from robotdata.dataset.language import LANGUAGE_COLUMNS
 from robotdata.video.depth.scale import DepthScale, says_depth
 from robotdata.video.errors import VideoError
 from robotdata.video.rates import exact_rate
@@ -139,13 +140,16 @@ def differences(
     """Return how the rig's features and rate differ from the dataset's; empty if they match.
 
     Order, `info`, default features and a camera's names are not compared; nested names equal flat ones. Scale and unit
-    of a depth camera are compared, because codes of two scales in one dataset would be read as wrong depths.
+    of a depth camera are compared, because codes of two scales in one dataset would be read as wrong depths. A rig
+    without language fits: its episodes get empty columns.
     """
     result = []
     if exact_rate(rig_fps) != exact_rate(dataset_fps):
         result.append(Difference("fps", f"{rig_fps:g}", f"{dataset_fps:g}"))
     keys = [key for key in {**dataset, **rig} if key not in DEFAULT_FEATURES]
     for key in keys:
+        if key in LANGUAGE_COLUMNS and key not in rig:
+            continue  # its episodes have no language
         if key not in rig or key not in dataset:
             result.append(Difference(key, _describe(rig.get(key)), _describe(dataset.get(key))))
         else:

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import threading
-from array import array
 from dataclasses import dataclass
-from typing import TypeAlias
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import pyarrow.parquet as pq
 from cachetools import LRUCache
+from numpy.typing import NDArray
+
+from robotdata.dataset.footer_patterns import COLUMN, REST_OF_GROUP
 
 _TAIL = 8
 _MAGIC = b"PAR1"
@@ -25,6 +28,8 @@ _MAX_BYTES = 512 << 20
 _MAX_DEPTH = 16
 _STOP, _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 0, 1, 2, 3, 7, 8, 9, 10, 11, 12
 _NUMBERS = frozenset({4, 5, 6})
+_LONG = 6
+_MAX_FIELD = (1 << 15) - 1
 _WIDTHS = {_BYTE: 1, _DOUBLE: 8}
 _MAX_KEPT = 1 << 20
 """Numbers of sizes that are kept, 8 bytes each: an edit reads the same few files several times."""
@@ -35,20 +40,24 @@ class BadFooter(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class ChunkSize:
-    """One column of one row group: its number of values, and their size in bytes when decompressed."""
+class ChunkSizes:
+    """The sizes of all columns of all row groups.
 
-    values: int
-    unpacked_bytes: int
+    `columns`: how many columns each row group has, int64 (groups,). `values` and `unpacked_bytes`: the number of values
+    of each column of each group, one group after the other, and their size in bytes when decompressed, int64 (chunks,).
+    As arrays, because a process that commits for days holds thousands of footers.
+    """
+
+    columns: NDArray[np.int64]
+    values: NDArray[np.int64]
+    unpacked_bytes: NDArray[np.int64]
 
 
-Groups = list[list[ChunkSize]]
-_Packed: TypeAlias = "tuple[array[int], array[int]]"
-"""How many columns each row group has, and the two numbers of each column: a process that commits for days holds
-thousands of footers, and as objects their sizes would take a hundred times the memory."""
-_kept: LRUCache[bytes, _Packed] = LRUCache(_MAX_KEPT, getsizeof=lambda packed: 1 + len(packed[0]) + len(packed[1]))
+_kept: LRUCache[bytes, ChunkSizes] = LRUCache(
+    _MAX_KEPT, getsizeof=lambda sizes: 1 + len(sizes.columns) + 2 * len(sizes.values)
+)
 _lock = threading.Lock()
-_footers: WeakKeyDictionary[pq.ParquetFile, bytes | Groups] = WeakKeyDictionary()
+_footers: WeakKeyDictionary[pq.ParquetFile, bytes | ChunkSizes] = WeakKeyDictionary()
 
 
 def read_footer(fd: int) -> bytes:
@@ -66,7 +75,7 @@ def remember(file: pq.ParquetFile, footer: bytes) -> None:
     _footers[file] = footer
 
 
-def chunk_sizes(file: pq.ParquetFile) -> Groups:
+def chunk_sizes(file: pq.ParquetFile) -> ChunkSizes:
     """Return the sizes of the columns of each row group, in the order of the schema. Raises BadFooter."""
     cached = _footers[file]
     if isinstance(cached, bytes):
@@ -75,13 +84,14 @@ def chunk_sizes(file: pq.ParquetFile) -> Groups:
     return cached
 
 
-def parse(footer: bytes) -> Groups:
+def parse(footer: bytes) -> ChunkSizes:
     """Return the sizes in a footer. Raises BadFooter.
 
     The functions below take the data and a position, and return the next one: a footer of thousands of row groups has
-    millions of bytes, and a method call for each takes seconds.
+    millions of bytes, and a method call for each takes seconds. Numbers are appended to `sizes`, two for each column.
     """
-    groups: Groups = []
+    columns: list[int] = []
+    sizes: list[int] = []
     try:
         at = number = 0
         while head := footer[at]:
@@ -91,44 +101,33 @@ def parse(footer: bytes) -> Groups:
                 continue
             size, at = _structs(footer, at, head & 15)
             for _ in range(size):
-                at = _row_group(footer, at, groups)
-    except (IndexError, OverflowError) as error:
+                before = len(sizes)
+                at = _row_group(footer, at, sizes)
+                columns.append((len(sizes) - before) // 2)
+        both = np.array(sizes, np.int64).reshape(-1, 2)
+    except IndexError as error:
         raise BadFooter("the footer ends in the middle of its metadata") from error
-    return groups
+    except OverflowError as error:
+        raise BadFooter("a number of more than 64 bits") from error
+    return ChunkSizes(np.array(columns, np.int64), both[:, 0].copy(), both[:, 1].copy())
 
 
-def _parse_once(footer: bytes) -> Groups:
+def _parse_once(footer: bytes) -> ChunkSizes:
     """Return the sizes in a footer, kept from the last time if they are. Raises BadFooter."""
     key = hashlib.blake2b(footer, digest_size=32).digest()
     with _lock:
-        packed = _kept.get(key)
-    if packed is not None:
-        return _unpack(packed)
-    groups = parse(footer)
-    try:
-        packed = _pack(groups)
-    except OverflowError:  # a number of more than 64 bits, which its reader refuses
-        return groups
+        kept = _kept.get(key)
+    if kept is not None:
+        return kept
+    sizes = parse(footer)
     with _lock:
-        if _kept.getsizeof(packed) <= _kept.maxsize:
-            _kept[key] = packed
-    return groups
+        if _kept.getsizeof(sizes) <= _kept.maxsize:
+            _kept[key] = sizes
+    return sizes
 
 
-def _pack(groups: Groups) -> _Packed:
-    numbers = (number for group in groups for size in group for number in (size.values, size.unpacked_bytes))
-    return array("q", map(len, groups)), array("q", numbers)
-
-
-def _unpack(packed: _Packed) -> Groups:
-    lengths, numbers = packed
-    each = iter(numbers)
-    return [[ChunkSize(next(each), next(each)) for _ in range(length)] for length in lengths]
-
-
-def _row_group(data: bytes, at: int, groups: Groups) -> int:
+def _row_group(data: bytes, at: int, sizes: list[int]) -> int:
     """Read a RowGroup (field 1: columns)."""
-    columns: list[ChunkSize] = []
     number = 0
     while head := data[at]:
         number, at = _field(data, at, head, number)
@@ -137,12 +136,24 @@ def _row_group(data: bytes, at: int, groups: Groups) -> int:
             continue
         size, at = _structs(data, at, head & 15)
         for _ in range(size):
-            at = _column(data, at, columns)
-    groups.append(columns)
+            usual = COLUMN.match(data, at)
+            at = _column(data, at, sizes) if usual is None else _usual_column(data, usual, sizes)
+        # Once, not at each field: a group of a million fields with an odd last one would be gone through as often.
+        if usual_rest := REST_OF_GROUP.match(data, at):
+            return usual_rest.end()
     return at + 1
 
 
-def _column(data: bytes, at: int, columns: list[ChunkSize]) -> int:
+def _usual_column(data: bytes, found: re.Match[bytes], sizes: list[int]) -> int:
+    """Read a ColumnChunk that is built like most; the expression has found its two numbers and its end."""
+    values, unpacked = _integer(data, found.start(1))[0], _integer(data, found.start(2))[0]
+    if values < 0 or unpacked < 0:
+        raise BadFooter("a column has no size")
+    sizes += (values, unpacked)
+    return found.end()
+
+
+def _column(data: bytes, at: int, sizes: list[int]) -> int:
     """Read a ColumnChunk (field 3: metadata; there, 5: values, 6: uncompressed bytes)."""
     values = unpacked = -1
     number = 0
@@ -155,15 +166,12 @@ def _column(data: bytes, at: int, columns: list[ChunkSize]) -> int:
             raise BadFooter("a column's metadata is not a struct")
         inner = 0
         while head := data[at]:
-            if head > 15:
-                inner, at = inner + (head >> 4), at + 1
-            else:
-                inner, at = _field(data, at, head, inner)
+            inner, at = _field(data, at, head, inner)
             if inner not in (5, 6):
                 at = _skip(data, at, head & 15, 1)
                 continue
-            if head & 15 not in _NUMBERS:
-                raise BadFooter("a size is not a number")
+            if head & 15 != _LONG:  # Arrow skips a shorter one, and keeps the size that it has read before
+                raise BadFooter("a size is not a number of 64 bits")
             size, at = _integer(data, at)
             if inner == 5:
                 values = size
@@ -172,7 +180,7 @@ def _column(data: bytes, at: int, columns: list[ChunkSize]) -> int:
         at += 1
     if values < 0 or unpacked < 0:
         raise BadFooter("a column has no size")
-    columns.append(ChunkSize(values, unpacked))
+    sizes += (values, unpacked)
     return at + 1
 
 
@@ -187,8 +195,14 @@ def _structs(data: bytes, at: int, kind: int) -> tuple[int, int]:
 
 
 def _field(data: bytes, at: int, head: int, before: int) -> tuple[int, int]:
-    """Return the number of the field that begins with `head`, and where its value begins."""
-    return (before + (head >> 4), at + 1) if head >> 4 else _integer(data, at + 1)
+    """Return the number of the field that begins with `head`, and where its value begins.
+
+    A number of more than 16 bits is refused, because Arrow drops the others: it would read another field here.
+    """
+    number, at = (before + (head >> 4), at + 1) if head >> 4 else _integer(data, at + 1)
+    if not 0 <= number <= _MAX_FIELD:
+        raise BadFooter("a field has a number of more than 16 bits")
+    return number, at
 
 
 def _skip(data: bytes, at: int, kind: int, depth: int, *, within: bool = False) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from cachetools import LRUCache
 from numpy.typing import NDArray
@@ -22,11 +23,13 @@ from robotdata.dataset import episode_list
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DamagedFile, DatasetError, NoSuchEpisode, NotADataset, OldVersion, UnsafePath
 from robotdata.dataset.features import CAMERA_DTYPES, DEFAULT_FEATURES, Features, camera_keys, is_video, video_keys
+from robotdata.dataset.language import LANGUAGE_COLUMNS, Spoken, read_language
 from robotdata.dataset.layout import INFO, STATS, TASKS, Layout, contained
 from robotdata.dataset.sidecar import Sidecar, read_sidecar
 from robotdata.dataset.tables import LFS, is_numbers, open_parquet, read_columns, read_tasks, to_numpy
 from robotdata.dataset.unfinished import unfinished
 from robotdata.files import open_real, plain_json
+from robotdata.numbers import count as count_of
 
 MAX_INFO_BYTES = 64 << 20
 STORAGE = "parquet"
@@ -165,6 +168,19 @@ class DatasetFolder:
             self._rows[index] = rows
         return dict(rows)
 
+    def language(self, index: int) -> Spoken:
+        """Return the language in the rows of episode `index`. Raises NoSuchEpisode and DamagedFile."""
+        keys = [key for key in LANGUAGE_COLUMNS if key in self.features]
+        if not keys:
+            return Spoken()
+        episode = self.episode(index)
+        part = self._part(episode, keys)
+        try:
+            return read_language(part, float(self.fps))
+        except (pa.ArrowException, ValueError, TypeError) as error:  # ValueError: text that is not UTF-8
+            path = episode.data_file or self.root
+            raise DamagedFile(path, f"what is said in episode {index} is not readable ({error})") from error
+
     def signal(self, index: int, name: str) -> NDArray[Any]:
         """Return one numeric feature of episode `index` as (n, d). Raises KeyError if there is none."""
         values = self.rows(index)[name]
@@ -186,6 +202,12 @@ class DatasetFolder:
         return [key for key, feature in self.features.items() if feature.get("dtype") not in skip]
 
     def _read(self, episode: EpisodeInfo, columns: list[str]) -> dict[str, NDArray[Any]]:
+        """Read columns of an episode's rows as arrays."""
+        part = self._part(episode, columns)
+        path = episode.data_file or self.root
+        return {name: _values(part, name, path) for name in columns if name in part.column_names}
+
+    def _part(self, episode: EpisodeInfo, columns: list[str]) -> Any:
         """Read columns of an episode's rows, by their position or, if that is wrong, by episode_index."""
         if episode.data_file is None:
             raise DamagedFile(self.root / "data", f"episode {episode.index} has no data file")
@@ -202,9 +224,10 @@ class DatasetFolder:
             part = _filtered(table, episode)
         if part.num_rows != episode.length:
             raise DamagedFile(
-                episode.data_file, f"it has {part.num_rows} of the {episode.length} rows of episode {episode.index}"
+                episode.data_file,
+                f"it has {part.num_rows} of the {count_of(episode.length, 'row')} of episode {episode.index}",
             )
-        return {name: _values(part, name, episode.data_file) for name in columns if name in part.column_names}
+        return part
 
     @staticmethod
     def _groups(episode: EpisodeInfo, ends: NDArray[np.int64]) -> tuple[list[int], int]:

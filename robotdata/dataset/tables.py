@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,13 @@ from robotdata.dataset.bounds import RowBudget, read_bounded
 from robotdata.dataset.errors import DamagedFile, FeatureError, UnsafePath
 from robotdata.dataset.features import TEXT_DTYPES, Feature, is_image, is_video, size_of
 from robotdata.dataset.footer import read_footer, remember
+from robotdata.dataset.language import LANGUAGE_COLUMNS, column_type
 from robotdata.dataset.layout import contained
 from robotdata.files import open_real
 
 LFS = b"version https://git-lfs"
+_WRITE_BYTES = 1 << 18
+"""Bytes that are collected before they are written to a file."""
 _IMAGE: Any = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 _TASKS_PANDAS = {
     "index_columns": ["task"],
@@ -64,6 +68,8 @@ def data_table(schema: pa.Schema, columns: Mapping[str, Any]) -> pa.Table:
             flat = np.ascontiguousarray(values).reshape(-1)
             numbers = pa.array(flat, field.type.value_type)
             arrays.append(pa.FixedSizeListArray.from_arrays(numbers, field.type.list_size).cast(field.type))
+        elif isinstance(values, pa.Array):
+            arrays.append(values)
         elif pa.types.is_list(field.type):
             arrays.append(pa.array(np.asarray(values).tolist(), field.type))
         elif pa.types.is_string(field.type) or pa.types.is_struct(field.type):
@@ -84,39 +90,62 @@ class ParquetFile:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._file = path.open("xb")
-        self._writer = pq.ParquetWriter(
-            self._file, schema, compression="snappy", use_dictionary=True, version="2.6", write_page_checksum=True
-        )
+        # Arrow's own stream on the same file: a row group is a hundred small writes, and each would call Python.
+        with ExitStack() as opened:
+            opened.enter_context(self._file)
+            file = pa.OSFile(f"/dev/fd/{self._file.fileno()}", "wb")
+            self._stream = opened.enter_context(pa.BufferedOutputStream(file, _WRITE_BYTES))
+            self._writer = pq.ParquetWriter(
+                self._stream, schema, compression="snappy", use_dictionary=True, version="2.6", write_page_checksum=True
+            )
+            opened.pop_all()
 
     @property
     def size_bytes(self) -> int:
         """Bytes written so far, without the footer."""
-        return self._file.tell()
+        return int(self._stream.tell())
 
     def write(self, table: pa.Table) -> None:
         """Write a table as one row group."""
-        self._writer.write_table(table, row_group_size=max(1, table.num_rows))
+        with _as_the_system_says(self.path):
+            self._writer.write_table(table, row_group_size=max(1, table.num_rows))
 
     def __enter__(self) -> ParquetFile:
         return self
 
     def __exit__(self, *_: object) -> None:
         try:
-            self._writer.close()
-            self._file.flush()
+            with _as_the_system_says(self.path):
+                try:
+                    self._writer.close()
+                finally:  # otherwise the file stays open as long as anybody keeps the error
+                    self._stream.close()
             os.fsync(self._file.fileno())
         finally:
             self._file.close()
 
 
-def write_tasks(path: Path, tasks: Sequence[str], more: pa.Table | None = None) -> None:
-    """Write `tasks.parquet`. Row i is task i; `more` holds further columns with as many rows.
+@contextmanager
+def _as_the_system_says(path: Path) -> Iterator[None]:
+    """Raise an error of the system in its own words and with the file's name, without Arrow's words around it."""
+    try:
+        yield
+    except OSError as error:
+        if not error.errno:
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+
+
+def write_tasks(
+    path: Path, tasks: Sequence[str], more: pa.Table | None = None, numbers: Sequence[int] | None = None
+) -> None:
+    """Write `tasks.parquet`. Row i is task i, or `numbers[i]`; `more` holds further columns with as many rows.
 
     LeRobot finds the text by position in a pandas index, hence the pandas metadata.
     """
     table = pa.table(
         {
-            "task_index": pa.array(range(len(tasks)), pa.int64()),
+            "task_index": pa.array(range(len(tasks)) if numbers is None else numbers, pa.int64()),
             "task": pa.array(list(tasks), pa.string()),
             **({name: more.column(name) for name in more.column_names} if more is not None else {}),
         }
@@ -251,6 +280,8 @@ def _column_type(key: str, feature: Feature) -> tuple[pa.DataType, dict[str, Any
     dtype = feature["dtype"]
     if dtype == "string":
         return pa.string(), {"dtype": "string", "_type": "Value"}
+    if dtype == "language" and key in LANGUAGE_COLUMNS:
+        return column_type(key)
     if dtype == "image" or dtype in TEXT_DTYPES:
         raise FeatureError(f"feature {key!r} is of dtype {dtype!r}, which new episodes cannot have; record video")
     kind = pa.bool_() if dtype == "bool" else pa.from_numpy_dtype(np.dtype(dtype))

@@ -54,6 +54,12 @@ def row_numbers(
     return numbers_by_episode, unread
 
 
+def is_one(numbers: Numbers) -> bool:
+    """Return whether all rows have the same number, as in nearly every episode; that is found faster than all are."""
+    raw = numbers.tobytes()  # comparing bytes is faster than comparing the numbers of a short episode
+    return bool(raw) and raw == raw[: numbers.itemsize] * len(numbers)
+
+
 def integer_columns(path: Path, names: Sequence[str]) -> dict[str, Numbers]:
     """Return integer columns of a data file, each int64 (rows,). Raises DamagedFile if one is not of integers."""
     with open_parquet(path) as file:
@@ -89,7 +95,11 @@ class TaskPlan:
     asked: Mapping[str, int] = field(default_factory=dict)
 
     def renumber(self, numbers: Numbers) -> Numbers:
-        """Return the new numbers of rows with old `numbers`; a number without a text is unchanged."""
+        """Return the new numbers of rows with old `numbers`, maybe the same array; one without a text is unchanged."""
+        if is_one(numbers):
+            number = int(numbers[0])
+            new_number = self.renumbered.get(number, number)
+            return numbers if new_number == number else np.full(numbers.shape, new_number, np.int64)
         values, places = np.unique(numbers, return_inverse=True)
         new = np.array([self.renumbered.get(int(value), int(value)) for value in values], np.int64)
         return new[places].reshape(numbers.shape)
@@ -180,6 +190,9 @@ def by_rows(dataset: DatasetFolder) -> DatasetFolder:
 
 def texts_of(dataset: DatasetFolder, numbers: Numbers) -> list[str]:
     """Return the texts of these task numbers, each once, in row order. Numbers without a text are left out."""
+    if is_one(numbers):
+        number = int(numbers[0])
+        return [dataset.tasks[number]] if 0 <= number < len(dataset.tasks) and dataset.tasks[number] else []
     values, at = np.unique(numbers, return_index=True)
     ordered = [int(value) for value in values[np.argsort(at)]]
     return list(dict.fromkeys(dataset.tasks[n] for n in ordered if 0 <= n < len(dataset.tasks) and dataset.tasks[n]))

@@ -9,6 +9,7 @@ from typing import Any
 from robotdata.dataset.errors import DamagedFile, Unfinished
 from robotdata.dataset.layout import DATA_GLOB, VIDEO_GLOB
 from robotdata.dataset.tables import open_parquet
+from robotdata.numbers import count
 from robotdata.video.errors import VideoError
 from robotdata.video.index import index_video
 
@@ -30,7 +31,7 @@ def unfinished(root: Path, info: Mapping[str, Any]) -> Unfinished | None:
     for path in sorted(root.glob(VIDEO_GLOB))[:_MAX_FILES]:
         name = path.relative_to(root).as_posix()
         try:
-            complete.append(f"{name} ({len(index_video(path))} frames)")
+            complete.append(f"{name} ({count(len(index_video(path)), 'frame')})")
         except (VideoError, OSError):
             broken.append(name)
     parts = [f"the rows of {_listed([path.relative_to(root).as_posix() for path in unreadable])} are gone"]

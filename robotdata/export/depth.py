@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from robotdata.dataset.stats import DepthStats, Stat, sample_indices
 from robotdata.export.errors import EncodedBroken
 from robotdata.export.plan import ExportPlan, packets_of
+from robotdata.numbers import count
 from robotdata.spool import Take
 from robotdata.video import EncodeSettings, VideoError, get_video_info, open_video
 from robotdata.video.depth.packets import depth_of_packet
@@ -73,7 +74,7 @@ def _read_back(part: Path, expected: list[int], key: str) -> None:
         raise EncodedBroken(f"{key}: the encoded video does not decode ({error}); try again") from error
     if len(decoded) != len(expected):
         raise EncodedBroken(
-            f"{key}: the encoded video decodes to {len(decoded)} frames instead of {len(expected)}; try again"
+            f"{key}: the encoded video decodes to {count(len(decoded), 'frame')} instead of {len(expected)}; try again"
         )
     wrong = [row for row, (actual, intended) in enumerate(zip(decoded, expected, strict=True)) if actual != intended]
     if wrong:

@@ -14,7 +14,9 @@ from robotdata.export.actions import action_column
 from robotdata.export.encode import EncodedCamera
 from robotdata.export.errors import ExportError
 from robotdata.export.plan import ExportPlan
+from robotdata.numbers import count
 from robotdata.spool import Take
+from robotdata.spool.language import Language
 
 
 def new_episode(
@@ -26,21 +28,23 @@ def new_episode(
     extra: Mapping[str, Any],
     *,
     recorded_action: str = "",
+    language: Language | None = None,
 ) -> NewEpisode:
     """Return the episode `uuid`: the planned rows of every feature in its declared dtype, and the videos.
 
     `task` is one text, or one text per row. `encoded` maps each camera key to its video. `extra` is stored in the
     dataset's sidecar, with a summary of the plan under "export". `recorded_action` says which of the take's two actions
-    becomes `action`, SENT or REQUESTED; by default the rig's choice. Raises ExportError if a camera is missing or was
-    encoded with another number of frames, ExportRefused if the take does not hold that action.
+    becomes `action`, SENT or REQUESTED; by default the rig's choice. `language` is that of the take, in its ticks.
+    Raises ExportError if a camera is missing or was encoded with another number of frames, ExportRefused if the take
+    does not hold that action.
     """
     for key in take.cameras:
         if key not in encoded:
             raise ExportError(f"take {take.id}: camera {key} is not encoded; encode it first")
         if encoded[key].frames != plan.rows:
             raise ExportError(
-                f"take {take.id}: {key} was encoded with {encoded[key].frames} frames, the plan has {plan.rows} rows; "
-                "encode it again"
+                f"take {take.id}: {key} was encoded with {count(encoded[key].frames, 'frame')}, the plan has "
+                f"{count(plan.rows, 'row')}; encode it again"
             )
     recorded_action = recorded_action or take.recorded_action
     action = action_column(take, recorded_action)
@@ -62,4 +66,5 @@ def new_episode(
         extra={**extra, "export": plan.summary()},
         camera_info={key: encoded[key].info for key in take.cameras},
         recorded_action=recorded_action,
+        language=(language or Language()).within(plan.first_tick, plan.end_tick),
     )

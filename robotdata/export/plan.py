@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robotdata.export.errors import ExportRefused
+from robotdata.numbers import count as count_of
 from robotdata.spool import Take
 
 RATE_WARN = 0.02
@@ -132,7 +133,8 @@ def _lead_in(take: Take, index: dict[str, NDArray[np.int64]]) -> int:
     """
     empty = [key for key, indices in index.items() if not (indices >= 0).any()]
     if empty:
-        raise ExportRefused("no_frames", f"take {take.id}: no frame of {', '.join(empty)} was stored; reject the take")
+        names = ", ".join(key.removeprefix("observation.images.") for key in empty)
+        raise ExportRefused("no_frames", f"take {take.id}: no frame of {names} was stored; reject the take")
     return max((int(np.argmax(indices >= 0)) for indices in index.values()), default=0)
 
 
@@ -170,7 +172,8 @@ def _ages(take: Take, key: str, indices: NDArray[np.int64], first: int, end: int
 def _missing_warnings(missing: dict[str, int]) -> list[str]:
     """Return one warning per camera with rows whose frame was not stored."""
     return [
-        f"{key}: in {count} rows the frame was lost before it was stored; the newest stored one before it is shown"
+        f"{key}: in {count_of(count, 'row')} the frame was lost before it was stored; the newest stored one before it "
+        "is shown"
         for key, count in missing.items()
         if count
     ]

@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 MAX_DEPTH = 64
+_TOO_DEEP = f"is nested deeper than {MAX_DEPTH} levels"
 
 
 def read_json(data: bytes | str, *, nan: bool = False) -> Any:
@@ -16,10 +17,12 @@ def read_json(data: bytes | str, *, nan: bool = False) -> Any:
     """
     try:
         value = json.loads(data) if nan else json.loads(data, parse_constant=lambda _name: None, parse_float=finite)
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise ValueError(_TOO_DEEP) from error
+    except ValueError as error:
         raise ValueError(f"is not valid JSON: {str(error)[:200]}") from error
     if is_deeper(value, MAX_DEPTH):
-        raise ValueError(f"is nested deeper than {MAX_DEPTH} levels")
+        raise ValueError(_TOO_DEEP)
     return value
 
 

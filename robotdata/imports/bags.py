@@ -11,6 +11,7 @@ from typing import Any
 from robotdata.imports.errors import BadSource
 from robotdata.imports.extras import need
 from robotdata.imports.log_recording import Logged, LogRecording, Topic
+from robotdata.imports.stopping import check_stop
 from robotdata.imports.streams import MOST_STREAMS
 
 MOST_UNPACKED = 1 << 28
@@ -128,6 +129,7 @@ class BagSource:
             return
         try:
             for connection, time_ns, data in self._reader.messages(connections):
+                check_stop()
                 yield connection, time_ns, unpacked("zstd", data, MOST_UNPACKED) if self._packed else data
         except GeneratorExit:
             raise

@@ -1,4 +1,4 @@
-"""Import all recordings of some files: what fails is named and skipped, what is there already stays as it is."""
+"""Import all recordings of some files: what fails is named and skipped, what was imported before is unchanged."""
 
 from __future__ import annotations
 

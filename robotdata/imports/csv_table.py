@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from robotdata.imports.errors import BadSource
 from robotdata.imports.plan import MOST_ROWS
 from robotdata.imports.rows import read_times
+from robotdata.imports.stopping import check_stop
 from robotdata.imports.streams import MOST_VALUES, Kind, Stream
+from robotdata.numbers import count as count_of
 
 _TIME_NAMES = re.compile(r"(time|timestamp|times|t)([ _.\[(]*(s|sec|seconds|ms|us|ns)[\])]*)?", re.I)
 _FACTORS = {"ms": 1e-3, "us": 1e-6, "ns": 1e-9}
@@ -112,9 +114,13 @@ class CsvTable:
             for number, row in enumerate(csv.reader(self._lines(), delimiter=self._delimiter, strict=True)):
                 if not row:
                     continue
+                check_stop()
                 width = width or len(row)
                 if len(row) != width:
-                    raise BadSource(self.path, f"has {len(row)} values in line {number + 1}, but {width} names")
+                    raise BadSource(
+                        self.path,
+                        f"has {count_of(len(row), 'value')} in line {number + 1}, but {count_of(width, 'name')}",
+                    )
                 yield row
         except csv.Error as error:
             raise BadSource(self.path, f"is not a CSV file: {error}") from error

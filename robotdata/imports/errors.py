@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from robotdata.distribution import extra_command
+
 
 class ImportsError(Exception):
     """Base class of the errors of an import; the message says what failed, where, and what to do."""
@@ -18,10 +20,7 @@ class MissingPackage(ImportsError):
     """The package that reads this kind of file is not installed."""
 
     def __init__(self, what: str, package: str) -> None:
-        super().__init__(
-            f"reading {what} needs the package {package}: install it with `pip install 'robotdata-lab[imports]'`, or "
-            "in a checkout with `pip install -r requirements-imports.txt`"
-        )
+        super().__init__(f"reading {what} needs the package {package}: install it with `{extra_command('imports')}`")
 
 
 class BadSource(ImportsError):

@@ -17,6 +17,7 @@ from robotdata.files.plain_json import read_json
 from robotdata.imports.errors import BadSource
 from robotdata.imports.extras import need
 from robotdata.imports.rows import BLOCK_BYTES, Column, RowsRecording, compressed_stream, read_times, times_column
+from robotdata.imports.stopping import check_stop
 from robotdata.imports.streams import MOST_RECORDINGS, MOST_STREAMS, Kind, Stream, describe_array, plain
 
 _MOST_DEPTH = 12
@@ -97,6 +98,7 @@ class Hdf5Source:
         if len(seen) > _MOST_GROUPS:
             raise BadSource(self.path, f"has more than {_MOST_GROUPS:,} groups in {base or '/'}")
         for key in group:
+            check_stop()
             self._met += 1
             if self._met > _MOST_OBJECTS:
                 raise BadSource(self.path, f"has more than {_MOST_OBJECTS:,} groups and datasets")
@@ -156,6 +158,7 @@ class Hdf5Source:
             block -= block % dataset.chunks[0]
         try:
             for first in range(0, dataset.shape[0], block):
+                check_stop()
                 yield from dataset[first : first + block]
         except (OSError, RuntimeError, ValueError) as error:
             raise BadSource(self.path, f"is damaged in {dataset.name}: {error}") from error
@@ -179,7 +182,7 @@ def _unsafe(dataset: Any) -> str:
     if dataset.is_virtual:
         return "it is made of parts of other files, which are not read"
     if dataset.external:
-        return "its values lie in another file, which is not read"
+        return "its values are in another file, which is not read"
     if dataset.chunks and int(np.prod(dataset.chunks, dtype=np.float64)) * dataset.dtype.itemsize > _MOST_PIECE_BYTES:
         return f"one piece of it has more than {_MOST_PIECE_BYTES >> 20} MiB"
     return ""

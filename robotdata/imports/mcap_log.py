@@ -19,6 +19,7 @@ from typing import Any
 from robotdata.imports.errors import BadSource
 from robotdata.imports.extras import need
 from robotdata.imports.log_recording import Logged, LogRecording, Topic
+from robotdata.imports.stopping import check_stop
 from robotdata.imports.streams import MOST_STREAMS
 
 _MAGIC = b"\x89MCAP0\r\n"
@@ -99,6 +100,7 @@ class McapSource:
             raise BadSource(self.path, "is not an MCAP file: it begins with other bytes")
         at, whole = len(_MAGIC), False
         while (head := self._file.read(_HEAD.size)) and len(head) == _HEAD.size:
+            check_stop()
             opcode, length = _HEAD.unpack(head)
             if opcode == _DATA_END:
                 whole = True
@@ -215,6 +217,7 @@ class McapSource:
                 raise BadSource(self.path, f"has more than {_MOST_WAITING >> 20} MiB of messages whose times overlap")
 
     def _messages(self, piece: _Piece) -> Iterator[tuple[int, int, bytes]]:
+        check_stop()
         self._file.seek(piece.begin)
         try:
             opcode, length = _HEAD.unpack(self._exactly(_HEAD.size))

@@ -12,6 +12,7 @@ import numpy as np
 from robotdata.imports.errors import MisfitMapping
 from robotdata.imports.mapping import Mapping, Rule
 from robotdata.imports.streams import MOST_VALUES, PICTURES, Kind, Recording, Stream, frame_ns
+from robotdata.numbers import count as count_of
 from robotdata.video.depth.scale import DepthScale
 
 MOST_ROWS = 2_000_000
@@ -120,11 +121,11 @@ def _add_numbers(plan: Plan, name: str, rule: Rule, streams: Sequence[Stream]) -
     count = sum(math.prod(stream.shape) for stream in streams)
     names = list(rule.names) or [each for stream in streams for each in _value_names(stream)]
     if len(names) != count:
-        plan.problems.append(f"{name}: {len(names)} names for {count} values")
+        plan.problems.append(f"{name}: {count_of(len(names), 'name')} for {count_of(count, 'value')}")
     elif len(set(names)) != len(names):
         names = [f"{stream.name}_{place}" for stream in streams for place in range(math.prod(stream.shape))]
     if count > MOST_VALUES:
-        plan.problems.append(f"{name}: {count:,} values in a row are more than {MOST_VALUES:,}")
+        plan.problems.append(f"{name}: {count_of(count, 'value')} in a row are more than {MOST_VALUES:,}")
     dtype = dtype_of(rule, streams)
     if dtype == "float32" and any(stream.dtype == "float64" for stream in streams):
         plan.notes.append(f"{name} is stored as float32; with the dtype float64 in the mapping it keeps all digits")
@@ -152,7 +153,7 @@ def _find_rows(plan: Plan, streams: Sequence[Stream]) -> None:
         for stream in streams:
             if stream.count > plan.rows:
                 plan.notes.append(
-                    f"{stream.path} has {stream.count:,} rows, another stream {plan.rows:,}: "
+                    f"{stream.path} has {count_of(stream.count, 'row')}, another stream {plan.rows:,}: "
                     f"the last {stream.count - plan.rows:,} are left out"
                 )
     else:

@@ -15,7 +15,8 @@ from robotdata.imports.mapping import Mapping
 from robotdata.imports.open import open_source
 from robotdata.imports.pictures import Pictures
 from robotdata.imports.plan import Plan, make_plan
-from robotdata.imports.propose import propose
+from robotdata.imports.proposing import propose
+from robotdata.imports.stopping import check_stop
 from robotdata.imports.streams import Kind, Recording, Stream
 from robotdata.video.depth.packets import depth_of_packet
 from robotdata.video.jpeg import decode_jpeg, encode_jpeg
@@ -61,13 +62,18 @@ class Preview:
 
 
 def preview_sources(paths: Sequence[Path], mapping: Mapping | None, *, with_pictures: bool = True) -> Preview:
-    """Return the preview of these files with `mapping`, or with the one that is proposed for the first recording."""
+    """Return the preview of these files with `mapping`, or with the one that is proposed for the first recording.
+
+    Raises Stopped within `stopped_by`.
+    """
     result = Preview(mapping or Mapping(), more_files=max(0, len(paths) - MOST_FILES))
     first, isolation = True, Isolation()
     for path in paths[:MOST_FILES]:
+        check_stop()
         try:
             with open_source(path) as source:
                 for recording in source.recordings():
+                    check_stop()
                     if first:
                         result.mapping = mapping or propose(recording)
                         result.format = source.format

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robotdata.imports.errors import BadSource
+from robotdata.numbers import count as count_of
 from robotdata.video.jpeg import MAX_PIXELS
 
 MOST_STREAMS = 2_000
@@ -179,7 +180,7 @@ def describe_array(
     elif dtype == np.uint16 and (len(shape) == 2 or (len(shape) == 3 and shape[2] == 1)) and min(shape[:2]) > 8:
         kind = Kind.DEPTH
     if kind is Kind.NUMBERS and math.prod(shape) > MOST_VALUES:
-        problem = f"{math.prod(shape):,} values in a row are more than {MOST_VALUES:,}"
+        problem = f"{count_of(math.prod(shape), 'value')} in a row are more than {MOST_VALUES:,}"
     if kind in PICTURES and shape[0] * shape[1] > MAX_PIXELS:
         problem = f"{shape[1]:,} x {shape[0]:,} pixels are more than a picture may have"
     if not problem and (not count or not math.prod(shape)):

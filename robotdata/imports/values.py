@@ -14,6 +14,7 @@ from robotdata.capture.texts import pack_text
 from robotdata.imports.errors import BadSource
 from robotdata.imports.mapping import UNITS, Rule
 from robotdata.imports.streams import Message
+from robotdata.numbers import count
 
 
 class Values:
@@ -35,7 +36,7 @@ class Values:
         if joined.size != self._count or joined.dtype.kind not in "biuf":
             raise BadSource(
                 self._path,
-                f"has {joined.size} values of {joined.dtype} for {self._name} {self._when(newest)}, after "
+                f"has {count(joined.size, 'value')} of {joined.dtype} for {self._name} {self._when(newest)}, after "
                 f"{self._count} in the first message: leave that stream out, or cut the file there",
             )
         scaled = joined * self._factor if self._factor != 1 else joined

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from robotdata.imports.csv_table import CsvTable
 from robotdata.imports.errors import BadSource
+from robotdata.imports.stopping import check_stop
 from robotdata.imports.streams import Kind, Message, Stream, frame_ns
+from robotdata.numbers import count
 from robotdata.video.decode import VideoDecoder
 from robotdata.video.errors import VideoError
 
@@ -78,8 +80,8 @@ class VideoFolderRecording:
         self._by_clock = {path for path, video in videos.items() if self.timed and len(video) != table.rows}
         for path in sorted(self._by_clock):
             self.notes.append(
-                f"{path} has {len(videos[path]):,} frames, the CSV file {table.rows:,} rows: its frames follow its own "
-                "clock, from the first row on"
+                f"{path} has {count(len(videos[path]), 'frame')}, the CSV file {count(table.rows, 'row')}: its frames "
+                "follow its own clock, from the first row on"
             )
         self.streams = [self._timed(stream) for stream in table.streams()]
         self.streams += [self._video_stream(path, video) for path, video in videos.items()]
@@ -99,6 +101,7 @@ class VideoFolderRecording:
     def _frames(self, path: str, fps: float) -> Iterator[Message]:
         try:
             for number, frame in enumerate(self._videos[path].frames()):
+                check_stop()
                 yield Message(path, self._frame_ns(path, number, fps), frame)
         except VideoError as error:
             raise BadSource(self._table.path.parent, f"has a damaged video: {error}") from error

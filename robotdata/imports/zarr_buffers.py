@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from robotdata.imports.errors import BadSource
 from robotdata.imports.rows import Column, RowsRecording, read_times, times_column
 from robotdata.imports.streams import MOST_RECORDINGS, Kind, Stream, describe_array, plain
-from robotdata.imports.zarr_store import Array, Store, open_array
+from robotdata.imports.zarr_store import DESCRIPTIONS, Array, Store, open_array
+from robotdata.numbers import count
 
 _ENDS = "meta/episode_ends"
 _MOST_ROWS = 20_000_000
@@ -23,7 +24,7 @@ _MOST_TIME_PIECES = 100_000
 
 
 class ZarrSource:
-    """An open replay buffer. Raises BadSource if it is none."""
+    """An open replay buffer. Raises BadSource if its zip file cannot be read."""
 
     format = "zarr"
 
@@ -31,10 +32,6 @@ class ZarrSource:
         self.path = path
         self._store = Store(path)
         self._held: dict[str, NDArray[Any]] = {}
-        if self._store.read("zarr.json", 1 << 22) is not None:
-            raise BadSource(
-                path, "is of zarr version 3; replay buffers are of version 2: write it again with zarr_format=2"
-            )
 
     def recordings(self) -> Sequence[RowsRecording]:
         """Return one recording for each episode. Raises BadSource."""
@@ -45,7 +42,9 @@ class ZarrSource:
             )
         ends = self._ends(max((array.shape[0] for array in arrays if not array.problem), default=0))
         if len(ends) * len(arrays) > _MOST_COLUMNS:
-            raise BadSource(self.path, f"has {len(ends):,} episodes of {len(arrays):,} arrays: cut it into several")
+            raise BadSource(
+                self.path, f"has {count(len(ends), 'episode')} of {len(arrays):,} arrays: cut it into several"
+            )
         starts = [0, *ends[:-1]]
         numbers = enumerate(zip(starts, ends, strict=True))
         return [self._recording(f"episode_{number}", arrays, *span) for number, span in numbers]
@@ -63,24 +62,24 @@ class ZarrSource:
     def _ends(self, rows: int) -> list[int]:
         """Return the row after the last of each episode; one episode of all rows if the store does not say."""
         array = open_array(self._store, _ENDS)
-        if self._store.read(f"{_ENDS}/.zarray", 1 << 22) is None:
+        if all(self._store.read(f"{_ENDS}/{name}", 1 << 22) is None for name in DESCRIPTIONS):
             return [self._limited(rows)]
         if array.problem or len(array.shape) != 1 or array.dtype.kind not in "iu":
             raise BadSource(
                 self.path, f"has an invalid {_ENDS}: {array.problem or 'it is not a list of whole numbers'}"
             )
         if array.shape[0] > MOST_RECORDINGS:
-            raise BadSource(self.path, f"has {array.shape[0]:,} episodes, more than {MOST_RECORDINGS:,}")
+            raise BadSource(self.path, f"has {count(array.shape[0], 'episode')}, more than {MOST_RECORDINGS:,}")
         ends = [int(end) for end in array.rows(0, array.shape[0])]
         if any(end < start for start, end in zip([0, *ends], ends, strict=False)) or (ends and ends[-1] > rows):
-            raise BadSource(self.path, f"has episodes in {_ENDS} that go back or lie beyond its {rows:,} rows")
+            raise BadSource(self.path, f"has episodes in {_ENDS} that go back or lie beyond its {count(rows, 'row')}")
         self._limited(ends[-1] if ends else 0)
         return ends
 
     def _limited(self, rows: int) -> int:
         # Pieces need not exist, so that a store of a few bytes may claim any number of rows.
         if rows > _MOST_ROWS:
-            raise BadSource(self.path, f"has {rows:,} rows, more than {_MOST_ROWS:,}: cut it into several")
+            raise BadSource(self.path, f"has {count(rows, 'row')}, more than {_MOST_ROWS:,}: cut it into several")
         return rows
 
     def _recording(self, name: str, arrays: Sequence[Array], start: int, end: int) -> RowsRecording:

@@ -1,4 +1,4 @@
-"""Read the files of a zarr store of version 2, in a folder or a zip file, without following anything out of it.
+"""Read the files of a zarr store of version 2 or 3, in a folder or a zip file, without following anything out of it.
 
 Only arrays of numbers are read, with codecs from a list: an array of Python objects is never unpickled.
 """
@@ -9,10 +9,11 @@ import bz2
 import contextlib
 import lzma
 import math
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -24,11 +25,15 @@ from robotdata.files import UnsafeFile, open_beneath
 from robotdata.files.plain_json import read_json
 from robotdata.imports.errors import BadSource, MissingPackage
 from robotdata.imports.extras import need
+from robotdata.imports.stopping import check_stop
+from robotdata.imports.zarr_v3 import VERSION_3, Unread, as_version_2
 
 CODECS = frozenset({"blosc", "zlib", "gzip", "bz2", "lzma", "lz4", "zstd", "delta", "shuffle"})
 PICTURE_CODECS = frozenset({"imagecodecs_jpegxl", "imagecodecs_jpeg", "imagecodecs_jpeg2k", "imagecodecs_png"})
 """Codecs of UMI's files, from the package imagecodecs, which is used where it is installed."""
 
+DESCRIPTIONS = (".zarray", VERSION_3)
+"""The file that describes an array, of version 2 and 3."""
 MOST_PIECE_BYTES = 1 << 28
 _MOST_META_BYTES = 4 << 20
 _MOST_ARRAYS = 2_000
@@ -65,11 +70,11 @@ class Store:
         """Return the names of the arrays directly in a group, in alphabetical order."""
         if self._zip is not None:
             files = (PurePosixPath(name) for name in self._zip.namelist())
-            names = {p.parts[1] for p in files if len(p.parts) == 3 and p.parts[0] == group and p.name == ".zarray"}
+            names = {p.parts[1] for p in files if len(p.parts) == 3 and p.parts[0] == group and p.name in DESCRIPTIONS}
         else:
             folder = self.path / group
             inner = folder.iterdir() if folder.is_dir() and not folder.is_symlink() else iter(())
-            names = {each.name for each in inner if not each.is_symlink() and (each / ".zarray").is_file()}
+            names = {each.name for each in inner if not each.is_symlink() and _is_described(each)}
         if len(names) > _MOST_ARRAYS:
             raise BadSource(self.path, f"has more than {_MOST_ARRAYS:,} arrays")
         return sorted(names)
@@ -105,6 +110,7 @@ class Array:
     dtype: np.dtype[Any] = np.dtype(np.uint8)
     order: str = "C"
     separator: str = "."
+    lead: tuple[str, ...] = ()
     fill: Any = 0
     compressor: dict[str, Any] | None = None
     filters: tuple[dict[str, Any], ...] = ()
@@ -120,6 +126,7 @@ class Array:
         for number in range(first // step, -(-end // step)):
             key = f"{self.name}/{number}"
             if key not in held:
+                check_stop()
                 held.clear()
                 held[key] = self._piece_of_rows(number)
             piece = held[key]
@@ -132,7 +139,7 @@ class Array:
         whole = np.full((rows, *self.shape[1:]), self.fill, self.dtype)
         counts = [range(-(-side // chunk)) for side, chunk in zip(self.shape[1:], self.chunks[1:], strict=True)]
         for place in product(*counts):
-            key = self.separator.join(map(str, (number, *place)))
+            key = self.separator.join(map(str, (*self.lead, number, *place)))
             piece = self._piece(f"{self.name}/{key}")
             if piece is None:
                 continue
@@ -164,12 +171,21 @@ class Array:
             raise BadSource(self.store.path, f"is damaged in {name}: {error}") from error
 
 
+def _is_described(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in DESCRIPTIONS)
+
+
 def open_array(store: Store, name: str) -> Array:
     """Return the array of that name. One that is not to be read has a `problem`; nothing of its values is read here."""
     try:
         data = store.read(f"{name}/.zarray", _MOST_META_BYTES)
-        meta = read_json(data, nan=True) if data is not None else None
-        return _checked(store, name, meta)
+        if data is not None:
+            return _checked(store, name, read_json(data, nan=True))
+        data = store.read(f"{name}/{VERSION_3}", _MOST_META_BYTES)
+        meta, lead = as_version_2(read_json(data, nan=True) if data is not None else None)
+        return replace(_checked(store, name, meta), lead=lead)
+    except Unread as reason:
+        return Array(store, name, problem=str(reason))
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         return Array(store, name, problem=f"its description is invalid: {error}"[:300])
 
@@ -203,6 +219,7 @@ def _checked(store: Store, name: str, meta: Any) -> Array:
         dtype,
         str(meta.get("order", "C")),
         "/" if meta.get("dimension_separator") == "/" else ".",
+        (),
         _fill(meta.get("fill_value"), dtype),
         compressor,
         tuple(filters),
@@ -212,12 +229,19 @@ def _checked(store: Store, name: str, meta: Any) -> Array:
 def _fill(value: Any, dtype: np.dtype[Any]) -> Any:
     """Return the value of what no piece holds. Raises ValueError if it is none of this dtype."""
     if isinstance(value, str) and dtype.kind == "f":
-        value = _FILLS.get(value)
+        value = _FILLS[value] if value in _FILLS else _from_bits(value, dtype)
     elif value is None:  # whoever wrote it did not care
         return 0
     if not isinstance(value, int | float) or (dtype.kind != "f" and not _is_within(value, dtype)):
         raise ValueError(f"its fill_value is no {dtype}")
     return float(value) if dtype.kind == "f" else value
+
+
+def _from_bits(text: str, dtype: np.dtype[Any]) -> float | None:
+    """Return the number of which version 3 writes the bits, as `0x7fc00000`; None for other text."""
+    if not re.fullmatch(rf"0x[0-9a-fA-F]{{{2 * dtype.itemsize}}}", text):
+        return None
+    return float(np.frombuffer(bytes.fromhex(text[2:]), dtype.newbyteorder(">"))[0])
 
 
 def _is_within(value: float, dtype: np.dtype[Any]) -> bool:

@@ -51,4 +51,7 @@ REPORTED = {
 }
 """Label by code, for the marks that a rig sets while it records: camera states in `robotdata/capture/health.py`."""
 
-LABELS = MEASURED | REPORTED
+EDITED = {"seam": "frames cut out"}
+"""Label by code, for the marks that an edit sets where it joins frames."""
+
+LABELS = MEASURED | REPORTED | EDITED

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robotdata.numbers import count
 from robotdata.quality.errors import BadInput
 from robotdata.quality.pictures import PictureSeries
 
@@ -77,9 +78,8 @@ class TakeInput:
         for name, signal in self.signals.items():
             self._check(name, signal.values, 2)
             if signal.values.shape[1] != len(signal.names):
-                raise BadInput(
-                    f"take {self.id}: {name} has {signal.values.shape[1]} columns, {len(signal.names)} names"
-                )
+                columns = count(signal.values.shape[1], "column")
+                raise BadInput(f"take {self.id}: {name} has {columns}, {count(len(signal.names), 'name')}")
         for key, camera in self.cameras.items():
             for array in (camera.frame, camera.captured_ns):
                 if array is not None:

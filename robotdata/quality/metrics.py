@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
-
-from pydantic import TypeAdapter, ValidationError
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from robotdata.quality.errors import BadMetrics
 from robotdata.quality.runs import Run
 from robotdata.spool.facts import MAX_FPS, MAX_TICKS
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 VERSION = 1
 _FORMAT = "robotdata-quality"
@@ -157,18 +159,20 @@ class TakeMetrics:
 
     def to_json(self) -> dict[str, Any]:
         """Return the measures as JSON values, with their format and version."""
-        measures: dict[str, Any] = _ADAPTER.dump_python(self, mode="json")
+        measures: dict[str, Any] = _adapter().dump_python(self, mode="json")
         return {"format": _FORMAT, "version": VERSION, **measures}
 
     @staticmethod
     def from_json(data: Any) -> TakeMetrics:
         """Read what `to_json` returned. Raises BadMetrics for anything else, including other versions."""
+        from pydantic import ValidationError
+
         if not isinstance(data, dict) or data.get("format") != _FORMAT:
             raise BadMetrics(f"they are not of format {_FORMAT!r}")
         if data.get("version") != VERSION:
             raise BadMetrics(f"version {data.get('version')!r}, this program reads {VERSION}")
         try:
-            metrics = _ADAPTER.validate_python({k: v for k, v in data.items() if k not in ("format", "version")})
+            metrics = _adapter().validate_python({k: v for k, v in data.items() if k not in ("format", "version")})
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             raise BadMetrics(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
@@ -183,7 +187,12 @@ class TakeMetrics:
         return metrics
 
 
-_ADAPTER = TypeAdapter(TakeMetrics)
+@cache
+def _adapter() -> TypeAdapter[TakeMetrics]:
+    """Return what reads and writes metrics; most processes that know of them do neither."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(TakeMetrics)
 
 
 def _invalid_value(value: Any) -> int | float | str | None:

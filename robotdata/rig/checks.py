@@ -10,6 +10,7 @@ from typing import Any
 from robotdata.capture import clock
 from robotdata.capture.rest import Rest
 from robotdata.dataset.features import differences
+from robotdata.numbers import count
 from robotdata.rig.disk import REFUSE_TAKES
 from robotdata.rig.problems import Problem, sentences
 from robotdata.rig.protocol import REFUSE_MINUTES, Command, CommandRefused, RecordArgs
@@ -143,7 +144,9 @@ def obstacles(rig: Rig, saving: int, missing: Sequence[Problem]) -> list[Problem
         problems.append(Problem("disk_full", "disk", reason, remedy, now, text=f"{reason}. {remedy}"))
     takes = rig.disk.takes_left
     if takes is not None and takes < REFUSE_TAKES:
-        reason = f"{rig.spool} has room for too few files (inodes), enough for {takes} takes, want {REFUSE_TAKES}"
+        reason = (
+            f"{rig.spool} has room for too few files (inodes), enough for {count(takes, 'take')}, want {REFUSE_TAKES}"
+        )
         remedy = "Empty the trash or delete files from that disk"
         problems.append(Problem("disk_full", "disk", reason, remedy, now, text=f"{reason}. {remedy}"))
     problems += missing

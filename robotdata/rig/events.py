@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 COMMAND_EVENTS = ("stop", "rerecord", "discard")
+_STOPPED_BY_CANCEL = (State.COUNTDOWN, State.CHECKING)
+"""States in which `stop` means: do not begin, or end what is not a take."""
 _MOST_UNKNOWN = 20
 _FIRST = ": press Record on the page for the first take"
 
@@ -36,7 +38,8 @@ class DeviceEvents:
         """Act on the events since the last call; return whether there were any."""
         events = self._machine.rig.loop.events.take()
         for device, event in events:
-            if event in COMMAND_EVENTS and self._machine.state == State.REPLAYING:
+            state = self._machine.state
+            if event in COMMAND_EVENTS and state == State.REPLAYING or event == "stop" and state in _STOPPED_BY_CANCEL:
                 self._command("cancel")
             elif event == "rerecord" and self._machine.take is None and self.record_args is None:
                 self._machine.message = f"A device asks to record again{_FIRST}"

@@ -1,4 +1,4 @@
-"""The facts of a take that are known when it begins; they stand in its `take.json`."""
+"""The facts of a take that are known when it begins; they are in its `take.json`."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from robotdata import lifeline
 from robotdata.capture.errors import ConfigError
+from robotdata.distribution import install_command
 
 _CHOSEN = "ROBOTDATA_RIG_PYTHON"
 _CHECK_S = 60.0
@@ -41,7 +42,7 @@ def change_python(python: str, where: str, arguments: Sequence[str]) -> None:
         raise ConfigError(where, f"is {python!r}, which cannot be run: {error}") from error
     if done.returncode:
         reason = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
-        raise ConfigError(where, f"lacks robotdata ({reason}); run {program} -m pip install robotdata-lab")
+        raise ConfigError(where, f"lacks robotdata ({reason}); run {install_command(program)}")
     sys.stderr.flush()
     command = [program, *lifeline.python_command("robotdata.rig", arguments)]
     os.execve(program, command, os.environ | {_CHOSEN: python})

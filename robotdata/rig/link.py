@@ -20,18 +20,20 @@ from robotdata.rig.machine import Machine
 from robotdata.rig.presses import Presses
 from robotdata.rig.previews import pack_preview
 from robotdata.rig.protocol import CommandRefused
+from robotdata.rig.ready_pool import ready_pool
 from robotdata.rig.states import EMERGENCY_STOP, State
 from robotdata.rig.status import Reporter
+from robotdata.rig.wake import Wake
 from robotdata.video.depth.colours import DepthColours
 
 log = logging.getLogger(__name__)
 STATUS_EVERY_S, TELEMETRY_EVERY_S = 0.25, 0.1
-_UNWATCHED_TELEMETRY_EVERY_S = 1.0
-_POLL_S = 0.005
-_IDLE_POLL_S = 0.05
+_AT_REST_STATUS_EVERY_S, _UNWATCHED_TELEMETRY_EVERY_S = 0.5, 1.0
 GUARD_EVERY_S, SILENT_S = 0.5, 5.0
 """How often the server is asked whether it is there while a replay moves the robot, and how long it may be silent."""
 _OUTBOX = 1000
+_THREADS = 3
+"""One for a command, one for the status, one that stops a replay whose link is lost."""
 _PREVIEW_QUALITY = 85
 _Arrived = tuple[Mapping[str, Any], int, float]
 """A command, how many emergency stops the rig had told of when it came (a later one stays in force), and when."""
@@ -45,13 +47,16 @@ class Link:
         self._reporter = Reporter(machine)
         self._outbox: deque[Mapping[str, Any]] = deque(maxlen=_OUTBOX)
         self._changed = threading.Event()
+        self._wake = Wake()
         self._stopping = threading.Event()
         self._connection = Connection(url, token, self._stopping)
         self._presses = Presses()
         self._watched: dict[str, float] = {}
         self._sent: dict[str, tuple[int, float]] = {}
         self._colours = {camera.key: DepthColours(follow=True) for camera in machine.rig.cameras}
-        machine.on_change = self._changed.set
+        machine.on_change = self._note_change
+        for camera in machine.rig.cameras:
+            camera.on_watched_frame = self._wake.set
         machine.on_take = self._on_take
         machine.replaying.is_linked = lambda: self.problem is None
         self._thread = threading.Thread(target=self._run, name="rig-link", daemon=True)
@@ -68,16 +73,26 @@ class Link:
     def stop(self, timeout_s: float = 2.0) -> None:
         """Send the waiting messages and end; give up after `timeout_s`."""
         self._stopping.set()
+        self._wake.set()
         self._thread.join(timeout_s)
+
+    def _note_change(self) -> None:
+        """Send a status now; any thread may call it."""
+        self._changed.set()
+        self._wake.set()
 
     def _on_take(self, event: str, manifest: Mapping[str, Any]) -> None:
         # Without a connection the event is dropped, because the next `hello` lists every take.
         if self.problem is None:
             self._outbox.append(self._reporter.take_event(event, manifest))
-            self._changed.set()
+            self._note_change()
 
     def _run(self) -> None:
-        asyncio.run(self._connection.keep(self._serve))
+        asyncio.run(self._keep())
+
+    async def _keep(self) -> None:
+        asyncio.get_running_loop().set_default_executor(ready_pool(_THREADS, "rig-link"))
+        await self._connection.keep(self._serve)
 
     async def _serve(self, socket: ClientConnection) -> None:
         self._sent = {}
@@ -134,11 +149,17 @@ class Link:
         self._watched = watched
         for camera in self._machine.rig.cameras:
             camera.watch(watched.get(camera.key, 0.0))
+        self._wake.set()
 
     def _telemetry_every_s(self) -> float:
         """Return how often joint values are sent: rarely while nobody watches a camera, if there is one to watch."""
         can_wait = self._machine.rig.cameras and not self._watched
         return _UNWATCHED_TELEMETRY_EVERY_S if can_wait else TELEMETRY_EVERY_S
+
+    def _status_every_s(self) -> float:
+        """Return how often a status is sent if nothing changes: rarely while the rig is ready and nobody watches."""
+        at_rest = self._machine.state == State.IDLE and not self._watched
+        return _AT_REST_STATUS_EVERY_S if at_rest else STATUS_EVERY_S
 
     async def _execute(self, commands: asyncio.Queue[_Arrived]) -> None:
         """Execute the commands one after the other, in the order in which they came."""
@@ -157,22 +178,22 @@ class Link:
             log.exception("command %s", message.get("name"))
             error = CommandRefused("busy", f"internal error: {failure!r}. See the rig's log").as_error()
         self._outbox.append({"type": "reply", "id": message.get("id"), "ok": error is None, "error": error})
-        self._changed.set()
+        self._note_change()
 
     async def _send(self, socket: ClientConnection) -> None:
-        status_due, telemetry_at = 0.0, -math.inf
+        status_at = telemetry_at = -math.inf
         sent_names = False
         while not (self._stopping.is_set() and not self._outbox):
             now = clock.monotonic()
             changed = self._changed.is_set()
-            if changed or now >= status_due:
+            if changed or now >= status_at + self._status_every_s():
                 self._changed.clear()
                 while self._outbox:
                     await socket.send(protocol.encode(self._outbox.popleft()))
                 # In a thread: the status waits for the machine's lock and for the disk, and the link must not.
                 status = await asyncio.to_thread(self._reporter.status)
                 await socket.send(protocol.encode(status))
-                status_due = now + STATUS_EVERY_S
+                status_at = now
             if now >= telemetry_at + self._telemetry_every_s():
                 telemetry = self._reporter.telemetry(with_names=not sent_names)
                 telemetry_at = now
@@ -180,7 +201,8 @@ class Link:
                     await socket.send(protocol.encode(telemetry))
                     sent_names = True
             await self._previews(socket, now)
-            await asyncio.sleep(_POLL_S if self._watched else _IDLE_POLL_S)
+            due = min(status_at + self._status_every_s(), telemetry_at + self._telemetry_every_s())
+            await self._wake.wait(due - clock.monotonic())
 
     async def _guard(self, socket: ClientConnection) -> None:
         """Stop a replay if the server does not answer: whoever watches it could not stop it."""

@@ -15,6 +15,7 @@ from robotdata.rig import checks
 from robotdata.rig.events import DeviceEvents
 from robotdata.rig.facts import facts_of
 from robotdata.rig.outcomes import Outcomes
+from robotdata.rig.pace import Pace
 from robotdata.rig.preflight import Preflight
 from robotdata.rig.problems import Problem, sentences
 from robotdata.rig.protocol import Command, CommandRefused, RecordArgs, parse_record
@@ -28,8 +29,7 @@ from robotdata.spool import SpoolError, SpoolFull, new_take_id
 from robotdata.spool.annotation import RERECORD
 
 log = logging.getLogger(__name__)
-_STEP_S, _IDLE_STEP_S = 0.02, 0.05
-_WAKE_S = 0.25
+_STEP_S, _IDLE_STEP_S, _WAKE_S = 0.05, 0.1, 0.25
 _REJECT = {"verdict": "reject"}
 
 
@@ -58,10 +58,8 @@ class Machine:
         self._args: RecordArgs | None = None
         self._last_args: RecordArgs | None = None  # of the newest take, without its id
         self._left_s: float | None = None
-        self._after_pause = State.IDLE
-        self._outcomes = Outcomes()
-        self._lock = threading.RLock()
-        self._stopping = threading.Event()
+        self._after_pause, self._outcomes, self._lock = State.IDLE, Outcomes(), threading.RLock()
+        self._stopping, self._pace = threading.Event(), Pace(rig.loop.events)
         self._thread = threading.Thread(target=self._run, name="rig-machine", daemon=True)
 
     # -- for other threads
@@ -102,6 +100,7 @@ class Machine:
     def emergency_stop(self) -> None:
         """Stop the robot now, in any state; the state becomes ERROR at the next step. Waits for nothing and nobody."""
         self.rig.loop.emergency_stop()
+        self._pace.wake()  # that step is now
         self.on_change()
 
     def execute(self, command: Command, stops: int | None = None) -> None:
@@ -359,7 +358,8 @@ class Machine:
     # -- time
 
     def _run(self) -> None:
-        while not self._stopping.wait(_IDLE_STEP_S if self.state == State.IDLE else _STEP_S):
+        while not self._stopping.is_set():
+            self._pace.wait(_IDLE_STEP_S if self.state == State.IDLE else _STEP_S, self.ends_at)
             try:
                 with self._lock:
                     if not self._stopping.is_set() and self._step():
@@ -396,5 +396,5 @@ class Machine:
         self.state, self.since = new, clock.wall()
         self.rig.loop.wake_cameras(new in AWAKE)
         self.ends_at = None if seconds is None else clock.monotonic() + seconds
-        if new != State.PAUSED:
-            self.total_s = total_s
+        self.total_s = self.total_s if new == State.PAUSED else total_s
+        self._pace.wake()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from robotdata.capture.loop_time import LoopCounters
+from robotdata.numbers import count
 from robotdata.quality import Mark, TakeMetrics
 from robotdata.rig.checks import check_features
 from robotdata.rig.disk import REFUSE_TAKES, WARN_MINUTES, WARN_TAKES
@@ -79,7 +80,9 @@ def loop_check(recording: Recording) -> CheckInfo:
     rows, rate = metrics.ticks, metrics.rate_hz or 0.0
     skipped = counters.dropped_ticks
     marks = [mark for mark in recording.marks if mark.code in _OF_LOOP]
-    text = f"Control loop: {rows} rows at {rate:.2f} of {fps:g} Hz, {counters.late_ticks} late, {skipped} skipped"
+    text = (
+        f"Control loop: {count(rows, 'row')} at {rate:.2f} of {fps:g} Hz, {counters.late_ticks} late, {skipped} skipped"
+    )
     level: Level = "ok" if counters.late_ticks <= _LATE_WARN * rows else "warn"
     if marks or skipped:
         is_bad = any(mark.severity == "bad" for mark in marks) or skipped > _SKIPPED_BAD * max(1, rows)
@@ -126,7 +129,7 @@ def camera_check(camera: CameraAsked, recording: Recording) -> CheckInfo:
         found["slow"] = level, ""
     worst: Level = min((level for level, _ in found.values()), key=ORDER.__getitem__, default="ok")
     size = f"{camera.width}×{camera.height}"
-    texts = [f"Camera {camera.name}: {frames} frames of {size}, {rate:.1f} of {camera.fps:g} per second"]
+    texts = [f"Camera {camera.name}: {count(frames, 'frame')} of {size}, {rate:.1f} of {camera.fps:g} per second"]
     texts += [text.removesuffix(".") for _, text in found.values() if text]
     remedies = list(dict.fromkeys(_REMEDIES[code] for code in found))
     measured = {
@@ -162,7 +165,7 @@ def space_check(spool: Path, free_bytes: int, bytes_per_s: float, takes_left: in
     lasts = f"{minutes / 60:.0f} hours" if minutes >= 600 else f"{minutes:.1f} minutes"
     text = f"{spool} has room for {lasts} of recording at {bytes_per_s / 1e6:.1f} MB/s"
     if takes_left is not None and takes_left < WARN_TAKES:
-        text = f"{text}, and free inodes for {takes_left} takes"
+        text = f"{text}, and free inodes for {count(takes_left, 'take')}"
         level = "bad" if takes_left < REFUSE_TAKES or level == "bad" else "warn"
     remedy = "Empty the trash or free some space"
     measured = {"minutes": minutes, "bytes_per_s": bytes_per_s, "takes": takes_left}

@@ -16,6 +16,7 @@ from types import FrameType
 from robotdata.capture.config import read_config
 from robotdata.capture.errors import CaptureError
 from robotdata.capture.registry import Registry
+from robotdata.gate import wait_until_open
 from robotdata.rig.device_check import check_rig
 from robotdata.rig.interpreter import change_python
 from robotdata.rig.link import Link
@@ -45,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
             return check_rig(config, registry())
         rig = Rig(config, options.spool, registry=registry())
         rig.started_as = _started_as(options)
+        wait_until_open()  # nothing moves before a page can stop it
         lock = RigLock(options.spool, config.name, wait_s=options.wait)
     except (CaptureError, RigInUse, OSError) as error:
         log.error("%s", error)
@@ -86,20 +88,23 @@ def recover_leftovers(spool: Path) -> list[str]:
     return recovered
 
 
-def _stop_event() -> threading.Event:
-    """Return an event that SIGTERM and SIGINT set."""
+def _stop_event() -> tuple[threading.Event, int]:
+    """Return an event that SIGTERM and SIGINT set, and a file that can be read when one of them has come."""
     stopping = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
         stopping.set()
 
+    heard, noted = os.pipe()
+    os.set_blocking(noted, False)
+    signal.set_wakeup_fd(noted, warn_on_full_buffer=False)
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    return stopping
+    return stopping, heard
 
 
 def _serve(rig: Rig, url: str | None, token: str) -> int:
-    stopping = _stop_event()
+    stopping, heard = _stop_event()
     # Python's default of 5 ms would delay the loop's thread while a camera's thread holds the interpreter.
     sys.setswitchinterval(_SWITCH_S)
     with contextlib.suppress(OSError):  # if permitted: run before encoders on the same machine
@@ -110,7 +115,9 @@ def _serve(rig: Rig, url: str | None, token: str) -> int:
     if link is not None:
         link.start()
     log.info("rig %s is running, takes are saved in %s", rig.config.name, rig.spool)
-    stopping.wait()
+    while not stopping.is_set():
+        # Not `stopping.wait()`, which a signal ends only if the system gave it to this thread.
+        os.read(heard, 64)
     complete = machine.stop(_STOP_S)
     if link is not None:
         link.stop()

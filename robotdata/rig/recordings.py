@@ -13,6 +13,7 @@ from robotdata.capture.actions import ACTION
 from robotdata.capture.playback import CannotPlay, Recording
 from robotdata.capture.values import flat_names
 from robotdata.dataset.reader import DatasetFolder
+from robotdata.numbers import count
 from robotdata.spool import Take
 
 MAX_VALUES = 500_000
@@ -48,7 +49,7 @@ def check_size(rows: int, feature: Mapping[str, Any]) -> None:
     names = flat_names(feature.get("names"))
     if rows * max(1, len(names)) > MAX_VALUES:
         most = MAX_VALUES // max(1, len(names))
-        raise CannotPlay(f"the recording has {rows} rows, more than the {most} that can be played at once")
+        raise CannotPlay(f"the recording has {count(rows, 'row')}, more than the {most} that can be played at once")
 
 
 def _recording(
@@ -62,7 +63,7 @@ def _recording(
         raise CannotPlay(f"its action cannot be read as numbers: {error}") from error
     names = tuple(flat_names(feature.get("names")))
     if len(names) != values.shape[1]:
-        raise CannotPlay(f"its action has {len(names)} names for {values.shape[1]} values")
+        raise CannotPlay(f"its action has {count(len(names), 'name')} for {count(values.shape[1], 'value')}")
     end = len(values) if last is None else last + 1
     if not 0 <= first < end <= len(values):
         raise CannotPlay(f"the recording has the rows 0 to {len(values) - 1}, not {first} to {end - 1}")

@@ -287,6 +287,8 @@ class Reporter:
             if call.timed_out:
                 text += "; it will be disconnected as soon as it answers. Switch it off if it may move"
             warnings.append(_warning("silent", call.device.key, text, name, call.since))
+        for name, text in loop.alarms.items():
+            warnings.append(_warning("alarm", None, f"{name[0].upper()}{name[1:]}: {text}", name, self._machine.since))
         for name, reason in loop.feedback.failed.items():
             text = f"{name[0].upper()}{name[1:]} gets no feedback: {reason}. Restart the rig to try again"
             warnings.append(_warning("feedback", None, text, name, self._machine.since))

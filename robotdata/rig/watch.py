@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 FIRST_FRAMES_S = 5.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 _LOG_AGAIN_S = 60.0
+_REMEDY = "Check its cable and the rig file; reconnecting automatically"
+_REMEDIES = {"browser": "It continues as soon as pictures arrive"}
+"""By kind of camera what to do about one that is disconnected."""
 LOST = {"robot": "robot_lost", "teleoperator": "teleoperator_lost", "rig": "rig_failed"}
 
 
@@ -145,7 +148,7 @@ class DeviceWatch:
         return None
 
     def _camera_problem(self, camera: CameraThread, reason: str) -> Problem:
-        name, remedy = camera.device.name, "Check its cable and the rig file; reconnecting automatically"
+        name, remedy = camera.device.name, _REMEDIES.get(camera.config.kind, _REMEDY)
         since = self._since.get(name, clock.wall())
         text = sentences(f"{name[0].upper()}{name[1:]} is not available: {reason}", remedy)
         return Problem("camera_missing", name, reason, remedy, since, camera.key, text)

@@ -20,7 +20,8 @@ OUTCOMES = ("success", "failure")
 class Annotation:
     """What people decided about an episode; the defaults are those of an episode that nobody has reviewed.
 
-    `task` and `trim` (ticks [first, end) to keep, or None) change what is encoded; the other fields do not.
+    `task`, `trim` (ticks [first, end) to keep, or None) and `language` (what `Language.as_json` returns, in ticks)
+    change what is encoded; the other fields do not.
     """
 
     verdict: str = "unreviewed"
@@ -29,6 +30,7 @@ class Annotation:
     note: str = ""
     task: str = ""
     trim: tuple[int, int] | None = None
+    language: dict[str, Any] | None = None
 
     @classmethod
     def from_take(cls, facts: Mapping[str, Any]) -> Annotation:
@@ -39,18 +41,25 @@ class Annotation:
         if verdict in VERDICTS:
             fields["verdict"] = verdict
         trim = curation.get("trim")
-        return cls(**fields, task=facts.get("task") or "", trim=tuple(trim) if trim else None)
+        return cls(
+            **fields,
+            task=facts.get("task") or "",
+            trim=tuple(trim) if trim else None,
+            language=curation.get("language"),
+        )
 
     def to_take(self) -> dict[str, Any]:
         """Return the fields of `curation` in take.json, which holds the task outside it."""
-        return {**self.review_fields(), "trim": None if self.trim is None else list(self.trim)}
+        trim = None if self.trim is None else list(self.trim)
+        return {**self.review_fields(), "trim": trim, "language": self.language}
 
     def review_fields(self) -> dict[str, Any]:
         """Return the fields that take effect at once, even on a committed episode."""
         return {name: getattr(self, name) for name in REVIEW_FIELDS}
 
 
-REVIEW_FIELDS = tuple(field.name for field in dataclasses.fields(Annotation) if field.name not in {"task", "trim"})
+_ENCODED = {"task", "trim", "language"}
+REVIEW_FIELDS = tuple(field.name for field in dataclasses.fields(Annotation) if field.name not in _ENCODED)
 """The fields that need no encoding; take.json, sidecars and database rows use the same names."""
 
 

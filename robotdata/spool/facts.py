@@ -12,6 +12,7 @@ from typing import Any
 
 from robotdata.capture.actions import ACTIONS
 from robotdata.spool.fields import Fields, OddField, short_repr
+from robotdata.spool.language import Language, LanguageError
 
 FORMAT = "robotdata-take"
 VERSION = 1
@@ -93,6 +94,15 @@ def is_span(value: Any, ticks: int) -> bool:
     return is_pair and 0 <= value[0] < value[1] <= ticks
 
 
+def is_language(value: Any, ticks: int) -> bool:
+    """Return whether `value` can be the language of a take of so many ticks."""
+    try:
+        Language.parse(value, ticks)
+    except LanguageError:
+        return False
+    return True
+
+
 def is_number(value: Any) -> bool:
     """Return whether `value` can be the number of an episode in its dataset."""
     return type(value) is int and 1 <= value <= MAX_NUMBER
@@ -151,6 +161,7 @@ def _check_curation(fields: Fields, ticks: int) -> None:
     fields.check("rating", lambda v: v is None or (type(v) is int and 1 <= v <= 5), "1 to 5 or null")
     fields.text("note", LONGEST["note"])
     fields.check("trim", lambda v: v is None or is_span(v, ticks), f"[first, end) within 0 and {ticks}, or null")
+    fields.check("language", lambda v: is_language(v, ticks), "subtasks and remarks within the take, or null")
     fields.items("history", _check_entry, 10_000)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from robotdata.capture import clock
 from robotdata.files import UnsafeFile, open_beneath
-from robotdata.files.json_files import replace_json
+from robotdata.files.json_files import json_bytes, replace_json
 from robotdata.files.plain_json import read_json
 from robotdata.spool.annotation import Annotation
 from robotdata.spool.errors import BadManifest, CurationError, NoTake
@@ -24,6 +24,7 @@ from robotdata.spool.facts import (
     VERSION,
     Facts,
     check_manifest,
+    is_language,
     is_number,
     is_span,
 )
@@ -34,6 +35,8 @@ ROWS = "rows.arrow"
 _TAKE_NAME = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 MAX_BYTES = 16 << 20
 _HISTORY = 200
+_HISTORY_LANGUAGE_BYTES = 1 << 20
+"""Bytes of subtasks and remarks that the history may hold; older entries hold only how many there were."""
 _LOCK_WAIT_S = 2.0
 
 
@@ -114,7 +117,7 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
 
 
 def update_curation(folder: Path, *, by: str = "", **changes: Any) -> Facts:
-    """Change verdict, labels, rating, note, trim or task, with an entry in the history; return the manifest.
+    """Change verdict, labels, rating, note, trim, language or task, with an entry in the history; return the manifest.
 
     A `number` (the episode's in its dataset) is set without an entry. `by` names the person for the history, `trim` is
     [first, end) in ticks or None. Unknown keys of the manifest stay; equal values change nothing. Raises CurationError
@@ -156,13 +159,32 @@ def curated_manifest(manifest: Facts, by: str, changes: Mapping[str, Any]) -> di
             aside["history"] = curation["history"]
         curation["history"] = []
     entry = {"at": clock.iso_now(), "by": by, "changes": dict(changed)}
-    curation["history"] = [*curation["history"], entry][-_HISTORY:]
+    curation["history"] = _bounded([*curation["history"], entry][-_HISTORY:])
     if "task" in changed:
         raw["task"] = changed.pop("task")
     if aside:
         earlier = raw.get("put_aside")
         raw["put_aside"] = {**earlier, **aside} if isinstance(earlier, dict) else aside
-    return raw | {"curation": curation | changed}
+    new = raw | {"curation": curation | changed}
+    if len(json_bytes(new)) > MAX_BYTES:
+        raise CurationError(f"{FILE} would be longer than {MAX_BYTES:,} bytes: shorten subtasks, remarks or the note")
+    return new
+
+
+def _bounded(history: list[Any]) -> list[Any]:
+    """Return the history, of whose languages only the newest ones are whole; of older ones their numbers are left."""
+    left = _HISTORY_LANGUAGE_BYTES
+    bounded: list[Any] = []
+    for entry in reversed(history):
+        changes = entry.get("changes") if isinstance(entry, dict) else None
+        language = changes.get("language") if isinstance(changes, dict) else None
+        if changes and isinstance(language, dict):
+            left -= len(json_bytes({"language": language}))
+            if left < 0:
+                numbers = {name: len(each) if isinstance(each, list) else each for name, each in language.items()}
+                entry = {**entry, "changes": {**changes, "language": numbers}}
+        bounded.append(entry)
+    return bounded[::-1]
 
 
 def list_takes(spool: Path) -> list[Path]:
@@ -192,6 +214,7 @@ def _check_change(name: str, value: Any, ticks: int) -> None:
         "note": lambda: _is_text(value, "note"),
         "task": lambda: _is_text(value, "task"),
         "trim": lambda: value is None or is_span(value, ticks),
+        "language": lambda: is_language(value, ticks),
         "number": lambda: is_number(value),
     }
     expected = {
@@ -201,6 +224,7 @@ def _check_change(name: str, value: Any, ticks: int) -> None:
         "note": "a text of at most 10,000 characters",
         "task": "a text of at most 1,000 characters",
         "trim": f"[first, end) within 0 and {ticks}, or null",
+        "language": f"subtasks and remarks within 0 and {ticks}, or null",
         "number": "a whole number from 1",
     }
     if name not in is_valid:

@@ -26,6 +26,7 @@ from robotdata.files.plain_json import read_json
 from robotdata.files.replace import TEMPORARY, copy_rest, replace_bytes
 from robotdata.files.sync import sync_path
 from robotdata.files.versions import check_version
+from robotdata.numbers import count as count_of
 from robotdata.spool import index as indexes
 from robotdata.spool import manifest as manifests
 from robotdata.spool import rows as row_files
@@ -277,7 +278,7 @@ def _new_fields(
     lost = stored.table.num_rows - kept + stored.damaged
     frames = {key: len(camera.records) for key, camera in cameras.items()}
     lost_frames = {key: camera.lost for key, camera in cameras.items()}
-    text = f"interrupted, {kept} frames recovered" + (f", {lost} lost at the end" if lost else "")
+    text = f"interrupted, {count_of(kept, 'frame')} recovered" + (f", {lost} lost at the end" if lost else "")
     damaged = [f"{key.rpartition('.')[2]} {count}" for key, count in lost_frames.items() if count]
     text += f"; damaged frames: {', '.join(damaged)}" if damaged else ""
     first = last = 0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from robotdata.station.errors import AskRefused
+
+MOST_NAMES = 50
 
 
 def text(args: Mapping[str, Any], key: str, limit: int = 200) -> str:
@@ -18,6 +20,14 @@ def text(args: Mapping[str, Any], key: str, limit: int = 200) -> str:
     except UnicodeEncodeError:
         raise AskRefused("bad_args", f"{key}: holds half a character, which no file can hold: {value!r:.60}") from None
     return value
+
+
+def names(args: Mapping[str, Any], key: str, default: Sequence[str]) -> list[str]:
+    """Return a list of up to MOST_NAMES texts, `default` where there is none. Raises AskRefused."""
+    value = args.get(key, list(default))
+    if not isinstance(value, list) or len(value) > MOST_NAMES:
+        raise AskRefused("bad_args", f"{key}: want a list of at most {MOST_NAMES} names, got {value!r:.60}")
+    return [text({key: each}, key) for each in value]
 
 
 def position(args: Mapping[str, Any], key: str) -> int:

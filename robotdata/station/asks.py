@@ -14,6 +14,7 @@ from robotdata.station.ask_args import text
 from robotdata.station.devices import Devices as DeviceWatch
 from robotdata.station.dialog_asks import DialogAsks
 from robotdata.station.errors import AskRefused
+from robotdata.station.found_cameras import find_cameras
 from robotdata.station.kinds import list_kinds
 from robotdata.station.previews import V4L2, Previews, in_use_by_rig
 from robotdata.station.programs import Programs
@@ -23,6 +24,7 @@ from robotdata.station.protocol import (
     CheckedRig,
     CheckedText,
     Devices,
+    FoundCameras,
     Kinds,
     Preview,
     Pythons,
@@ -41,7 +43,17 @@ _WAIT_S = 2.0
 _LONGEST_ID = 100
 _ALWAYS = {"stop_rig", "dialog_end"}
 """What makes moving parts stop is never refused because too much else is asked."""
-_QUERIES = {"devices", "preview", "kinds", "pythons", "check_rig", "check_text", "read_rig", "dialog_read"}
+_QUERIES = {
+    "devices",
+    "preview",
+    "kinds",
+    "find_cameras",
+    "pythons",
+    "check_rig",
+    "check_text",
+    "read_rig",
+    "dialog_read",
+}
 _LONGEST_PATH = 2000
 Handler = Callable[[Mapping[str, Any]], Awaitable[Any]]
 
@@ -58,6 +70,7 @@ class Asks:
             "devices": self._list_devices,
             "preview": self._preview,
             "kinds": self._kinds,
+            "find_cameras": self._find_cameras,
             "check_rig": self._check_rig,
             "pythons": self._pythons,
             "read_rig": self._read_rig,
@@ -142,10 +155,15 @@ class Asks:
     async def _kinds(self, args: Mapping[str, Any]) -> Kinds:
         return await list_kinds(self._programs, text(args, "python", _LONGEST_PATH) if args.get("python") else "")
 
+    async def _find_cameras(self, args: Mapping[str, Any]) -> FoundCameras:
+        python = text(args, "python", _LONGEST_PATH) if args.get("python") else ""
+        async with _place(self._checking), self._previews.paused():
+            return await find_cameras(self._programs, python)
+
     async def _check_rig(self, args: Mapping[str, Any]) -> CheckedRig:
         rig_text = text(args, "text", MAX_BYTES)
         async with _place(self._checking), self._previews.paused():
-            return await check_rig(self._programs, rig_text, self._rigs.running_files())
+            return await check_rig(self._programs, rig_text, self._rigs.running_files(), self._rigs.check_python)
 
     async def _pythons(self, args: Mapping[str, Any]) -> Pythons:
         return {"pythons": await asyncio.to_thread(find_pythons, self._rigs.files.folder, Path.home())}

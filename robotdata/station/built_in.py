@@ -133,7 +133,11 @@ WITH_PACKAGES: list[DeviceKind] = [
         "RealSense",
         "Colour or depth of a RealSense; needs the package pyrealsense2 in the rig's Python.",
         _field(
-            "serial", "text", None, "The serial number on the camera; rs-enumerate-devices lists it.", required=True
+            "serial",
+            "text",
+            None,
+            "The serial number on the camera; “Find RealSense and others” shows it.",
+            required=True,
         ),
         *_DEPTH,
     ),

@@ -55,7 +55,7 @@ class Devices:
 
 
 def in_thread(function: Callable[[], Result]) -> asyncio.Future[Result]:
-    """Run a function in a thread that does not keep the process: a driver that is asked something may hang for good."""
+    """Run a function in a thread that does not keep the process: a driver that is asked something may never answer."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Result] = loop.create_future()
 

@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from robotdata.station.ask_args import position, text
+from robotdata.station.ask_args import names, position, text
 from robotdata.station.calibrations import Calibrations
 from robotdata.station.dialogs import COLUMNS, LONGEST_INPUT, ROWS, Dialog
+from robotdata.station.driver_packages import DEFAULT
 from robotdata.station.protocol import Begun, DialogOutput
 
 READ_WAIT_S = 0.5
@@ -35,7 +36,7 @@ class DialogAsks:
         return _begun(await self._in_thread(self._calibrations.begin, text(args, "name"), text(args, "role")))
 
     async def _install_drivers(self, args: Mapping[str, Any]) -> Begun:
-        return _begun(await self._in_thread(self._calibrations.install))
+        return _begun(await self._in_thread(self._calibrations.install, names(args, "packages", DEFAULT)))
 
     async def _read(self, args: Mapping[str, Any]) -> DialogOutput:
         output = await self._in_thread(self._dialog(args).read, position(args, "after"), READ_WAIT_S)

@@ -20,6 +20,7 @@ from robotdata.capture.device_files import (
 )
 from robotdata.capture.usb import UsbDevice, read_text, stable_paths, usb_device
 from robotdata.station.protocol import CameraDevice, CameraFormat, SerialPort
+from robotdata.video.mac_cameras import MacCamera, mac_cameras
 from robotdata.video.v4l2 import Ioctl, capability_from, modes_from, open_ioctl
 from robotdata.video.v4l2_formats import Mode, Steps, format_name
 
@@ -32,13 +33,19 @@ NameOfHolder = Callable[[Holder], str]
 
 
 class Discovery:
-    """Looks for devices in the folders of `roots`. `open_ioctl` opens a camera for queries.
+    """Looks for devices in the folders of `roots`. `open_ioctl` opens a camera for queries; `list_mac` lists a Mac's.
 
     What a camera offers is asked once for each time that it is plugged in. The methods may be called in any thread.
     """
 
-    def __init__(self, roots: Roots = SYSTEM, open_ioctl: OpenIoctl = open_ioctl) -> None:
+    def __init__(
+        self,
+        roots: Roots = SYSTEM,
+        open_ioctl: OpenIoctl = open_ioctl,
+        list_mac: Callable[[], list[MacCamera]] = mac_cameras,
+    ) -> None:
         self.roots = roots
+        self._list_mac = list_mac
         self._open_ioctl = open_ioctl
         self._known: dict[tuple[str, int], tuple[str, list[Mode]] | None] = {}
         self._lock = threading.Lock()
@@ -75,12 +82,12 @@ class Discovery:
         ]
 
     def cameras(self, name_of: NameOfHolder = str) -> list[CameraDevice]:
-        """Return the V4L2 cameras, without the nodes of a camera that give no pictures."""
+        """Return the V4L2 cameras, without the nodes of a camera that give no pictures, and those of a Mac."""
         nodes = video_nodes(self.roots)[:_MOST_DEVICES]
         devices = [usb_device(self._class(node) / "device") for node in nodes]
         paths = stable_paths(self.roots, "v4l", nodes, devices)
         holders = holders_of([str(node) for node in nodes], self.roots)
-        cameras = []
+        cameras = [_mac_camera(each) for each in self._list_mac()]
         for node, path, device in zip(nodes, paths, devices, strict=True):
             camera = self._camera(node, path, device)
             if camera is not None:
@@ -133,6 +140,20 @@ class Discovery:
                 for old in [old for old in self._known if old[0] == key[0] and old != key]:
                     del self._known[old]
             return self._known[key]
+
+
+def _mac_camera(camera: MacCamera) -> CameraDevice:
+    """Return a camera of a Mac, which lists no formats and does not say who has it: several programs may."""
+    return {
+        "url": camera.url,
+        "node": "",
+        "name": camera.name,
+        "bus": "",
+        "usb_mbit": None,
+        "formats": [],
+        "holder": "",
+        "problem": "",
+    }
 
 
 def _formats(modes: Sequence[Mode]) -> list[CameraFormat]:

@@ -1,81 +1,136 @@
 """`python -m robotdata.station.install FOLDER`: make an environment with LeRobot's drivers and the core of robotdata.
 
-A page runs it on a terminal, so that nobody has to know what an environment is. It can be run again after a failure.
+A page runs it on a terminal, so that nobody has to know what an environment is. It can be run again, after a failure or
+for more drivers: an environment that works is used as it is, and a folder that is something else is left alone.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
-from importlib import metadata
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from typing import IO
 
-OLDEST, NEWEST = (3, 12), (3, 14)
-"""The versions of Python that LeRobot 0.6 runs on: from the first up to below the second."""
-LEROBOT = "lerobot[feetech,dynamixel]>=0.6"
-_DISTRIBUTION = "robotdata-lab"
-_ASK = "import sys; print(*sys.version_info[:2])"
+from robotdata.distribution import UnknownSource, own_package
+from robotdata.station.driver_packages import DEFAULT, PACKAGES, requirements_of
+from robotdata.station.environment import NoEnvironment, fits, steps_to
+from robotdata.station.install_problems import problem_of, shortage
+
+_MOST_READ = 1 << 20
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Install; return 0 when a rig can run there, 1 with what to do otherwise."""
     parser = argparse.ArgumentParser(prog="python -m robotdata.station.install", description=__doc__)
-    parser.add_argument("folder", type=Path, help="the environment, which is created")
-    folder = parser.parse_args(arguments).folder.absolute()
+    parser.add_argument("folder", type=Path, help="the environment, which is created or added to")
+    parser.add_argument(
+        "--package",
+        action="append",
+        choices=PACKAGES,
+        help=f"a driver; may be repeated (default: {', '.join(DEFAULT)})",
+    )
+    options = parser.parse_args(arguments)
+    try:
+        return _main(options.folder.absolute(), options.package or DEFAULT)
+    except KeyboardInterrupt:  # the page's Stop; pip gets it too
+        _say("\nStopped. What was installed so far stays; Try again continues.")
+        return 1
+
+
+def _main(folder: Path, drivers: Sequence[str]) -> int:
     python = find_python()
     if python is None:
-        _say("LeRobot needs Python 3.12 or 3.13, and this computer has neither. Install python3.12, then begin again.")
+        _say("LeRobot needs Python 3.12 or 3.13, which this computer lacks: install python3.12, then press Try again.")
         return 1
-    return install(folder, python, [own_package(), LEROBOT])
+    if not (folder / "bin/python").exists() and (problem := shortage(folder)):
+        _say(problem)
+        return 1
+    try:
+        return install(folder, python, [own_package(), *requirements_of(drivers)])
+    except UnknownSource as problem:
+        _say(f"{problem}, then press Try again.")
+        return 1
 
 
 def install(folder: Path, python: str, packages: Sequence[str]) -> int:
-    """Make the environment `folder` with `python`, install `packages` there, and return 0; 1 if a step fails."""
+    """Make the environment `folder` with `python` unless one works there, install `packages`, and return 0.
+
+    Returns 1 if a step fails or the folder is not for us to change, after saying why and what to do.
+    """
     inside = str(folder / "bin/python")
-    steps = [[python, "-m", "venv", str(folder)], [inside, "-m", "pip", "install", *packages]]
-    for step in steps:
-        _say(f"\n$ {shlex.join(step)}")
-        try:
-            code = subprocess.run(step).returncode
-        except OSError as error:
-            _say(f"{step[0]} cannot be run: {error.strerror}")
-            return 1
-        if code:
-            _say("\nThis step has failed; the lines above say why. Correct that, then begin again.")
-            return 1
+    try:
+        steps = steps_to(folder, python)
+    except NoEnvironment as problem:
+        _say(str(problem))
+        return 1
+    if not all(_step(step, folder) for step in steps):
+        return 1
+    if not _step([inside, "-m", "pip", "install", "--disable-pip-version-check", *packages], folder):
+        return 1
     _say(f"\nInstalled. Rigs that need LeRobot can now run with {inside}.")
     return 0
 
 
+def _step(command: list[str], folder: Path) -> bool:
+    """Run one step on the terminal, and say why it fails. What pip logs is read for that and then removed."""
+    _say(f"\n$ {shlex.join(command)}")
+    try:
+        with tempfile.TemporaryFile() as errors, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
+            return _run(command, folder, errors, Path(place) / "log")
+    except OSError as error:
+        _say(
+            f"The folder for temporary files cannot be written to ({error.strerror}): free some space in "
+            f"{os.environ.get('TMPDIR') or '/tmp'} or repair its permissions, then press Try again."
+        )
+        return False
+
+
+def _run(command: list[str], folder: Path, errors: IO[bytes], log: Path) -> bool:
+    is_pip = "pip" in command
+    try:  # on the terminal itself pip shows how far a download is; its errors are in its log
+        more = ["--log", str(log)] if is_pip else []
+        code = _code_of([*command, *more], None if is_pip else errors)
+    except OSError as error:
+        _say(f"{command[0]} cannot be run: {error.strerror}")
+        return False
+    errors.seek(0)
+    output = _end_of(log) if is_pip else errors.read(_MOST_READ).decode(errors="replace")
+    if not is_pip and output:
+        _say(output.rstrip())
+    if code:
+        known = problem_of(output, folder, command[0])
+        _say(f"\n{known or 'This step has failed; the lines above say why. Correct that, then press Try again.'}")
+    return code == 0
+
+
+def _code_of(command: list[str], errors: IO[bytes] | None) -> int:
+    """Run a program to its end. A stop reaches it too: it has the time to undo what it has half done."""
+    with subprocess.Popen(command, stderr=errors) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.wait()
+            raise
+
+
+def _end_of(log: Path) -> str:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _MOST_READ))
+            return file.read(_MOST_READ).decode(errors="replace")
+    except OSError:  # it could not be written either
+        return ""
+
+
 def find_python() -> str | None:
     """Return a Python that LeRobot runs on: this one, or the first other one; None if there is none."""
-    for candidate in _candidates():
-        try:
-            done = subprocess.run([candidate, "-c", _ASK], capture_output=True, text=True, timeout=20)
-            version = tuple(map(int, done.stdout.split()))
-        except (OSError, ValueError, subprocess.TimeoutExpired):
-            continue
-        if OLDEST <= version < NEWEST:
-            return candidate
-    return None
-
-
-def own_package() -> str:
-    """Return what pip installs this program from: its checkout, where it came from, or its name and version."""
-    checkout = Path(__file__).resolve().parents[2]
-    if (checkout / "pyproject.toml").is_file():
-        return str(checkout)
-    distribution = metadata.distribution(_DISTRIBUTION)
-    source = urlsplit(json.loads(distribution.read_text("direct_url.json") or "{}").get("url", ""))
-    local = Path(unquote(source.path))
-    return str(local) if source.scheme == "file" and local.exists() else f"{_DISTRIBUTION}=={distribution.version}"
+    return next((candidate for candidate in _candidates() if fits(candidate)), None)
 
 
 def _candidates() -> Iterator[str]:

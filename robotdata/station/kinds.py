@@ -6,6 +6,7 @@ import sys
 from importlib import metadata
 from typing import Any
 
+from robotdata.distribution import install_command
 from robotdata.rig.interpreter import find_program
 from robotdata.station.built_in import BUILT_IN, CAMERA_FIELDS, WITH_PACKAGES
 from robotdata.station.errors import AskRefused
@@ -40,7 +41,7 @@ async def list_kinds(programs: Programs, python: str) -> Kinds:
             f"its import has not ended within {_SECONDS:g} s: try `{program} -m {_MODULE}` in a terminal"
         )
     elif "No module named 'robotdata" in result.last_error or "No module named robotdata" in result.last_error:
-        failed["robotdata"] = f"is not installed there: run {program} -m pip install robotdata-lab"
+        failed["robotdata"] = f"is not installed there: run {install_command(program)}"
     else:
         failed["lerobot"] = f"{program} -m {_MODULE} has failed: {why(result)}"
     return {"python": program, "lerobot": version, "kinds": kinds, "failed": failed}

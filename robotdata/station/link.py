@@ -108,14 +108,16 @@ class StationLink:
             await socket.send(text)
 
     async def _send(self, socket: ClientConnection) -> None:
-        """Send the state at every change, and every HEARTBEAT_S."""
+        """Send the state at every change, and every HEARTBEAT_S; a last time when `stopping` is set, and return."""
         sent_at = clock.monotonic()
-        while not self.stopping.is_set():
+        while True:
             rest = sent_at + HEARTBEAT_S - clock.monotonic()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), max(rest, 0.0))
             self._changed.clear()
             await socket.send(encode(self._state()))
+            if self.stopping.is_set():
+                return
             sent_at = clock.monotonic()
             await asyncio.sleep(_SHORTEST_S)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from robotdata.files.errors import FileLocked
 from robotdata.files.lock import lock_file
+from robotdata.gate import wait_until_open
 from robotdata.station.asks import Asks
 from robotdata.station.calibrations import Calibrations
 from robotdata.station.devices import Devices
@@ -47,6 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.name and not re.fullmatch(STATION_NAME, options.name):
             raise ValueError(f"--name is {options.name!r}, want letters, digits, ., _ or -, such as bench-2")
         files = RigFiles(options.rigs)
+        wait_until_open()  # no rig starts before a page can stop it
         lock = _lock(options.rigs)
     except (FolderInUse, OSError, ValueError) as error:
         log.error("%s", error)
@@ -82,9 +84,10 @@ def _lock(folder: Path) -> int:
 async def _run(options: argparse.Namespace, files: RigFiles, rig_url: str, token: str) -> None:
     lifeline = Lifeline()
     spool = options.spool.absolute()
-    rigs = Rigs(files, spool, rig_url, token, lifeline=lifeline, changed=lambda: link.wake())
+    calibrations = Calibrations(files, lambda name: rigs.is_active(name), lambda name: rigs.running_python(name))
+    starting = calibrations.starting
+    rigs = Rigs(files, spool, rig_url, token, lifeline=lifeline, changed=lambda: link.wake(), starting=starting)
     devices = Devices(Discovery(), changed=lambda: link.wake())
-    calibrations = Calibrations(files, rigs.is_active)
     asks = Asks(rigs, devices, Programs(lifeline), Previews(lifeline), DialogAsks(calibrations))
     info = station_info(options.name, str(options.rigs.absolute()))
     link = StationLink(info, rigs, devices, asks, options.url, token)
@@ -92,7 +95,7 @@ async def _run(options: argparse.Namespace, files: RigFiles, rig_url: str, token
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ending.set)
-    tasks = {asyncio.create_task(link.run()), asyncio.create_task(devices.watch())}
+    linking, watching = asyncio.create_task(link.run()), asyncio.create_task(devices.watch())
     rigs.start_wanted()
     log.info("keeps the rigs of %s", files.folder)
     await ending.wait()
@@ -100,8 +103,8 @@ async def _run(options: argparse.Namespace, files: RigFiles, rig_url: str, token
     await asyncio.gather(rigs.end(), asks.end(), asyncio.to_thread(calibrations.close))  # the page sees how they end
     link.stopping.set()
     link.wake()
-    await asyncio.wait(tasks, timeout=_CLOSE_S)
-    for task in tasks:
+    await asyncio.wait({linking}, timeout=_CLOSE_S)
+    for task in (linking, watching):
         task.cancel()
     lifeline.close()
     log.info("stopped")

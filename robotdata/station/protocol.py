@@ -23,6 +23,7 @@ ASKS = {
     "devices": 10.0,
     "preview": 15.0,
     "kinds": 60.0,
+    "find_cameras": 60.0,
     "pythons": 10.0,
     "read_rig": 5.0,
     "check_text": 5.0,
@@ -191,6 +192,25 @@ class Kinds(TypedDict):
     failed: dict[str, str]
 
 
+class FoundCamera(TypedDict):
+    """A camera that only a driver sees. `table` names it in a rig file; `depth` says whether it has a depth stream.
+
+    `about` tells it from others of the same name, such as by its serial number.
+    """
+
+    name: str
+    about: str
+    table: dict[str, Any]
+    depth: bool
+
+
+class FoundCameras(TypedDict):
+    """The answer to `find_cameras` {python}: what its drivers find, and by driver why it does not look."""
+
+    cameras: list[FoundCamera]
+    failed: dict[str, str]
+
+
 class PythonFound(TypedDict):
     """An environment of this computer with LeRobot.
 
@@ -260,7 +280,7 @@ class CheckedRig(TypedDict):
 
 
 class Begun(TypedDict):
-    """The answer to `calibrate` {name, role} and to `install_drivers` {}: the id of a dialog, and its terminal's size.
+    """The answer to `calibrate` {name, role} and `install_drivers` {packages}: a dialog's id and its terminal's size.
 
     `role` is robot, teleoperator or, of several, `teleoperator arm`. Refused with `running` while the rig's process
     runs.

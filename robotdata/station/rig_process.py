@@ -11,6 +11,7 @@ from pathlib import Path
 
 from robotdata.capture import clock
 from robotdata.files.lock import read_holder
+from robotdata.station.errors import AskRefused
 from robotdata.station.output import Output
 from robotdata.supervisor import HEALTHY_AFTER_S, SETTINGS_ARE_WRONG, Lifeline, end_group, ending_of, pause_after
 
@@ -34,7 +35,8 @@ class RigCommand:
 class RigRunner:
     """Runs one rig until `stop`. `state` is one of RIG_STATES, `since` its beginning in unix seconds.
 
-    `on_start` is called before the process is started, `on_change` after every change, and `on_line` with every line
+    `on_start` is called before the process is started, and may refuse that (AskRefused); it is tried again later.
+    `on_change` after every change, and `on_line` with every line
     of output.
     """
 
@@ -106,7 +108,11 @@ class RigRunner:
     async def _run_once(self) -> int | None:
         """Run the process to its end and return its exit status; None if it cannot be started."""
         self._lines = 0
-        self._on_start()
+        try:
+            self._on_start()
+        except AskRefused as refusal:
+            self._output.add(f"{refusal.message}\n".encode())
+            return None
         command = self._lifeline.command("robotdata.rig", [str(self._command.file), *self._command.arguments])
         environment = {**os.environ, "ROBOTDATA_RIG_TOKEN": self._command.token, "PYTHONUNBUFFERED": "1"}
         try:

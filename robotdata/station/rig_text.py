@@ -7,11 +7,13 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from robotdata.capture.config import RigConfig, parse_config
 from robotdata.capture.errors import ConfigError
 from robotdata.station.protocol import TextError
+
+if TYPE_CHECKING:
+    from robotdata.capture.config import RigConfig
 
 MAX_BYTES = 64 << 10
 _MOST_PARSED = 256 << 10
@@ -63,6 +65,8 @@ def read_rig_text(text: str, file: str = "") -> RigText:
         tables = _plain(values)
     except (ValueError, RecursionError) as error:  # a too long number is a ValueError of its own
         return RigText(errors=[_syntax_error(text, error)])
+    from robotdata.capture.config import parse_config  # with numpy: whoever only lists rigs needs neither
+
     try:
         config = parse_config(values, _SOURCE)
     except ConfigError as error:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from robotdata.station.errors import AskRefused
@@ -22,7 +23,10 @@ _WAIT_S = 30
 
 
 class Rigs:
-    """Every rig of the folder of `files`. Its methods belong to one event loop; `changed` is called at every change."""
+    """Every rig of the folder of `files`. Its methods belong to one event loop; `changed` is called at every change.
+
+    A rig starts inside of `starting(its name, its Python)`, which may refuse that.
+    """
 
     def __init__(
         self,
@@ -33,14 +37,17 @@ class Rigs:
         *,
         lifeline: Lifeline,
         changed: Callable[[], None],
+        starting: Callable[[str, str], AbstractContextManager[None]] = lambda name, python: contextlib.nullcontext(),
     ) -> None:
         self.files = files
         self.changed = changed
+        self._starting = starting
         self._spool, self._url, self._token = spool, url, token
         self._lifeline = lifeline
         self._terminal = Terminal()
         self._runners: dict[str, RigRunner] = {}
         self._versions: dict[str, str] = {}
+        self._pythons: dict[str, str] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._wanted = files.wanted()
         self._ending = False
@@ -77,7 +84,7 @@ class Rigs:
     async def restart(self, name: str) -> None:
         """Stop a rig and start it with its present file. Raises AskRefused; if the file is wrong, the rig runs on."""
         async with self._lock(name):
-            self._usable(name)
+            self.check_python(name, _python_of(self._usable(name)))  # before the rig is stopped
             await self._stop(name)
             self._start(name)
             self._want(name, True)
@@ -108,9 +115,18 @@ class Rigs:
             await asyncio.wait(stops, timeout=STOP_S + _KILLED_S)
         self._terminal.flush()
 
+    def check_python(self, name: str, python: str) -> None:
+        """Raise AskRefused if no process may start with this Python now, as a rig's file names it."""
+        with self._starting(name, python):
+            pass
+
     def is_active(self, name: str) -> bool:
         """Return whether the rig has a process, or will have one again."""
         return name in self._runners and self._runners[name].active
+
+    def running_python(self, name: str) -> str | None:
+        """Return the Python, as its file named it, that an active rig was started with; None if it is not active."""
+        return self._pythons.get(name) if self.is_active(name) else None
 
     def pids(self) -> dict[int, str]:
         """Return the names of the rigs that run, by the ids of their processes."""
@@ -131,7 +147,7 @@ class Rigs:
     def _start(self, name: str) -> None:
         if self._ending:
             raise AskRefused("ending", "this station is ending: start it again first")
-        self._usable(name)
+        file = self._usable(name)
         runner = self._runners.get(name)
         if runner is None:
             arguments = ["--spool", str(self._spool), "--url", self._url, "--wait", str(_WAIT_S)]
@@ -142,13 +158,19 @@ class Rigs:
                 self._lifeline,
                 on_change=self.changed,
                 on_line=lambda line: self._terminal.show(f"[{name}] {line}"),
-                on_start=lambda: self._note_version(name),
+                on_start=lambda: self._note_file(name),
             )
-        runner.start()
+        with self._starting(name, _python_of(file)):
+            runner.start()
 
-    def _note_version(self, name: str) -> None:
-        with contextlib.suppress(AskRefused):  # its file is gone; the process says so
-            self._versions[name] = self.files.read(name).version
+    def _note_file(self, name: str) -> None:
+        """Remember the file that a process starts with. Raises AskRefused if it may not start now."""
+        try:
+            file = self.files.read(name)
+        except AskRefused:  # its file is gone; the process says so
+            return
+        with self._starting(name, _python_of(file)):
+            self._versions[name], self._pythons[name] = file.version, _python_of(file)
 
     async def _stop(self, name: str) -> None:
         if name in self._runners:
@@ -190,3 +212,7 @@ class Rigs:
             "problem": (runner.problem if runner is not None else "") or file_problem,
             "last_words": runner.last_words if runner is not None else [],
         }
+
+
+def _python_of(file: RigFile) -> str:
+    return file.parsed.config.python if file.parsed.config is not None else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,21 @@ _CHECK_S = 50.0
 _ERROR_PREFIX = "rig: "
 
 
-async def check_rig(programs: Programs, text: str, running: Sequence[RigFile]) -> CheckedRig:
+async def check_rig(
+    programs: Programs,
+    text: str,
+    running: Sequence[RigFile],
+    check_python: Callable[[str, str], None] = lambda name, python: None,
+) -> CheckedRig:
     """Try every device of the rig that `text` describes. `running` are the files of the rigs that run.
 
-    Raises AskRefused if the text has errors, or if a running rig holds one of the devices.
+    Raises AskRefused if the text has errors, if a running rig holds one of the devices, or as `check_python` does with
+    the rig's name and its Python.
     """
     parsed = read_rig_text(text)
     if parsed.config is None:
         raise AskRefused("invalid", describe(parsed.errors[0]), parsed.errors)
+    check_python(parsed.config.name, parsed.config.python)
     devices = devices_in(parsed.tables)
     for file in running:
         shared = sorted(devices[each] for each in devices.keys() & devices_in(file.parsed.tables).keys())

@@ -6,8 +6,9 @@ that a program that only reads packets does not load the encoders.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from robotdata.files.lazy_names import import_on_use
 
 if TYPE_CHECKING:
     from robotdata.lerobot_compat.frame_type import VideoFrame
@@ -194,13 +195,7 @@ _MODULE_OF = {name: f"robotdata.video.{module}" for module, names in _NAMES_BY_M
 _MODULE_OF |= {
     name: f"robotdata.lerobot_compat.{module}" for module, names in _LEROBOT_NAMES_BY_MODULE.items() for name in names
 }
-
-
-def __getattr__(name: str) -> Any:
-    module = _MODULE_OF.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(module), name)
+__getattr__ = import_on_use(__name__, _MODULE_OF)
 
 
 def __dir__() -> list[str]:

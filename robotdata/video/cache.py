@@ -13,7 +13,6 @@ from typing import TypeVar
 from robotdata.video.decode import VideoDecoder
 from robotdata.video.errors import FileReplacedError, VideoError
 from robotdata.video.index import FileIdentity
-from robotdata.video.jpeg import encode_jpeg
 
 SIZE_VARIABLE = "ROBOTDATA_VIDEO_DECODER_CACHE_SIZE"
 LEROBOT_VARIABLE = "LEROBOT_VIDEO_DECODER_CACHE_SIZE"
@@ -190,9 +189,9 @@ def frame_jpeg(path: Path | str, number: int, *, quality: int = 90, cache: Video
     and BrokenVideoError.
     """
     if cache is not None:
-        return encode_jpeg(from_cache(cache, path, lambda decoder: decoder.frame(number)), quality)
+        return from_cache(cache, path, lambda decoder: decoder.jpeg(number, quality))
     with VideoDecoder(path) as decoder:
-        return encode_jpeg(decoder.frame(number), quality)
+        return decoder.jpeg(number, quality)
 
 
 def from_cache(cache: VideoDecoderCache, path: Path | str, read: Callable[[VideoDecoder], _Read]) -> _Read:

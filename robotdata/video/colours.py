@@ -15,19 +15,25 @@ _MATRICES = {1: 1, 4: 4, 7: 7, 9: 9, 10: 9}
 _BT601 = 5
 
 
-def to_rgb(reformatter: VideoReformatter, frame: av.VideoFrame, size: tuple[int, int] | None = None) -> av.VideoFrame:
-    """Return `frame` as rgb24, by the matrix and range that it states; BT.601 and limited range if it states none.
+def to_rgb(
+    reformatter: VideoReformatter,
+    frame: av.VideoFrame,
+    size: tuple[int, int] | None = None,
+    *,
+    pix_fmt: str = "rgb24",
+) -> av.VideoFrame:
+    """Return `frame` as RGB, by the matrix and range that it states; BT.601 and limited range if it states none.
 
-    `size`, (width, height) in pixels, also scales it.
+    `size`, (width, height) in pixels, also scales it. `pix_fmt` is FFmpeg's name of the layout of the pixels.
     """
     width, height = size or (frame.width, frame.height)
     if not _states_colours(frame):
-        return reformatter.reformat(frame, width, height, format="rgb24")
+        return reformatter.reformat(frame, width, height, format=pix_fmt)
     return reformatter.reformat(
         frame,
         width,
         height,
-        format="rgb24",
+        format=pix_fmt,
         src_colorspace=_MATRICES.get(int(frame.colorspace), _BT601),
         dst_colorspace=_BT601,
         src_color_range=ColorRange.JPEG if _is_full(frame) else ColorRange.MPEG,

@@ -23,7 +23,10 @@ from numpy.typing import NDArray
 from robotdata.video.colours import to_rgb
 from robotdata.video.errors import BrokenVideoError, DecodeError, FileReplacedError, FrameTimestampError
 from robotdata.video.index import MAX_PIXELS, FileIdentity, PacketIndex, index_video, open_same
+from robotdata.video.jpeg_of_frame import image_jpeg, rgb_image
 
+_THREADED_PIXELS = 2_000_000
+"""Pixels of consecutive frames from which on all threads decode: for less, to start them takes longer."""
 _TRIES = 50
 
 
@@ -81,6 +84,12 @@ class VideoDecoder:
         """
         with self._lock:
             return self._rgb(self._native(number))
+
+    def jpeg(self, number: int, quality: int) -> bytes:
+        """Return frame `number` as a JPEG, 4:2:0. Raises as `frame`, and ImageError if it exceeds MAX_PIXELS."""
+        with self._lock:
+            image = rgb_image(self._reformatter, self._native(number))
+        return image_jpeg(image, quality)
 
     def native_frame(self, number: int) -> av.VideoFrame:
         """Return frame `number` in the codec's format (yuv420p, gray12le, …). Raises as `frame`."""
@@ -275,7 +284,8 @@ def _consecutive(
     """Yield the frames `requested`, decoded from packet `first` on."""
     last = int(index.order[requested[0] : requested[-1] + 1].max())
     number_of = {int(index.pts[index.order[number]]): number for number in requested}
-    context = _codec(index, threads=0)
+    pixels = len(requested) * index.width * index.height
+    context = _codec(index, threads=0 if pixels >= _THREADED_PIXELS else 1)
     expected = iter(requested)
     with open_same(path, identity) as file:
         for at in range(first, last + 2):

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from robotdata.video.jpeg import QUALITY, decode_jpeg, encode_jpeg
-from robotdata.video.jpeg_parts import MAX_PIXELS, ImageError, JpegParts, parse_jpeg
+from robotdata.video.jpeg_parts import MAX_PIXELS, ImageError, JpegParts, is_one_scan, parse_jpeg
 
 _END = b"\xff\xd9"
 _FILLS = (b"\x00" * 64, b"\xfe" * 64)
@@ -68,6 +68,26 @@ def plain_jpeg(data: bytes, quality: int = QUALITY) -> bytes:
     if parts.stores_rgb:  # FFmpeg and browsers do not always agree on whether the channels are RGB
         return encode_jpeg(decode_jpeg(parts.data), quality)
     return parts.plain()
+
+
+class PlainForm:
+    """Returns the JPEGs of one camera as `plain_jpeg` does; any thread may use it.
+
+    A camera sends the same header with each image. A header that was plain before need not be taken apart again.
+    """
+
+    def __init__(self) -> None:
+        self._head = b""
+
+    def of(self, data: bytes) -> bytes:
+        """Return `plain_jpeg(data)`. Raises ImageError as it does."""
+        head = self._head
+        if head and data.startswith(head) and is_one_scan(data, len(head)):
+            return data
+        plain = plain_jpeg(data)
+        if plain is data:
+            self._head = parse_jpeg(data).head
+        return plain
 
 
 def _needs_no_more(plain: bytes) -> bool:

@@ -91,6 +91,15 @@ class JpegParts:
         return True
 
     @property
+    def head(self) -> bytes:
+        """Return all bytes before the coded data; nothing if there is more than one scan, or something after it."""
+        *others, last = self.parts
+        if last.marker != _SOS or any(part.marker == _SOS for part in others):
+            return b""
+        begin = last.begin + 2
+        return self.data[: begin + int.from_bytes(self.data[begin : begin + 2], "big")]
+
+    @property
     def _has_jfif(self) -> bool:
         return any(p.marker == _JFIF and self.body(p).startswith(b"JFIF\0") for p in self.parts)
 
@@ -170,6 +179,13 @@ def picture_end(data: bytes, begin: int) -> tuple[int, bool] | None:
         if marker == _SOS:
             position = _scan_end(data, position)
     return None
+
+
+def is_one_scan(data: bytes, begin: int) -> bool:
+    """Return whether `data` from `begin` is the coded data of one scan and the end marker, and nothing else."""
+    end = len(data) - 2
+    marker = _SCAN_END.search(data, begin)
+    return marker is not None and marker.start() == end and data[end + 1] == _EOI and data[end - 1] != 0xFF
 
 
 def check_size(width: int, height: int) -> None:

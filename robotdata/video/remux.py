@@ -6,8 +6,8 @@ Times are integers: frame n of the result is at exactly n / fps, for any number 
 from __future__ import annotations
 
 import heapq
+import itertools
 import operator
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,8 +19,9 @@ import av
 import numpy as np
 
 from robotdata.files.disk_errors import is_disk_error
+from robotdata.video.elementary import packet_data
 from robotdata.video.errors import JoinError, NotAKeyframeError, NothingToJoinError, SegmentMismatchError
-from robotdata.video.index import PacketIndex, index_video, open_same, open_video_stream
+from robotdata.video.index import PacketIndex, index_video, open_video_stream
 from robotdata.video.other_streams import OtherStreams, copied_stream
 from robotdata.video.output import output_file
 from robotdata.video.rates import exact_rate, plain_rate
@@ -239,9 +240,15 @@ def _copy(runs: Sequence[_Run], part: Path, rate: Fraction) -> None:
 
 def _stamped(run: _Run, stream: Any, time_base: Fraction, written: int, delay: int) -> Iterator[av.Packet]:
     """Yield the packets of a run with their times in the result."""
-    for position, packet in enumerate(_packets(run)):
-        packet.pts = written + int(run.index.rank[run.first + position]) - run.first_frame
-        packet.dts = written + position - delay
+    index = run.index
+    ranks = (index.rank[run.first : run.end] - run.first_frame + written).tolist()
+    keyframes = index.keyframe[run.first : run.end].tolist()
+    packets = packet_data(index, run.first, run.end)
+    for dts, (_, data), pts, is_keyframe in zip(itertools.count(written - delay), packets, ranks, keyframes):
+        packet = av.Packet(data)
+        packet.is_keyframe = is_keyframe
+        packet.pts = pts
+        packet.dts = dts
         packet.duration = 1
         packet.time_base = time_base
         packet.stream = stream
@@ -256,19 +263,3 @@ def _delay(run: _Run) -> int:
     """Return by how many frames decoding precedes presentation; 0 without B-frames."""
     ranks = run.index.rank[run.first : run.end] - run.first_frame
     return int(np.max(np.arange(len(ranks)) - ranks))
-
-
-def _packets(run: _Run) -> Iterator[av.Packet]:
-    """Read the packets of a run by their positions."""
-    index = run.index
-    with open_same(index.path, index.identity) as file:
-        for number in range(run.first, run.end):
-            offset, size = int(index.position[number]), int(index.size[number])
-            # Check before reading: a false table must not make us allocate the size that it claims.
-            is_inside = offset + size <= index.identity.size_bytes
-            data = os.pread(file.fileno(), size, offset) if is_inside else b""
-            if len(data) != size:
-                raise JoinError(f"{index.path} ends inside frame {int(index.rank[number])}; it is cut off")
-            packet = av.Packet(data)
-            packet.is_keyframe = bool(index.keyframe[number])
-            yield packet

@@ -5,16 +5,16 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import av
 import numpy as np
-from av.sidedata.sidedata import Type
-from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from robotdata.video.colours import to_rgb
 from robotdata.video.errors import VideoError
+
+if TYPE_CHECKING:  # a rig file needs the turns, and no decoder
+    import av
+    from av.video.reformatter import VideoReformatter
 
 Size = tuple[int, int]
 """(width, height) in pixels."""
@@ -62,6 +62,8 @@ def turn_of(frame: av.VideoFrame) -> Turn:
 
     Raises UnsupportedTransformError.
     """
+    from av.sidedata.sidedata import Type
+
     side_data: Any = frame.side_data
     matrix = side_data.get(Type.DISPLAYMATRIX)
     return NO_TURN if matrix is None else turn_of_matrix(_MATRIX.unpack(bytes(matrix)[: _MATRIX.size]))
@@ -85,6 +87,8 @@ def turn_of_matrix(matrix: tuple[int, ...]) -> Turn:
 
 def upright_rgb(reformatter: VideoReformatter, frame: av.VideoFrame) -> NDArray[np.uint8]:
     """Return `frame` as RGB, uint8 (H, W, 3), rotated by its display matrix. Raises UnsupportedTransformError."""
+    from robotdata.video.colours import to_rgb
+
     return turn_of(frame).apply(np.asarray(to_rgb(reformatter, frame).to_ndarray(), np.uint8))
 
 
@@ -101,6 +105,8 @@ def letterboxed(
     Without `bars` the result is as large as the picture itself. The aspect ratio is kept. `pixel_shape` is the width
     of a stored pixel over its height; square by default. Raises UnsupportedTransformError.
     """
+    from robotdata.video.colours import to_rgb
+
     turn = turn_of(frame)
     shown = turn.size(*_square(frame, pixel_shape))
     inner = fitted_size(shown, size)

@@ -8,7 +8,7 @@ from robotdata.video.errors import MissingVideoError, NotAVideoError
 
 
 def require_video_file(path: Path) -> None:
-    """Raise NotAVideoError, saying what is there instead, if `path` cannot be a video."""
+    """Raise NotAVideoError, saying what the file is instead, if `path` cannot be a video."""
     if path.is_dir():
         raise NotAVideoError(f"{path} is a folder, not a video")
     if not path.is_file():

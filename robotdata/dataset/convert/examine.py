@@ -32,6 +32,7 @@ from robotdata.dataset.features import (
     video_keys,
 )
 from robotdata.dataset.tables import open_parquet
+from robotdata.numbers import count
 from robotdata.video.errors import NotAKeyframeError, VideoError
 from robotdata.video.index import PacketIndex
 from robotdata.video.remux import Segment, check_segment
@@ -257,14 +258,18 @@ class _Look:
         try:
             index = check_segment(Segment(path, 0), fps=old.meta.fps)
             if len(index) < length:
-                raise ConversionError(f"its video of {key} has {len(index)} frames, and it has {length} rows")
+                raise ConversionError(
+                    f"its video of {key} has {count(len(index), 'frame')}, and it has {count(length, 'row')}"
+                )
             if first > 0 and len(index) >= first + length:
                 raise ConversionError(f"its rows begin with frame {first}, and its video of {key} before that")
             if len(index) > length:
                 check_segment(Segment(path, 0, length), fps=old.meta.fps)
                 self._longer.append(number)
         except NotAKeyframeError as error:
-            raise ConversionError(f"its video of {key} cannot be cut to its {length} rows without encoding") from error
+            raise ConversionError(
+                f"its video of {key} cannot be cut to its {count(length, 'row')} without encoding"
+            ) from error
         self._set_size(number, key, index)
         return path
 
@@ -304,7 +309,7 @@ def _note_numbers(old: OldDataset) -> None:
     """Note episodes that are missing, or get another number because others are."""
     total, there = old.meta.info.get("total_episodes"), len(old.meta.episodes.keys() | old.files.data.keys())
     if type(total) is int and total > there:
-        old.notes.append(f"info.json states {total} episodes, and there are {there}")
+        old.notes.append(f"info.json states {count(total, 'episode')}, and there are {there}")
     untold = [each.number for each in old.episodes if each.number not in old.meta.episodes]
     if untold and old.meta.episodes:
         old.notes.append(f"{_episodes(untold)}: not in meta/episodes.jsonl, but its files are there: it was converted")

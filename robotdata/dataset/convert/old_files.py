@@ -39,7 +39,7 @@ class OldFiles:
 def find_files(root: Path, info: Mapping[str, Any], cameras: Iterable[str]) -> OldFiles:
     """Return the files of the dataset in `root`; `cameras` are the keys of the cameras stored as video.
 
-    A file is recognized by its name (`episode_000012.mp4`) and its camera by the folder it lies in, because the path
+    A file is recognized by its name (`episode_000012.mp4`) and its camera by its folder, because the path
     templates of `info.json` are wrong in many datasets. They decide only between two files of one episode. Raises
     NotADataset for more than MAX_FILES files, and UnsafePath for a link that leads out of the dataset.
     """

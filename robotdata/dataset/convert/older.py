@@ -20,14 +20,14 @@ from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import ConversionError
 from robotdata.dataset.features import NUMERIC_DTYPES, Features, is_depth, is_video, video_keys
 from robotdata.dataset.layout import CHUNKS_SIZE, INFO
-from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.tables import ParquetFile
 from robotdata.dataset.tasks import by_rows
 from robotdata.dataset.write import episode_table
 from robotdata.dataset.write.base_state import check_base
 from robotdata.dataset.write.data_files import episode_tables
-from robotdata.dataset.write.swap import NEXT, is_fresh, recover_dataset, swap_in, work_folder
+from robotdata.dataset.write.new_dataset import new_dataset
+from robotdata.dataset.write.swap import NEXT, work_folder
 from robotdata.files.json_files import write_new_json
 from robotdata.files.new_file import write_new_text
 from robotdata.video.errors import VideoError
@@ -49,11 +49,7 @@ def convert_to_older(
     keyframe in one of its videos, and other DatasetErrors; `target` does not exist then.
     """
     source, target = source.resolve(), target.resolve()
-    revisions = work / "none"
-    with dataset_lock(target, wait_s=lock_wait_s):
-        recover_dataset(target, work, revisions)
-        if not is_fresh(target):
-            raise ConversionError(f"{target} exists already: choose another name, or delete it first")
+    with new_dataset(target, work, wait_s=lock_wait_s, refusal=ConversionError) as put_in_place:
         base = by_rows(DatasetFolder.open(source))
         check_base(base)
         if problems := {each.index: each.problems[0] for each in base.episodes if each.problems}:
@@ -66,7 +62,7 @@ def convert_to_older(
             _check(base, folder / NEXT)
             if before_swap is not None:
                 before_swap()
-            swap_in(target, folder, revisions, keep_revisions=1)
+            put_in_place(folder)
     return ConvertResult(len(base.episodes), base.total_frames, notes)
 
 

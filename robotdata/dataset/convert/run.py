@@ -14,16 +14,16 @@ from robotdata.dataset.convert.old_rows import OldRows
 from robotdata.dataset.convert.rest import copy_rest
 from robotdata.dataset.errors import CommitError, ConversionError, DatasetError
 from robotdata.dataset.features import camera_keys, video_keys
-from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.tasks import TaskPlan
 from robotdata.dataset.write.commit_progress import CommitProgress
 from robotdata.dataset.write.compose import compose
 from robotdata.dataset.write.draft import NOTES, new_info
 from robotdata.dataset.write.episode_refs import New, Plan
 from robotdata.dataset.write.misfits import MISFITS
+from robotdata.dataset.write.new_dataset import new_dataset
 from robotdata.dataset.write.new_episode import NewEpisode
 from robotdata.dataset.write.splits import mapped_splits
-from robotdata.dataset.write.swap import NEXT, is_fresh, recover_dataset, swap_in, work_folder
+from robotdata.dataset.write.swap import NEXT, work_folder
 from robotdata.video.errors import VideoError
 from robotdata.video.facts import get_video_info
 from robotdata.video.rates import exact_rate, plain_rate
@@ -62,11 +62,7 @@ def convert_dataset(
     version, DatasetBusy, and other DatasetErrors; `target` does not exist then.
     """
     source, target = source.resolve(), target.resolve()
-    revisions = work / "none"  # a new dataset has no earlier state
-    with dataset_lock(target, wait_s=lock_wait_s):
-        recover_dataset(target, work, revisions)
-        if not is_fresh(target):
-            raise ConversionError(f"{target} exists already: choose another name, or delete it first")
+    with new_dataset(target, work, wait_s=lock_wait_s, refusal=ConversionError) as put_in_place:
         steps = _Steps(progress)
         old = examine(source, steps.examined)
         if old.problems and not leave_out:
@@ -82,7 +78,7 @@ def convert_dataset(
             copy_rest(old.meta.root, old.files.rest, folder / NEXT)
             if before_swap is not None:
                 before_swap()
-            swap_in(target, folder, revisions, keep_revisions=1)
+            put_in_place(folder)
         commit.step()
     return ConvertResult(len(old.episodes), old.frames, old.notes)
 

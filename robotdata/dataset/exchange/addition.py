@@ -11,7 +11,7 @@ import os
 import stat
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 from robotdata.dataset.exchange.copy import copy_dataset
 from robotdata.dataset.exchange.errors import BadSource, BadZip, Cancelled, Passing, TransferError
 from robotdata.dataset.exchange.find import find_datasets
+from robotdata.dataset.exchange.logs import receive_files
 from robotdata.dataset.exchange.unpack import check_space, unpack
 from robotdata.dataset.exchange.watcher import Watcher
 from robotdata.files.errors import FileLocked
@@ -37,7 +38,7 @@ UPLOADING, RUNNING, DONE, FAILED, CANCELLED, INTERRUPTED = (
     "interrupted",
 )
 _STATUS, _UPLOAD, _TREE, _CANCEL, _LOCK = "status.json", "upload.zip", "tree", "cancel", "lock"
-_DOWNLOAD = "download"
+_DOWNLOAD, _FILES = "download", "files"
 _BEGIN_LOCK = ".begin.lock"
 _REPORT_EVERY_S = 0.3
 _KEPT_S = 24 * 3600.0
@@ -70,7 +71,8 @@ class Addition:
     error: str = ""
     paths: tuple[str, ...] = ()  # folders to be copied, or one zip file on this computer; empty for an upload
     landed: tuple[Landed, ...] = field(default_factory=tuple)
-    hub: dict[str, Any] | None = None  # what is fetched from the Hub, as the function that fetches it reads it
+    hub: dict[str, Any] | None = None  # what is fetched, as the function that fetches it reads it
+    logs: bool = False  # files of other recorders: no dataset lands, they wait for an import
     moving: tuple[str, int] | None = None  # `before` and inode of the folder that is being moved among the datasets
     changed_at: float = 0.0  # Unix time
 
@@ -110,6 +112,7 @@ class Incoming:
         paths: Iterable[Path] = (),
         landed: Iterable[Landed] = (),
         hub: dict[str, Any] | None = None,
+        logs: bool = False,
     ) -> Addition:
         """Create an addition; without `paths` and `hub` it is an upload of `total` bytes.
 
@@ -125,6 +128,7 @@ class Incoming:
             paths=tuple(map(str, paths)),
             landed=tuple(landed),
             hub=hub,
+            logs=logs,
         )
         with contextlib.closing(os.fdopen(lock_file(self.root / _BEGIN_LOCK, wait_s=1.0), "rb")):
             coming = (each for each in self.list() if each.state in {UPLOADING, RUNNING}) if total else ()
@@ -150,6 +154,14 @@ class Incoming:
         additions = [addition for name in names if (addition := self.get(name)) is not None]
         return sorted(additions, key=lambda addition: -addition.changed_at)
 
+    def files(self, addition_id: str) -> Path | None:
+        """Return the folder with the uploaded files of another recorder; None if there is none, or it is incomplete."""
+        addition = self._read(addition_id)
+        if addition is None or not addition.logs or addition.state != DONE:
+            return None
+        folder = self._folder(addition_id) / _FILES
+        return folder if folder.is_dir() else None
+
     def store(self, addition_id: str, offset: int, data: bytes) -> Addition:
         """Add a piece of an upload. A piece that is there already is not an error, so that it can be repeated.
 
@@ -160,7 +172,12 @@ class Incoming:
             addition = self._check_open(addition_id)  # it may have ended while this waited for the lock
             path = self._folder(addition_id) / _UPLOAD
             size = path.stat().st_size if path.exists() else 0
-            if offset > size or offset + len(data) > addition.total:
+            if offset + len(data) > addition.total:
+                raise TransferError(
+                    f"the piece ends at byte {offset + len(data):,}, but the file was said to have {addition.total:,}: "
+                    "choose it again, it has changed"
+                )
+            if offset > size:
                 raise TransferError(f"the next piece begins at byte {size:,} of {addition.total:,}, not at {offset:,}")
             with path.open("r+b" if size else "wb") as file:
                 file.seek(offset)
@@ -213,14 +230,17 @@ class Incoming:
         return self._save(replace(addition, state=DONE))
 
     def cancel(self, addition_id: str) -> Addition | None:
-        """Cancel the addition; one that runs ends before its next piece. What has landed already stays."""
+        """Cancel the addition; one that runs ends before its next piece. What has landed already stays.
+
+        Files of another recorder are removed.
+        """
         addition = self.get(addition_id)
-        if addition is None or addition.has_ended:
+        if addition is None or (addition.has_ended and self.files(addition_id) is None):
             return addition
         (self._folder(addition_id) / _CANCEL).touch()
         try:
             with self._lock(addition_id):
-                for name in (_TREE, _DOWNLOAD):
+                for name in (_TREE, _DOWNLOAD, _FILES):
                     remove_tree(self._folder(addition_id) / name)
                 (self._folder(addition_id) / _UPLOAD).unlink(missing_ok=True)
                 addition = self._read(addition_id) or addition
@@ -228,8 +248,11 @@ class Incoming:
         except FileLocked:
             return addition
 
-    def tidy(self) -> int:
-        """Remove what has ended, or was not continued, a day ago, and half copies that were interrupted."""
+    def tidy(self, in_use: Callable[[], Collection[str]] = tuple) -> int:
+        """Remove what has ended, or was not continued, a day ago, and half copies that were interrupted.
+
+        Additions whose ids are `in_use` stay; it is asked only where something is old enough.
+        """
         removed = 0
         for addition in self.list():
             with contextlib.suppress(FileLocked), self._lock(addition.id):
@@ -238,7 +261,7 @@ class Incoming:
                     if current.moving is not None:  # before the tree goes: another folder may get its inode then
                         current = self._save(self._with_moved(current))
                     remove_tree(self._folder(addition.id) / _TREE)
-                if current.changed_at < time.time() - _KEPT_S:
+                if current.changed_at < time.time() - _KEPT_S and current.id not in in_use():
                     remove_tree(self._folder(addition.id))
                     removed += 1
         return removed
@@ -282,6 +305,9 @@ class Incoming:
                 yield fetch(addition, folder / _DOWNLOAD, watcher)
             return
         target = folder / _TREE
+        if addition.logs:
+            receive_files(folder / _UPLOAD, addition.source, folder / _FILES, target, watcher)
+            return
         sources = [Path(path) for path in addition.paths] or [folder / _UPLOAD]
         if addition.paths and not sources[0].is_file():
             for found in (found for path in sources for found in find_datasets(path)):

@@ -69,6 +69,7 @@ def _raise(error: OSError) -> None:
 
 
 def _copy_file(root: Path, name: str, target: Path, blobs: Path | None, watcher: Watcher) -> None:
+    watcher.check()
     target.parent.mkdir(parents=True, exist_ok=True)
     with os.fdopen(open_beneath(root, name, also=blobs or root), "rb") as source, target.open("xb") as file:
         state = os.fstat(source.fileno())

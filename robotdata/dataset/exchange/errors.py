@@ -15,6 +15,10 @@ class BadSource(TransferError):
     """The folder cannot be read or copied."""
 
 
+class TransferRefused(TransferError):
+    """The same request would be refused again: something must change first, which the message says."""
+
+
 class Passing(TransferError):
     """The other side or the network failed; the same may succeed later, and what has arrived is kept."""
 

@@ -61,6 +61,7 @@ def _path_in(target: Path, name: str) -> Path:
 
 
 def _unpack_file(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, watcher: Watcher) -> None:
+    watcher.check()
     path.parent.mkdir(parents=True, exist_ok=True)
     count = 0
     with archive.open(info) as source, path.open("xb") as file:

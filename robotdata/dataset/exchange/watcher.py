@@ -1,4 +1,4 @@
-"""Report the progress of a long copy, and let it be cancelled between two pieces."""
+"""Report the progress of a long copy, and let it be cancelled between two files or pieces."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PIECE_BYTES = 1 << 20
 class Watcher:
     """Counts the bytes of a copy. `report(done, total)` is called after each piece of at most PIECE_BYTES.
 
-    `is_cancelled` is asked before each piece.
+    `is_cancelled` is asked before each file and each piece.
     """
 
     report: Callable[[int, int], None] = lambda done, total: None
@@ -27,9 +27,13 @@ class Watcher:
         self.total, self.done = total, 0
         self.add(0)
 
-    def add(self, count: int) -> None:
-        """Count `count` more bytes. Raises Cancelled."""
+    def check(self) -> None:
+        """Raise Cancelled if it is: called before each file, because many files may have no bytes to count."""
         if self.is_cancelled():
             raise Cancelled("cancelled")
+
+    def add(self, count: int) -> None:
+        """Count `count` more bytes. Raises Cancelled."""
+        self.check()
         self.done += count
         self.report(self.done, self.total)

@@ -62,6 +62,12 @@ def identity_of(state: os.stat_result) -> Identity:
     return (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns)
 
 
+def etag_of(files: Sequence[SentFile], kind: str = "") -> str:
+    """Return what changes with every file's content and name, and with the `kind` of what is made of them."""
+    facts: list[object] = [(file.name, *file.identity[1:]) for file in files]
+    return hashlib.blake2s(repr(facts + [kind] * bool(kind)).encode(), digest_size=12).hexdigest()
+
+
 class ZipPlan:
     """The zip file of `files`. `size` in bytes; `etag` changes with every file's content and name."""
 
@@ -80,8 +86,7 @@ class ZipPlan:
         needs_64 = max(at, self._directory_size) >= _LIMIT32 or len(self.files) >= _LIMIT16
         self._end_size = _END_BYTES + (_END64_BYTES + _LOCATOR_BYTES if needs_64 else 0)
         self.size = at + self._directory_size + self._end_size
-        facts = [(file.name, *file.identity[1:]) for file in self.files]
-        self.etag = hashlib.blake2s(repr(facts).encode(), digest_size=12).hexdigest()
+        self.etag = etag_of(self.files)
 
     def pieces(self, first: int, end: int) -> Iterator[bytes]:
         """Yield bytes [first, end) of the zip file, at most PIECE_BYTES at a time.
@@ -98,7 +103,7 @@ class ZipPlan:
                 yield self._header(number)[max(0, first - offset) : end - offset]
             ends = begins + self.files[number].size
             if begins < end and first < ends:
-                yield from _content(self.files[number], max(0, first - begins), min(ends, end) - begins)
+                yield from file_pieces(self.files[number], max(0, first - begins), min(ends, end) - begins)
         if end > self._directory_at:
             for file in self.files:
                 if file.identity not in _crcs:
@@ -152,14 +157,14 @@ def crc_of(file: SentFile) -> int:
     if known is not None:
         return known
     crc = 0
-    for piece in _content(file, 0, file.size):
+    for piece in file_pieces(file, 0, file.size):
         crc = zlib.crc32(piece, crc)
     with _crcs_lock:
         _crcs[file.identity] = crc
     return crc
 
 
-def _content(file: SentFile, first: int, end: int) -> Iterator[bytes]:
+def file_pieces(file: SentFile, first: int, end: int) -> Iterator[bytes]:
     """Yield bytes [first, end) of the file. Raises ChangedMeanwhile."""
     try:
         fd = open_real(file.path)

@@ -1,7 +1,7 @@
 """The card of a dataset: README.md of its repository, from what its folder says.
 
-Names and tasks come from datasets of strangers. They stand in code spans, whose content Markdown does not read, and no
-text of theirs is in the YAML at the top.
+Names and tasks come from datasets of strangers. They are written in code spans, whose content Markdown does not read,
+and no text of theirs is in the YAML at the top.
 """
 
 from __future__ import annotations

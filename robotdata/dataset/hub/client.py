@@ -11,22 +11,17 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from robotdata.dataset.exchange.errors import Cancelled, TransferError
+from robotdata.dataset.exchange.again import TRIES, ask_again, clean_text
+from robotdata.dataset.exchange.errors import TransferError
 from robotdata.dataset.hub.errors import HubError, HubMoved, HubPassing, HubRefused
-
-log = logging.getLogger(__name__)
+from robotdata.distribution import extra_command
 
 DATASET = "dataset"
 PUBLIC_ENDPOINT = "https://huggingface.co"
-INSTALL = "run `pip install 'robotdata-lab[hub]'`, or in a checkout `pip install -r requirements-hub.txt`"
 _TIMEOUT_S = 60.0
-_TRIES = 6
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S, _LONGEST_ASKED_S = 0.5, 15.0, 300.0
-_LONGEST_SHORT_S = 5.0
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 _NO_ROOM = {402, 413, 507}
 _ROOM_WORDS = ("storage", "quota")
-_MESSAGE_LENGTH = 200
 T = TypeVar("T")
 
 
@@ -56,7 +51,9 @@ def library() -> Any:
         import huggingface_hub
         from httpx import Client
     except ImportError as error:
-        raise HubRefused(f"The Hub needs huggingface_hub, which is not installed: {INSTALL}") from error
+        raise HubRefused(
+            f"The Hub needs huggingface_hub, which is not installed: run `{extra_command('hub')}`"
+        ) from error
     # Without a limit, a connection that has died would be waited for without end.
     huggingface_hub.set_client_factory(lambda: Client(follow_redirects=True, timeout=_TIMEOUT_S))
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its warnings hold signed addresses of uploads
@@ -76,9 +73,8 @@ class Hub:
     whatever the Hub asks for.
     """
 
-    def __init__(self, access: Access, *, stopped: threading.Event | None = None, tries: int = _TRIES) -> None:
+    def __init__(self, access: Access, *, stopped: threading.Event | None = None, tries: int = TRIES) -> None:
         self.access, self._tries = access, tries
-        self._longest_s = _LONGEST_ASKED_S if tries >= _TRIES else _LONGEST_SHORT_S
         self.stopped = stopped or threading.Event()
         self.api = library().HfApi(endpoint=access.endpoint, token=access.token or False)
 
@@ -87,21 +83,16 @@ class Hub:
 
         Raises HubRefused, HubMoved, HubPassing after some tries, and Cancelled as soon as `stopped` is set.
         """
-        for attempt in range(self._tries):
-            if self.stopped.is_set():
-                raise Cancelled("cancelled")
-            try:
-                return question()
-            except Exception as error:  # the client raises many kinds: they are told apart below
-                cause = _cause(error)
-                if isinstance(cause, TransferError):
-                    raise cause from error
-                failure = self._words(about, cause)
-                if not isinstance(failure, HubPassing) or attempt + 1 == self._tries:
-                    raise failure from error
-                log.info("The Hub is asked again: %s", failure)
-                self.stopped.wait(min(_pause(cause, attempt), self._longest_s))
-        raise AssertionError("unreachable")
+        return ask_again(
+            question,
+            lambda error: self._failure(about, _cause(error)),
+            lambda error: _retry_after(_cause(error)),
+            stopped=self.stopped,
+            tries=self._tries,
+        )
+
+    def _failure(self, about: str, cause: BaseException) -> TransferError:
+        return cause if isinstance(cause, TransferError) else self._words(about, cause)
 
     def exists(self, about: str) -> Any | None:
         """Return what the Hub knows of the repository (`sha`, `private`); None if it is not there for this account."""
@@ -172,8 +163,7 @@ class Hub:
         """Return text of the other side on one line, short, without a token in it."""
         if self.access.token:
             text = text.replace(self.access.token, "...")
-        text = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-        return text if len(text) <= _MESSAGE_LENGTH else text[:_MESSAGE_LENGTH] + "..."
+        return clean_text(text)
 
 
 def _is_bad_token(access: Access, api: Any) -> bool:
@@ -194,9 +184,6 @@ def _cause(error: BaseException) -> BaseException:
     return error
 
 
-def _pause(error: BaseException, attempt: int) -> float:
+def _retry_after(error: BaseException) -> str:
     headers: Mapping[str, str] = getattr(getattr(error, "response", None), "headers", {})
-    asked = headers.get("Retry-After", "")
-    if asked.isascii() and asked.isdigit() and len(asked) < 6:
-        return min(float(asked), _LONGEST_ASKED_S)
-    return float(min(_FIRST_PAUSE_S * 2**attempt, _LONGEST_PAUSE_S))
+    return headers.get("Retry-After", "")

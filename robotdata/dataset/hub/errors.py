@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from robotdata.dataset.exchange.errors import Passing, TransferError
+from robotdata.dataset.exchange.errors import Passing, TransferError, TransferRefused
 
 
 class HubError(TransferError):
     """The Hub did not do what was asked of it."""
 
 
-class HubRefused(HubError):
+class HubRefused(HubError, TransferRefused):
     """The same request would be refused again: a name, a token, a permission or a quota must change first."""
 
 

@@ -7,13 +7,11 @@ repository is compared again, and only what is missing then is committed.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from robotdata.dataset.hub.client import DATASET, Hub, library
-from robotdata.dataset.hub.contents import (
+from robotdata.dataset.exchange.contents import (
     CARD,
     Comparison,
     Contents,
@@ -24,13 +22,15 @@ from robotdata.dataset.hub.contents import (
     refuse_other_content,
     size_of,
 )
+from robotdata.dataset.exchange.progress import Pushed, Step, Tally, Watch, watched
+from robotdata.dataset.hub.client import DATASET, Hub, library
 from robotdata.dataset.hub.errors import HubMoved, HubPassing, HubRefused
-from robotdata.dataset.hub.upload import Step, Tally, counted_addition
+from robotdata.dataset.hub.upload import counted_addition
+from robotdata.numbers import count as count_of
 
 TAG = "v3.0"
 _GROUP_BYTES, _GROUP_FILES = 64 << 20, 50
 _THREADS = 4
-_REPORT_EVERY_S = 0.25
 _ROUNDS = 6
 
 
@@ -51,31 +51,6 @@ class PushRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a push did. `compared`: files whose hash there is the one here, afterwards."""
-
-    url: str
-    commit: str
-    pull_request: str
-    revision: int
-    sent_files: int
-    sent_bytes: int
-    same_files: int
-    removed_files: int
-    compared: int
-    compared_bytes: int
-    tagged: bool
-
-
-@dataclass
-class Watch:
-    """`report` is called a few times a second, and may raise to stop the push; `commit` before the one commit."""
-
-    report: Callable[[Step], None] = lambda step: None
-    commit: Callable[[], None] = lambda: None
-
-
-@dataclass(frozen=True, slots=True)
 class Place:
     """The repository as it is: its head, and its files. `head` is None if it does not exist."""
 
@@ -93,7 +68,7 @@ def look(hub: Hub, repository: str) -> Place:
     return Place(at, bool(info.private), hub.ask(repository, lambda: tree_of(hub, repository, at)))
 
 
-def push(hub: Hub, contents: Contents, request: PushRequest, watch: Watch) -> Outcome:
+def push(hub: Hub, contents: Contents, request: PushRequest, watch: Watch) -> Pushed:
     """Send what is missing, commit it, compare. Raises HubError, what `watch` raises, ChangedMeanwhile and OSError."""
     if not hub.access.token:
         raise HubRefused(f"Nobody is signed in at {hub.access.host}: enter a token, or run `hf auth login` here")
@@ -118,7 +93,7 @@ def push(hub: Hub, contents: Contents, request: PushRequest, watch: Watch) -> Ou
 def message_of(request: PushRequest, contents: Contents) -> tuple[str, str]:
     """Return the summary and the description of the commit."""
     title = " ".join(request.title.split())[:100]
-    count = f"{len(contents.files)} files, {contents.size:,} bytes"
+    count = f"{count_of(len(contents.files), 'file')}, {contents.size:,} bytes"
     return f"{title}: robotdata revision {contents.revision}", f"{count}. robotdata push {request.mark}"
 
 
@@ -192,7 +167,7 @@ def _upload(hub: Hub, files: Sequence[OwnFile], request: PushRequest, watch: Wat
                 free_memory=False,
             )
 
-        _watched(hub, lambda: hub.ask(request.repository, send), tally, watch)
+        watched(lambda: hub.ask(request.repository, send), tally, watch)
         tally.finish(group)
         additions += added
     watch.report(tally.step())
@@ -208,30 +183,6 @@ def _groups(files: Sequence[OwnFile]) -> Iterator[list[OwnFile]]:
         group.append(file)
     if group:
         yield group
-
-
-def _watched(hub: Hub, work: Callable[[], None], tally: Tally, watch: Watch) -> None:
-    """Do `work` in a thread, and report meanwhile. If the report raises, the thread stops at its next piece."""
-    ended: list[BaseException | None] = []
-
-    def run() -> None:
-        try:
-            work()
-            ended.append(None)
-        except BaseException as error:  # noqa: BLE001 - it is raised again below, in the thread that waits
-            ended.append(error)
-
-    thread = threading.Thread(target=run, name="push", daemon=True)
-    thread.start()
-    try:
-        while not ended:
-            thread.join(_REPORT_EVERY_S)
-            watch.report(tally.step())
-    except BaseException:
-        hub.stopped.set()  # it may wait for the network for a while: nobody waits for it
-        raise
-    if ended[0] is not None:
-        raise ended[0]
 
 
 def _commit(
@@ -294,8 +245,8 @@ def _compared(
     pull_request: str,
     sent: dict[str, int],
     removed: int,
-) -> Outcome:
-    """Compare what is there now with what is here, and tag it. Raises HubRefused if a file differs."""
+) -> Pushed:
+    """Compare the remote files with the local ones, and tag it. Raises HubRefused if a file differs."""
     after = compare(contents, hub.ask(request.repository, lambda: tree_of(hub, request.repository, commit)))
     if wrong := [*after.new, *after.changed]:
         raise HubRefused(
@@ -303,7 +254,7 @@ def _compared(
             f"{wrong[0].name}: push again"
         )
     tagged = not request.pull_request and _tag(hub, request.repository, commit)
-    return Outcome(
+    return Pushed(
         url=f"{hub.access.endpoint}/datasets/{request.repository}",
         commit=commit,
         pull_request=pull_request,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from robotdata.dataset.verify.report import numbered
+from robotdata.numbers import count as count_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,6 @@ class RepairReport:
     def add(self, code: str, text: str, episodes: Iterable[int] = (), rows: int = 0) -> None:
         """Add a finding about these episodes, or about the whole dataset."""
         numbers = list(episodes)
-        counted = f", {rows} rows" if rows else ""
+        counted = f", {count_of(rows, 'row')}" if rows else ""
         where = f" ({len(numbers)} of {self.episodes} episodes{counted}: {numbered(numbers)})" if numbers else ""
         self.findings.append(Finding(code, text + where, len(numbers), rows))

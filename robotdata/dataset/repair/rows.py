@@ -20,6 +20,7 @@ from robotdata.dataset.features import DEFAULT_FEATURES
 from robotdata.dataset.grid import off_grid
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.tables import is_numbers, open_parquet, read_columns, to_numpy
+from robotdata.numbers import count as count_of
 
 COUNTED = ("episode_index", "frame_index", "index")
 
@@ -73,8 +74,8 @@ def read_rows(base: DatasetFolder, left: list[str]) -> list[EpisodeRows]:
         if lengths is None:
             promised = sum(base.episodes[n].length for n in numbers)
             left.append(
-                f"{_listed(numbers)}: {name} has {file.rows} rows, and the table of episodes promises {promised}; "
-                "nothing says which rows belong to which episode"
+                f"{_listed(numbers)}: {name} has {count_of(file.rows, 'row')}, and the table of episodes promises "
+                f"{promised}; nothing says which rows belong to which episode"
             )
             continue
         columns[path], begin = file, 0

@@ -27,6 +27,7 @@ from robotdata.dataset.write.misfits import MISFITS, explain_misfit
 from robotdata.dataset.write.next_state import kind_of
 from robotdata.dataset.write.stale import carried_stats
 from robotdata.dataset.write.swap import NEXT, recover_dataset, swap_in, work_folder
+from robotdata.numbers import count
 from robotdata.video.errors import VideoError
 
 LOCK_WAIT_S = 60.0
@@ -64,7 +65,7 @@ def repair(
     """
     root = root.resolve()
     refuse_cached(root)
-    step = _steps(progress)
+    step = step_counter(progress)
     with dataset_lock(root, wait_s=lock_wait_s):
         recover_dataset(root, work, revisions)
         base = DatasetFolder.open(root)
@@ -75,7 +76,7 @@ def repair(
                 return RepairResult(plan.report)
             with work_folder(root, work) as folder:
                 step()
-                _compose(plan, folder / NEXT, made_by or {}, step)
+                compose_repaired(plan, folder / NEXT, made_by or {}, step)
                 if before_swap is not None:
                     before_swap()
                 step()
@@ -89,14 +90,14 @@ def repair(
     return RepairResult(plan.report, base.revision + 1)
 
 
-def _steps(progress: Progress | None) -> Callable[[], None]:
+def step_counter(progress: Progress | None) -> Callable[[], None]:
     """Return a function that reports the next step each time it is called."""
     counted = iter(range(STEPS))
     return lambda: None if progress is None else progress(next(counted), STEPS)
 
 
-def _compose(plan: Examined, folder: Path, made_by: Mapping[str, Any], step: Callable[[], None]) -> None:
-    """Write the next state into `folder` and read it back. Raises EditError."""
+def compose_repaired(plan: Examined, folder: Path, made_by: Mapping[str, Any], step: Callable[[], None]) -> None:
+    """Write the next state into `folder` and read it back; `made_by` goes into its sidecar. Raises EditError."""
     base = plan.base
     draft = Draft(folder, base, plan.info)
     if plan.tasks.rewrite and plan.tasks.readable:
@@ -158,6 +159,8 @@ def _check(plan: Examined, draft: Draft) -> None:
             f"the repaired state of {plan.base.root} failed verification and was discarded: "
             + "; ".join(map(str, new[:3]))
         )
-    more = [f"and {report.count - _LISTED} problems more that `verify` lists"] if report.count > _LISTED else []
+    more = (
+        [f"and {count(report.count - _LISTED, 'problem')} more that `verify` lists"] if report.count > _LISTED else []
+    )
     own = f"{draft.root.resolve()}/"  # the folder of the draft, which nobody knows
     plan.report.left += [*(str(problem).replace(own, "") for problem in report.problems[:_LISTED]), *more]

@@ -26,6 +26,7 @@ from robotdata.dataset.verify.stats import disorder
 from robotdata.dataset.verify.sums import Sums
 from robotdata.dataset.write import episode_table
 from robotdata.dataset.write.trims import depth_stats, picture_stats
+from robotdata.numbers import count as count_of
 
 _NEAR = 1e-3
 
@@ -158,7 +159,7 @@ def _plan_cameras(
             new.cameras[key] = possible
         if len(possible) < len(wrong):
             count = len(wrong) - len(possible)
-            left.append(f"the statistics of {key} in {count} episodes: its frames cannot be decoded here")
+            left.append(f"the statistics of {key} in {count_of(count, 'episode')}: its frames cannot be decoded here")
 
 
 def _unusable(stored: Mapping[str, Any], *, depth: bool) -> bool:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from robotdata.dataset.episode_list import file_problem
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.repair.rows import EpisodeRows
+from robotdata.numbers import count
 from robotdata.video.errors import VideoError
 from robotdata.video.index import index_video
 
@@ -81,7 +82,7 @@ def _starts_in(
         tiles &= start == expected and abs(spans[n].from_timestamp - start / base.fps) <= _TIME_S
         expected += all_rows[n].length
     if total != frames:
-        left.append(f"{name} has {frames} frames, and its {len(numbers)} episodes have {total} rows")
+        left.append(f"{name} has {count(frames, 'frame')}, and its {len(numbers)} episodes have {count(total, 'row')}")
         if total > frames or not tiles:
             return {}
     if tiles:

@@ -22,6 +22,7 @@ from robotdata.dataset.verify.rows import RowCheck
 from robotdata.dataset.verify.stats import StoredStats, check_derived, stored_stats
 from robotdata.dataset.verify.streams import check_streams
 from robotdata.dataset.verify.videos import check_video_file
+from robotdata.numbers import count as count_of
 
 __all__ = ["Problem", "Report", "verify_dataset"]
 
@@ -36,18 +37,19 @@ def verify_dataset(
     deep: bool = False,
     episodes: range | None = None,
     progress: Progress | None = None,
+    opened: DatasetFolder | None = None,
 ) -> Report:
     """Check the dataset in `root`. Problems are reported, never raised.
 
     Always checked: counters, tasks, indices, timestamps, ranges, files, packet counts, and numeric statistics, which
     are recomputed. With `deep`, every frame is decoded, statistics of cameras are compared with the frames, and the
     hash of every file is checked. With `episodes`, only these episodes and their files are read. `progress(files done,
-    all files)` may raise to cancel.
+    all files)` may raise to cancel. `opened`: the same dataset, if it is open already.
     """
     root = Path(root).resolve()
     report = Report(root)
     try:
-        dataset = DatasetFolder.open(root)
+        dataset = opened or DatasetFolder.open(root)
     except DatasetError as error:
         report.add(getattr(error, "path", root / INFO), str(error))
         return report
@@ -137,6 +139,9 @@ class _Verifier:
     def _tasks(self) -> None:
         """Check the table of tasks."""
         path = self._dataset.root / TASKS
+        if not path.is_file() and not self._dataset.episodes:
+            self._report.note("it has no episodes; LeRobot records into it, and loads it when it has one")
+            return
         if not path.is_file():
             self._report.add(path, "is missing; LeRobot does not load the dataset without it")
             return
@@ -207,8 +212,10 @@ class _Verifier:
             if info.get(name) != count:
                 self._report.add(INFO, f"{name} is {info.get(name)}, counted {count}")
         splits = info.get("splits")
-        if isinstance(splits, dict) and splits.get("train") != f"0:{len(dataset.episodes)}":
-            self._report.note(f"{INFO}: splits is {splits!r:.100}, there are {len(dataset.episodes)} episodes")
+        if dataset.episodes and isinstance(splits, dict) and splits.get("train") != f"0:{len(dataset.episodes)}":
+            self._report.note(
+                f"{INFO}: splits is {splits!r:.100}, there are {count_of(len(dataset.episodes), 'episode')}"
+            )
 
     def _order(self) -> None:
         """Check that episodes are numbered in order and that their rows adjoin."""
@@ -251,7 +258,7 @@ class _Verifier:
         names = [entry["uuid"] for entry in entries if entry.get("uuid")]
         for name, count in Counter(names).items():
             if count > 1:
-                self._report.add(SIDECAR, f"UUID {name} stands for {count} episodes")
+                self._report.add(SIDECAR, f"UUID {name} stands for {count_of(count, 'episode')}")
 
     def _strangers(self, data: set[Path], videos: set[Path]) -> None:
         """Report files without episodes, and default features of another dtype."""
@@ -288,7 +295,7 @@ def _video_of(key: str) -> Callable[[EpisodeInfo], list[Path]]:
 def _row_count(path: Path, root: Path) -> str:
     try:
         with open_parquet(path, root=root) as file:
-            return f"{file.metadata.num_rows} rows"
+            return f"{count_of(file.metadata.num_rows, 'row')}"
     except DamagedFile as error:
         return str(error)
 

@@ -10,6 +10,7 @@ from robotdata.dataset.hashes import FILES, BadHashes, FileHash, digest, recorde
 from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.sidecar import Sidecar
 from robotdata.dataset.verify.report import Report
+from robotdata.numbers import count
 
 
 class HashCheck:
@@ -65,4 +66,4 @@ def _named(episodes: list[EpisodeInfo]) -> str:
     numbers = sorted(episode.index for episode in episodes)
     if len(numbers) == 1:
         return f"episode {numbers[0]} is"
-    return f"{len(numbers)} episodes from {numbers[0]} to {numbers[-1]} are" if numbers else "no episode is"
+    return f"{count(len(numbers), 'episode')} from {numbers[0]} to {numbers[-1]} are" if numbers else "no episode is"

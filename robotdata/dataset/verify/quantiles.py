@@ -13,6 +13,7 @@ from robotdata.dataset.errors import DamagedFile
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.tables import open_parquet, read_columns, to_numpy
 from robotdata.dataset.verify.sums import is_pooled
+from robotdata.numbers import count as count_of
 
 SHARES = {"q01": 0.01, "q10": 0.10, "q50": 0.50, "q90": 0.90, "q99": 0.99}
 _BINS = 5000
@@ -46,7 +47,7 @@ def _unlike(stored: Mapping[str, Any], ordered: Numbers) -> str | None:
             continue
         stored_values = _flat(stored[name])
         if stored_values is None or stored_values.shape != near.shape:
-            return f"{name} is not one number for each of the {len(near)} values of a row"
+            return f"{name} is not one number for each of the {count_of(len(near), 'value')} of a row"
         low, high = (ordered[_place(share * len(ordered) + offset, len(ordered))] for offset in (-_TIE, _TIE))
         right = [np.abs(stored_values - value) <= near for value in (low, high, np.quantile(ordered, share, axis=0))]
         wrong = ~np.logical_or.reduce(right)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from robotdata.numbers import count as count_of
+
 MOST = 500
 """Most problems that are listed; all are counted."""
 
@@ -84,7 +86,7 @@ class Gathered:
                 continue
             rows = sum(count for _, count in problems)
             places = numbered([problem.episode for problem, _ in problems if problem.episode is not None])
-            counted = f", {rows} rows" if rows else ""
+            counted = f", {count_of(rows, 'row')}" if rows else ""
             first = problems[0][0]
             is_same = kind == first.what.replace(f"episode {first.episode} ", "the episode ")
             example = "" if is_same else f"; first: {first.what}"

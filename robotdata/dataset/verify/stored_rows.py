@@ -37,6 +37,8 @@ class StoredRows:
                 table, numbers = table.filter(wanted), numbers[wanted]
             self._places |= {int(number): (len(self._tables), row) for row, number in enumerate(numbers.tolist())}
             self._tables.append(table.combine_chunks())
+        # Looked up for each value: `column_names` makes a list of hundreds of names.
+        self._columns = [{name: n for n, name in enumerate(table.column_names)} for table in self._tables]
         self._arrays: dict[tuple[int, str], NDArray[Any]] = {}
 
     def of(self, episode: int, key: str) -> dict[str, Any] | None:
@@ -44,12 +46,12 @@ class StoredRows:
         if episode not in self._places:
             return None
         table_number, row = self._places[episode]
-        table = self._tables[table_number]
+        table, columns = self._tables[table_number], self._columns[table_number]
         found = {
             name: value
             for name in (*BASE, *SHARES)
-            if f"stats/{key}/{name}" in table.column_names
-            and (value := table.column(f"stats/{key}/{name}")[row].as_py()) is not None
+            if (position := columns.get(f"stats/{key}/{name}")) is not None
+            and (value := table.column(position)[row].as_py()) is not None
         }
         return found or None
 

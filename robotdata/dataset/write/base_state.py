@@ -10,6 +10,7 @@ from robotdata.dataset.episode_list import file_problem
 from robotdata.dataset.errors import EditError
 from robotdata.dataset.layout import cached_blobs
 from robotdata.dataset.reader import DatasetFolder
+from robotdata.numbers import count
 
 
 def refuse_cached(root: Path) -> None:
@@ -60,4 +61,8 @@ def check_videos(base: DatasetFolder, edit: Edit) -> None:
 
 
 def _counted(numbers: Sequence[int]) -> str:
-    return f"episode {numbers[0]}" if len(numbers) == 1 else f"{len(numbers)} episodes ({numbers[0]} to {numbers[-1]})"
+    return (
+        f"episode {numbers[0]}"
+        if len(numbers) == 1
+        else f"{count(len(numbers), 'episode')} ({numbers[0]} to {numbers[-1]})"
+    )

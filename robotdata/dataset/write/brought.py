@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from robotdata.dataset.episode_list import EpisodeInfo, file_problem
 from robotdata.dataset.errors import DamagedFile, EditError
+from robotdata.dataset.language import LANGUAGE_COLUMNS, empty_column
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.tables import to_numpy
 from robotdata.dataset.tasks import Numbers, row_numbers
@@ -20,6 +21,7 @@ from robotdata.dataset.write import episode_table
 from robotdata.dataset.write.data_files import episode_tables
 from robotdata.dataset.write.fit import Fit
 from robotdata.dataset.write.video_files import Piece
+from robotdata.numbers import count
 from robotdata.video.index import PacketIndex, index_video
 
 
@@ -93,7 +95,7 @@ def _fitted(part: Any, table: pa.Table, schema: pa.Schema) -> pa.Table:
     """Return the rows under our names, in our order of joints, with their new numbers."""
     ref: BroughtRef = part.source
     if table.num_rows != part.length:
-        raise EditError(f"{ref.name} has {table.num_rows} rows, its table of episodes says {part.length}")
+        raise EditError(f"{ref.name} has {count(table.num_rows, 'row')}, its table of episodes says {part.length}")
     numbers = {
         "episode_index": np.full(part.length, part.index, np.int64),
         "index": np.arange(part.length, dtype=np.int64) + part.first_row,
@@ -105,6 +107,9 @@ def _fitted(part: Any, table: pa.Table, schema: pa.Schema) -> pa.Table:
             arrays.append(pa.array(numbers[column.name]).cast(column.type))
             continue
         theirs = ref.fit.theirs(column.name)
+        if column.name in LANGUAGE_COLUMNS and theirs not in table.column_names:
+            arrays.append(empty_column(column.name, part.length, column.type))
+            continue
         if theirs not in table.column_names:
             raise EditError(f"{ref.name} cannot be copied: {ref.episode.data_file} has no column {theirs}")
         values = table.column(theirs)
@@ -132,7 +137,9 @@ def brought_piece(part: Any, key: str, indexes: dict[Path, PacketIndex]) -> Piec
         indexes[span.path] = index_video(span.path)
     index = indexes[span.path]
     if span.first_frame + part.length > len(index):
-        raise DamagedFile(span.path, f"it has {len(index)} frames, {ref.name} ends at {span.first_frame + part.length}")
+        raise DamagedFile(
+            span.path, f"it has {count(len(index), 'frame')}, {ref.name} ends at {span.first_frame + part.length}"
+        )
     size = round(span.path.stat().st_size * part.length / max(1, len(index)))
     return Piece(span.path, span.first_frame, part.length, size, index)
 

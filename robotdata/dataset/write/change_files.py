@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from robotdata.dataset.episode_list import file_problem
 from robotdata.dataset.errors import DamagedFile, EditError
 from robotdata.dataset.features import NUMERIC_DTYPES, Feature, is_video
+from robotdata.dataset.language import LANGUAGE_COLUMNS, column_type
 from robotdata.dataset.layout import Layout, contained
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.tables import ParquetFile, data_schema, open_parquet, to_numpy
@@ -24,6 +25,7 @@ from robotdata.dataset.write.change_values import AddedValues
 from robotdata.dataset.write.data_files import episode_tables
 from robotdata.dataset.write.draft import Draft
 from robotdata.dataset.write.feature_change import FeatureChange
+from robotdata.dataset.write.language_change import LanguageChange
 
 _MOVED = ".renamed"
 
@@ -61,7 +63,7 @@ def video_files(root: Path, info: Mapping[str, Any], key: str) -> list[VideoFile
 def columns_change(base: DatasetFolder, change: FeatureChange) -> bool:
     """Return whether the data files have to be written again."""
     touched = [base.features[key] for key in (*change.remove, *change.rename)]
-    return bool(change.add) or not all(map(is_video, touched))
+    return bool(change.add) or change.language is not None or not all(map(is_video, touched))
 
 
 def check_files(base: DatasetFolder, change: FeatureChange) -> None:
@@ -126,7 +128,7 @@ def write_data(
     Return the statistics of added features as columns of the table of episodes, by episode. `step` is called after
     each file. Raises EditError and DamagedFile.
     """
-    values = AddedValues(base, list(change.add), features)
+    values, language = AddedValues(base, list(change.add), features), LanguageChange(base, change)
     counted = [added.name for added in change.add if features[added.name]["dtype"] in NUMERIC_DTYPES]
     parts: dict[str, list[NDArray[Any]]] = {name: [] for name in counted}
     found: dict[int, dict[str, Any]] = {}
@@ -141,7 +143,10 @@ def write_data(
     for relative, path in data_files(base).items():
         with open_parquet(path) as file:
             old_schema = file.schema_arrow
-        schema = changed_schema(old_schema, change, features, values.fields)
+        if language.skips(path, old_schema):
+            step()
+            continue
+        schema = changed_schema(old_schema, change, features, values.fields | language.fields(old_schema))
         target = draft.free(draft.root / relative)
         with ParquetFile(target, schema) as output:
             for table in episode_tables(path):
@@ -152,6 +157,7 @@ def write_data(
                 columns = values.columns(table, episode, done)
                 for name in counted:
                     parts[name].append(to_numpy(pa.chunked_array([columns[name]])))
+                columns |= language.columns(table, episode)
                 done += table.num_rows
                 output.write(_changed(table, columns, change, schema))
         _check_rows(path, target)
@@ -175,8 +181,9 @@ def changed_schema(
 
 
 def _changed(table: pa.Table, added: Mapping[str, Any], change: FeatureChange, schema: pa.Schema) -> pa.Table:
-    kept = [table.column(name) for name in table.column_names if name not in change.remove]
-    return pa.Table.from_arrays([*kept, *added.values()], schema=schema)
+    kept = [added.get(name, table.column(name)) for name in table.column_names if name not in change.remove]
+    new = [values for name, values in added.items() if name not in table.column_names]
+    return pa.Table.from_arrays([*kept, *new], schema=schema)
 
 
 def _check_rows(old: Path, new: Path) -> None:
@@ -207,6 +214,8 @@ def _edit_huggingface(value: dict[str, Any], change: FeatureChange, features: Ma
     for added in change.add:
         schema = data_schema({added.name: features[added.name]})
         kept |= json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+    for key in LANGUAGE_COLUMNS if change.language is not None else ():
+        kept.setdefault(key, column_type(key)[1])
     value["info"]["features"] = kept
 
 

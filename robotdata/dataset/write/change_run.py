@@ -30,6 +30,7 @@ from robotdata.dataset.write.change_meta import (
 from robotdata.dataset.write.draft import Draft
 from robotdata.dataset.write.edit import LOCK_WAIT_S, EditResult, Progress
 from robotdata.dataset.write.feature_change import FeatureChange, changed_features
+from robotdata.dataset.write.language_change import check_language
 from robotdata.dataset.write.misfits import MISFITS, explain_misfit
 from robotdata.dataset.write.next_state import kind_of
 from robotdata.dataset.write.swap import NEXT, recover_dataset, swap_in, work_folder
@@ -74,11 +75,20 @@ def change_features(
     return EditResult(base.revision + 1, len(base.episodes), base.total_frames)
 
 
+def compose_change(base: DatasetFolder, change: FeatureChange, folder: Path, about: Mapping[str, Any]) -> None:
+    """Build the state after the change in the new folder `folder`, and leave the dataset as it is.
+
+    Raises as `change_features` does; `folder` is then incomplete.
+    """
+    _Next(base, change, check_change(base, change), _steps(base, change, None)).compose(folder, about, None)
+
+
 def check_change(base: DatasetFolder, change: FeatureChange) -> dict[str, Feature]:
     """Return the features after the change. Raises EditError and FeatureError if it cannot be made."""
     features = changed_features(base, change)
     check_base(base)
     check_files(base, change)
+    check_language(base, change)
     return features
 
 
@@ -90,9 +100,8 @@ def counts_of(change: FeatureChange) -> dict[str, Any]:
         "added": len(change.add),
         "reworded": len(change.names) + (change.robot_type is not None),
     }
-    return {name: count for name, count in counts.items() if count} | (
-        {"statistics": change.statistics} if change.statistics else {}
-    )
+    more = {"statistics": change.statistics, "language": len(change.language or {})}
+    return {name: count for name, count in {**counts, **more}.items() if count}
 
 
 def _steps(base: DatasetFolder, change: FeatureChange, progress: Progress | None) -> Callable[[], None]:

@@ -15,6 +15,7 @@ from robotdata.dataset.features import (
     tidy_names,
     video_keys,
 )
+from robotdata.dataset.language import language_features
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.write.base_state import check_base, refuse_cached
@@ -22,6 +23,7 @@ from robotdata.dataset.write.commit_progress import CommitProgress
 from robotdata.dataset.write.compose import compose
 from robotdata.dataset.write.draft import new_info
 from robotdata.dataset.write.episode_refs import EpisodeRef, NewRef, StoredRef, plan_parts
+from robotdata.dataset.write.language_columns import with_language_columns
 from robotdata.dataset.write.misfits import MISFITS, explain_misfit
 from robotdata.dataset.write.new_episode import NewEpisode, check_actions, check_episodes, check_uuids
 from robotdata.dataset.write.swap import NEXT, is_fresh, recover_dataset, swap_in, work_folder
@@ -30,6 +32,8 @@ from robotdata.video.facts import get_video_info
 from robotdata.video.rates import exact_rate, plain_rate
 
 LOCK_WAIT_S = 60.0
+_SPOKEN = "spoken"
+"""In the work folder: the old state with columns of language, while the next one is made of it."""
 Progress = Callable[[int, int], None]
 """Called with (steps done, all steps). It may raise to cancel; the dataset is then unchanged."""
 
@@ -76,7 +80,8 @@ def commit_episodes(
 ) -> CommitResult:
     """Add `episodes` to the dataset in `root`, in this order; create the dataset if needed.
 
-    Episodes that the dataset already has are not added again. The first ones define its `recorded_action`, which all
+    Episodes that the dataset already has are not added again. If one is the first with subtasks or remarks, all others
+    get the columns of language, empty, in the same revision. The first ones define its `recorded_action`, which all
     later ones must have. `work` must be on the file system of `root`; the old state becomes `revisions/<n>`. It takes
     `dataset_lock`. `made_by` is stored in the new revision's sidecar. Raises FeaturesDiffer, FeatureError, DatasetBusy,
     CommitError, and what opening a dataset raises; the dataset is then unchanged.
@@ -90,17 +95,19 @@ def commit_episodes(
         index_of = {e.uuid: e.index for e in base.episodes if e.uuid} if base else {}
         tasks = {e.uuid: e.tasks[0] for e in base.episodes if e.uuid and e.tasks} if base else {}
         added = [episode for episode in episodes if episode.uuid not in index_of]
-        revision = base.revision if base else 0
         if added:
             features = _features(root, base, spec)
+            speaks = any(episode.language for episode in added)
+            features = {**features, **language_features()} if speaks else features
             check_episodes(added, features)
             check_actions(added, features, (base.recorded_action if base else "") or added[0].recorded_action)
             steps = CommitProgress(video_keys(features), progress)
             about = {"what": "committed", "committed": len(added), **(made_by or {})}
-            info = _starting_info(base, spec, features, added[0])
-            plan = plan_parts(base, features, base.fps if base else info["fps"], _refs(base, added))
             with work_folder(root, work) as folder, steps.named():
                 try:
+                    spoken = with_language_columns(base, folder / _SPOKEN) if base and speaks else base
+                    info = _starting_info(spoken, spec, features, added[0])
+                    plan = plan_parts(spoken, features, spoken.fps if spoken else info["fps"], _refs(spoken, added))
                     compose(plan, folder / NEXT, info, about, steps)
                 except MISFITS as error:
                     raise CommitError(f"cannot add to {root}: {explain_misfit(root, error)}") from error
@@ -108,7 +115,7 @@ def commit_episodes(
             steps.step()
             index_of |= {part.source.uuid: part.index for part in plan.new}
             tasks |= {part.source.uuid: part.texts[0] for part in plan.new}
-            revision += 1
+    revision = (base.revision if base else 0) + bool(added)
     indices = {episode.uuid: index_of[episode.uuid] for episode in episodes}
     frames = sum(episode.length for episode in added)
     return CommitResult(revision, min(indices.values(), default=0), len(added), frames, indices, tasks)

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from robotdata.capture.actions import ACTION
-from robotdata.dataset import stats
 from robotdata.dataset.annotations import planned_of
 from robotdata.dataset.features import video_keys
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.sidecar import RECORDED_ACTION, Sidecar
 from robotdata.dataset.write import episode_table
+from robotdata.dataset.write.bookkeeping import with_bookkeeping
 from robotdata.dataset.write.brought import brought_rows
 from robotdata.dataset.write.camera_info import restated
 from robotdata.dataset.write.draft import Draft, counted_info
+from robotdata.dataset.write.emptied import write_empty
 from robotdata.dataset.write.end_flags import carried_flags
 from robotdata.dataset.write.episode_refs import Part, Plan, Stored
 from robotdata.dataset.write.splits import mapped_splits
 from robotdata.dataset.write.stale import carried_stats, stale_notes
-from robotdata.dataset.write.trims import row_columns, shifted_marks, trimmed_stats
+from robotdata.dataset.write.trims import joined_marks, row_columns, shifted_marks, trimmed_stats
 
 
 def write_meta(plan: Plan, draft: Draft, made_by: Mapping[str, Any], videos: Mapping[str, Sequence[Path]]) -> None:
@@ -32,6 +31,8 @@ def write_meta(plan: Plan, draft: Draft, made_by: Mapping[str, Any], videos: Map
 
     `videos`: the files of stored episodes by camera.
     """
+    if not plan.parts:
+        return write_empty(draft, _sidecar(plan, made_by))
     base = plan.base
     before = len(base.episodes) if base else 0
     table = _episode_table(plan)
@@ -73,7 +74,7 @@ def _stored_table(plan: Plan, base: DatasetFolder, schema: pa.Schema) -> pa.Tabl
     table = episode_table.old_table(base, schema)
     gone = [f"videos/{key}/" for key in base.video_keys if key not in video_keys(plan.features)]
     table = table.drop_columns([name for name in table.column_names if name.startswith(tuple(gone))])
-    if plan.edited:
+    if plan.edited and kept_rows != list(range(table.num_rows)):  # otherwise a copy of all of it
         table = table.take(pa.array(kept_rows))
     if not plan.unread and episode_table.missing_numeric(table, plan.features):
         table = episode_table.with_columns(table, episode_table.numeric_columns(base, plan.features, kept_rows))
@@ -82,7 +83,7 @@ def _stored_table(plan: Plan, base: DatasetFolder, schema: pa.Schema) -> pa.Tabl
     table = episode_table.with_values(table, _changed_values(plan), fill_missing=True)
     counted = "stats/index/min" in table.column_names and not table.column("stats/index/min").null_count
     if counted:
-        table = episode_table.with_values(table, _bookkeeping(plan.stored))
+        table = with_bookkeeping(table, plan.stored)
     return episode_table.with_values(table, _trimmed_values(plan, base))
 
 
@@ -93,7 +94,7 @@ def _brought_tables(plan: Plan, schema: pa.Schema) -> list[pa.Table]:
         parts = plan.brought[done : done + table.num_rows]
         done += table.num_rows
         table = episode_table.with_values(table, dict(enumerate(map(_values, parts))), fill_missing=True)
-        tables.append(episode_table.with_values(table, _bookkeeping(parts, always=True), fill_missing=True))
+        tables.append(with_bookkeeping(table, parts, always=True))
     return tables
 
 
@@ -125,26 +126,6 @@ def _trimmed_values(plan: Plan, base: DatasetFolder) -> dict[int, dict[str, Any]
     return values
 
 
-def _bookkeeping(parts: Sequence[Part], *, always: bool = False) -> dict[int, dict[str, Any]]:
-    """Return, by row of the table, the statistics of index, episode_index and task_index after an edit.
-
-    Those of task_index are set where rows have changed, or `always`.
-    """
-    by_row = {}
-    for row, part in enumerate(parts):
-        stats_of_row = {
-            "index": _shifted(_counting(part.length), part.first_row),
-            "episode_index": _constant(part.index, part.length),
-        }
-        if part.tasks is not None and (always or (isinstance(part, Stored) and part.moved)):
-            values = np.unique(part.tasks)
-            only_one = len(values) == 1
-            stat = _constant(int(values[0]), part.length) if only_one else stats.numeric_stats(part.tasks)
-            stats_of_row["task_index"] = stat
-        by_row[row] = episode_table.stats_columns(stats_of_row)
-    return by_row
-
-
 def _sidecar(plan: Plan, made_by: Mapping[str, Any]) -> Sidecar:
     """Return the sidecar of the next state."""
     old = plan.base.sidecar if plan.base else Sidecar()
@@ -167,22 +148,8 @@ def _entry(part: Stored) -> dict[str, Any]:
     done = {name for name, requested in (("task", part.ref.task), ("trim", part.ref.kept)) if requested is not None}
     pending = {name: value for name, value in planned_of(entry).items() if name not in done}
     entry.pop("planned", None)
-    if part.trimmed and "marks" in entry:
+    if part.ref.gap is not None:
+        entry["marks"] = joined_marks(entry.get("marks"), part.ref.gap, part.old.length)
+    elif part.trimmed and "marks" in entry:
         entry["marks"] = shifted_marks(entry["marks"], part.kept)
     return entry | ({"planned": pending} if pending else {})
-
-
-@functools.lru_cache(maxsize=256)
-def _counting(count: int) -> stats.Stat:
-    """Return the statistics of 0 to count - 1."""
-    return stats.numeric_stats(np.arange(count))
-
-
-def _shifted(stat: stats.Stat, by: int) -> stats.Stat:
-    """Return statistics of values that are greater by `by`."""
-    return {name: value if name in {"std", "count"} else value + by for name, value in stat.items()}
-
-
-def _constant(value: int, count: int) -> stats.Stat:
-    """Return the statistics of `count` equal values."""
-    return _shifted(stats.numeric_stats(np.zeros(1)), value) | {"count": np.array([count], np.int64)}

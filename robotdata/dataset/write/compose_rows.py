@@ -27,6 +27,7 @@ from robotdata.dataset.write.data_files import DataWriter, episode_runs, episode
 from robotdata.dataset.write.draft import Draft
 from robotdata.dataset.write.end_flags import carried_flags
 from robotdata.dataset.write.episode_refs import Brought, New, Plan, RowChange, Stored, new_columns
+from robotdata.dataset.write.language_rows import cut_language, joined_language, settled, thinned, without_gap
 from robotdata.dataset.write.new_episode import to_blame
 from robotdata.files.trees import link_or_copy
 
@@ -222,12 +223,28 @@ def renumbered(plan: Plan, table: pa.Table, part: Stored, before: int) -> pa.Tab
     """Return the kept rows of `table` with their new numbers; it begins at row `before` of the episode."""
     if part.tasks is None:
         raise EditError(f"the rows of episode {part.old.index} cannot be read: {plan.unread[part.old.index]}")
+    if part.ref.gap is not None:
+        begin, table = without_gap(table, part.ref.runs, before)
+        if plan.base is not None:
+            table = joined_language(table, part.ref.gap, part.old.length, plan.base.fps)
+        return _numbered(plan, table, part, begin)
     first, end = (min(max(side - before, 0), table.num_rows) for side in part.kept)
     begin = len(range(part.kept[0], before, part.ref.step))
     table = table.slice(first, end - first)
     if part.ref.step > 1:  # begin with the first kept frame that is in this table
         skipped = part.kept[0] + begin * part.ref.step - before - first
-        table = table.take(pa.array(range(skipped, table.num_rows, part.ref.step), pa.int64()))
+        table = thinned(table, np.arange(skipped, table.num_rows, part.ref.step, dtype=np.int64))
+    if plan.base is not None:
+        table = cut_language(table, part.kept, part.old.length, plan.base.fps)
+    if part.ref.step > 1:
+        table = settled(table, part.length, plan.fps)
+    return _numbered(plan, table, part, begin)
+
+
+def _numbered(plan: Plan, table: pa.Table, part: Stored, begin: int) -> pa.Table:
+    """Return kept rows with their new numbers; the first of them is row `begin` of the new episode."""
+    if part.tasks is None:
+        raise EditError(f"the rows of episode {part.old.index} cannot be read: {plan.unread[part.old.index]}")
     frame = np.arange(begin, begin + table.num_rows, dtype=np.int64)
     columns = {
         "episode_index": np.full(table.num_rows, part.index, np.int64),

@@ -24,6 +24,7 @@ from robotdata.dataset.write.episode_refs import New, Part, Plan, Stored
 from robotdata.dataset.write.new_episode import to_blame
 from robotdata.dataset.write.video_files import Piece, Placer, piece_of, write_pieces
 from robotdata.files.trees import link_or_copy
+from robotdata.numbers import count
 from robotdata.video.errors import VideoError
 from robotdata.video.index import PacketIndex
 
@@ -74,16 +75,17 @@ def _cut(plan: Plan, move: FileMove, key: str, target: Path) -> list[int]:
     pieces: list[Piece] = []
     starts, frames = [], 0
     for part in move.kept:
-        first, length = part.first_frame(key), part.length
-        last = pieces[-1] if pieces else None
-        if last is not None and last.first_frame + last.frames == first:
-            pieces[-1] = Piece(move.path, last.first_frame, last.frames + length, 0, source.index)
-        else:
-            if first not in source.index.key_frames:
-                raise EditError(_no_keyframe(part, key))
-            pieces.append(Piece(move.path, first, length, 0, source.index))
         starts.append(frames)
-        frames += length
+        for run in part.ref.runs:
+            first, length = part.old.videos[key].first_frame + run.start, len(run)
+            last = pieces[-1] if pieces else None
+            if last is not None and last.first_frame + last.frames == first:
+                pieces[-1] = Piece(move.path, last.first_frame, last.frames + length, 0, source.index)
+            else:
+                if first not in source.index.key_frames:
+                    raise EditError(_no_keyframe(part, key))
+                pieces.append(Piece(move.path, first, length, 0, source.index))
+            frames += length
     write_pieces(pieces, target, plan.fps)
     return starts
 
@@ -95,7 +97,9 @@ def _write_encoded(plan: Plan, draft: Draft, key: str) -> list[Path]:
     for part in plan.stored:
         piece = piece_of(plan.encoded[key][part.old.index])
         if piece.frames != part.length:
-            raise CommitError(f"{piece.path} has {piece.frames} frames, episode {part.old.index} has {part.length}")
+            raise CommitError(
+                f"{piece.path} has {count(piece.frames, 'frame')}, episode {part.old.index} has {part.length}"
+            )
         location = placer.add(piece)
         _set_place(plan, part, key, (location.chunk, location.file), location.first_frame)
     return placer.write(lambda chunk, file: draft.video_path(key, chunk, file))
@@ -153,7 +157,8 @@ def _piece(plan: Plan, part: New, key: str) -> Piece:
         return replace(piece, frames=part.length)
     if piece.frames != part.length:
         raise CommitError(
-            f"episode {uuid} has {part.length} rows, its video of {key} {piece.frames} frames; encode it again"
+            f"episode {uuid} has {count(part.length, 'row')}, its video of {key} {count(piece.frames, 'frame')}; "
+            "encode it again"
         )
     return piece
 

@@ -1,4 +1,4 @@
-"""Cut frames out of the middle of episodes: the parts before and behind become two episodes. Nothing is encoded."""
+"""Cut frames out of the middle of episodes: the parts become two episodes, or one with a mark. Nothing is encoded."""
 
 from __future__ import annotations
 
@@ -51,10 +51,13 @@ def cut_out(
     where: Where,
     how: How | None = None,
     before_swap: Callable[[], None] | None = None,
+    *,
+    seam: bool = False,
 ) -> EditResult:
-    """Cut frames [first, end) out of each of these episodes, which thereby become two.
+    """Cut frames [first, end) out of each of these episodes, each of which becomes two; with `seam` it stays one.
 
-    Both parts have the episode's task, verdict and labels; the second one has a new UUID and says in the sidecar where
+    Then the part behind follows the one before at the next tick, and a mark "seam" in the sidecar says where. Else both
+    parts have the episode's task, verdict and labels; the second one has a new UUID and says in the sidecar where
     it comes from. As with a trim, videos are cut at keyframes, so a few frames may stay of those to be cut out. Raises
     NoSuchEpisode, DatasetBusy, and EditError if a range is not inside its episode, no camera can be cut in it, or it
     has a pending trim to other frames.
@@ -62,10 +65,11 @@ def cut_out(
 
     def prepare(base: DatasetFolder) -> Reshaped:
         parts = parts_of_cuts(base, cuts(base) if callable(cuts) else cuts)
-        refs = [ref for episode in base.episodes for ref in _refs(base, episode, parts.get(episode.index))]
+        refs = [ref for episode in base.episodes for ref in _refs(base, episode, parts.get(episode.index), seam=seam)]
         plan = plan_parts(base, base.features, base.fps, refs)
         removed = sum(part.removed[1] - part.removed[0] for part in parts.values())
-        return Reshaped(plan, info_of(base), {"what": "cut", "cut": len(parts), "frames_removed": removed})
+        about = {"what": "cut", "cut": len(parts), "frames_removed": removed} | ({"seam": True} if seam else {})
+        return Reshaped(plan, info_of(base), about)
 
     return make_revision(root, prepare, where, how, before_swap)
 
@@ -102,7 +106,7 @@ def parts_of_cuts(base: DatasetFolder, cuts: Mapping[int, Range]) -> dict[int, P
     return {number: Parts(before[number], behind[number]) for number in cuts}
 
 
-def preview_cut(base: DatasetFolder, cuts: Mapping[int, Range]) -> ReshapePreview:
+def preview_cut(base: DatasetFolder, cuts: Mapping[int, Range], *, seam: bool = False) -> ReshapePreview:
     """Return what the cuts would do, and where they really lie. Raises as `cut_out`, and VideoError."""
     parts = parts_of_cuts(base, cuts)
     notes, removed, saved = [], 0, 0.0
@@ -110,22 +114,30 @@ def preview_cut(base: DatasetFolder, cuts: Mapping[int, Range]) -> ReshapePrevie
         (first, end), episode = part.removed, base.episode(number)
         removed += end - first
         saved += size_of_episodes(base, [episode]) * (end - first) / episode.length
-        text = f"Episode {number} becomes two, of {part.before[1]} and {episode.length - end} frames."
+        sizes = f"{part.before[1]} and {episode.length - end}"
+        text = f"Episode {number} becomes two, of {sizes} frames."
+        if seam:
+            text = f"Episode {number} stays one, of {sizes} frames; a mark says where they meet."
         if (first, end) != tuple(cuts[number]):
             kept = cuts[number][1] - cuts[number][0] - (end - first)
             text += f" Frames {first} to {end - 1} are cut out: {kept} fewer, because videos are cut at keyframes."
         notes.append(text)
-    if ends := end_flags(base.features):
+    if seam:
+        notes.append("Pictures and joints jump at the seam: for training, two episodes are the safer choice.")
+    elif ends := end_flags(base.features):
         notes.append(f"{', '.join(ends)} stays in the last row of the second part; the first part ends without it.")
     changed = size_of_episodes(base, [base.episode(number) for number in parts])
-    count = len(base.episodes) + len(parts)
+    count = len(base.episodes) + (0 if seam else len(parts))
     size = round(size_of_dataset(base) - saved)
     return ReshapePreview(count, base.total_frames - removed, size, 0, copying_s(changed), notes)
 
 
-def _refs(base: DatasetFolder, episode: EpisodeInfo, parts: Parts | None) -> Iterator[StoredRef]:
+def _refs(base: DatasetFolder, episode: EpisodeInfo, parts: Parts | None, *, seam: bool) -> Iterator[StoredRef]:
     if parts is None:
         yield StoredRef(episode)
+        return
+    if seam:
+        yield StoredRef(episode, (0, episode.length), gap=parts.removed)
         return
     yield StoredRef(episode, parts.before)
     first, end = parts.behind

@@ -11,12 +11,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from robotdata.dataset.bounds import group_batches, least_bytes
 from robotdata.dataset.errors import DamagedFile
 from robotdata.dataset.layout import next_file
 from robotdata.dataset.tables import ParquetFile, open_parquet, read_columns, to_numpy
 
 _GROUPS = 64
 """Row groups read at once. Reading them one by one takes longer than reading their rows."""
+
+_MOST_COPIED = 512 << 20
+"""Memory that the rows of a file which is continued may take, in bytes."""
 
 PathOf = Callable[[int, int], Path]
 
@@ -37,7 +41,7 @@ class DataWriter:
         """Continue after the last file of the old state. If `first` fits, its rows are copied to the new file.
 
         A file that cannot be read, or has other columns, is left unchanged, because copying it with this schema would
-        lose columns.
+        lose columns; so is one whose rows take much memory, as they do with many subtasks.
         """
         self._place = (chunk, file)
         if not old.is_file() or old.stat().st_size + first.nbytes >= self._limit:
@@ -45,6 +49,8 @@ class DataWriter:
         try:
             with open_parquet(old) as old_file:
                 if set(old_file.schema_arrow.names) != set(self._schema.names):
+                    return
+                if least_bytes(old_file, old, range(old_file.num_row_groups)) > _MOST_COPIED:
                     return
             tables = [table.select(self._schema.names).cast(self._schema) for table in episode_tables(old)]
         except (DamagedFile, pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError, KeyError, ValueError):
@@ -88,12 +94,25 @@ def episode_tables(path: Path) -> Iterator[pa.Table]:
 def episode_runs(path: Path) -> Iterator[tuple[pa.Table, list[tuple[int, int, int]]]]:
     """Yield the rows of a data file, the rows of many episodes at a time, and (episode_index, begin, end) of each run.
 
-    A run may continue in the next table. Raises DamagedFile.
+    A run is whole, whatever the row groups of the file are. Raises DamagedFile.
     """
+    rest: pa.Table | None = None  # the last run, which may continue
     with open_parquet(path) as file:
-        for group in range(0, file.num_row_groups, _GROUPS):
-            groups = range(group, min(group + _GROUPS, file.num_row_groups))
+        for groups in group_batches(file, path, _GROUPS):
             table = read_columns(file, path, None, groups)
-            numbers = to_numpy(table.column("episode_index"))
-            cuts = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), table.num_rows]
-            yield table, [(int(numbers[begin]), begin, end) for begin, end in itertools.pairwise(cuts) if end > begin]
+            table = table if rest is None else pa.concat_tables([rest, table])
+            runs = _runs(table)
+            if not runs:
+                continue
+            last = runs.pop()[1]
+            rest = table.slice(last)
+            if runs:
+                yield table.slice(0, last), runs
+    if rest is not None:
+        yield rest, _runs(rest)
+
+
+def _runs(table: pa.Table) -> list[tuple[int, int, int]]:
+    numbers = to_numpy(table.column("episode_index"))
+    cuts = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), table.num_rows]
+    return [(int(numbers[begin]), begin, end) for begin, end in itertools.pairwise(cuts) if end > begin]

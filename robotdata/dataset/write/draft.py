@@ -100,9 +100,10 @@ class Draft:
         more = more_of_tasks(old, numbers, root=root) if old is not None and old.is_file() else None
         write_tasks(self.free(self.root / TASKS), plan.texts, more)
 
-    def write_meta(self, stats: Mapping[str, Any], info: Mapping[str, Any], sidecar: Sidecar) -> None:
-        """Write statistics, then the sidecar with the hash of every file, and `info.json` last."""
-        write_new_json(self.free(self.root / STATS), stats, nan=True)
+    def write_meta(self, stats: Mapping[str, Any] | None, info: Mapping[str, Any], sidecar: Sidecar) -> None:
+        """Write statistics if there are any, then the sidecar with the hash of every file, and `info.json` last."""
+        if stats is not None:
+            write_new_json(self.free(self.root / STATS), stats, nan=True)
         root, before = (self.base.root.resolve(), self.base.sidecar) if self.base else (None, Sidecar())
         others = [(other.root.resolve(), other.sidecar) for other in self.others]
         self._sidecar = replace(sidecar, more={**sidecar.more, **hashed_files(self.layout, root, before, others)})

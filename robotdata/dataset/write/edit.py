@@ -78,6 +78,23 @@ def edit_episodes(
     return result
 
 
+def preview_edit(
+    base: DatasetFolder,
+    *,
+    delete: Iterable[int] = (),
+    tasks: Mapping[int, str] | None = None,
+    trims: Mapping[int, Range] | None = None,
+) -> dict[int, Range]:
+    """Return the frames [first, end) that each trim would keep, by episode. Raises what `edit_episodes` would."""
+    deleted, ranges = list(delete), dict(trims or {})
+    edit = Edit(_numbers(base, deleted), dict(tasks or {}), ranges)
+    _check(base, edit)
+    try:
+        return kept_ranges(base, ranges)
+    except VideoError as error:
+        raise _not_cut(base, error) from error
+
+
 def apply_edit(
     root: Path,
     plan: Callable[[DatasetFolder], Edit],
@@ -90,13 +107,14 @@ def apply_edit(
     made_by: Mapping[str, Any] | None = None,
     ids: Ids | None = None,
     before_swap: Callable[[], None] | None = None,
+    may_empty: bool = False,
 ) -> EditResult | None:
     """Apply the edit that `plan` returns for the locked dataset, as `edit_episodes` does; return None if it is empty.
 
     `made_by` is stored in the new revision's sidecar. With `ids`, episodes without a UUID get one. `before_swap` is
-    called when the next state is complete and not yet in place: if it raises, the dataset is unchanged.
+    called when the next state is complete and not yet in place: if it raises, the dataset is unchanged. `may_empty`:
+    all episodes may be deleted.
     """
-    trimmed: dict[int, Range] = {}
     root = root.resolve()
     refuse_cached(root)
     with dataset_lock(root, wait_s=lock_wait_s):
@@ -107,14 +125,14 @@ def apply_edit(
         edit = plan(base)
         if not edit:
             return None
-        _check(base, edit)
+        _check(base, edit, may_empty=may_empty)
         steps = CommitProgress(video_keys(base.features), progress)
         with steps.named(), next_state(root, work, revisions, keep_revisions) as folder:
-            trimmed = _compose(base, folder, edit, {**edit_counts(edit), **(made_by or {})}, steps)
+            result = _compose(base, folder, edit, {**edit_counts(edit), **(made_by or {})}, steps)
             if before_swap is not None:
                 before_swap()
         steps.step()
-    return edit_result(root, trimmed)
+    return result
 
 
 def select_episodes(root: Path, indices: Sequence[int], folder: Path) -> None:
@@ -230,7 +248,7 @@ def _numbers(base: DatasetFolder, indices: Iterable[Any]) -> frozenset[int]:
     return frozenset(indices)
 
 
-def _check(base: DatasetFolder, edit: Edit) -> None:
+def _check(base: DatasetFolder, edit: Edit, *, may_empty: bool = False) -> None:
     """Raise if the edit does not fit this dataset, or if the dataset cannot be changed."""
     deleted = _numbers(base, edit.delete)
     _numbers(base, edit.tasks)
@@ -238,16 +256,23 @@ def _check(base: DatasetFolder, edit: Edit) -> None:
     for index, text in edit.tasks.items():
         if not tidy_task(text):
             raise EditError(f"{base.root}, episode {index}: the task is empty; describe what the robot does")
-    if len(deleted) == len(base.episodes):
+    if len(deleted) == len(base.episodes) and not may_empty:
         raise EditError(f"{base.root}: no episode would be left; delete the dataset instead")
     check_base(base)
     check_videos(base, edit)
 
 
+def _not_cut(base: DatasetFolder, error: VideoError) -> EditError:
+    return EditError(
+        f"{base.root} cannot be edited: {error}. Edits copy frames and never re-encode: leave the "
+        "episodes of that video unchanged, or delete all of them"
+    )
+
+
 def _compose(
     base: DatasetFolder, folder: Path, edit: Edit, made_by: Mapping[str, Any], steps: CommitProgress
-) -> dict[int, Range]:
-    """Build the next state in `folder`; return the kept frames of trimmed episodes."""
+) -> EditResult:
+    """Build the next state in `folder`, and return what the dataset will be."""
     try:
         remaining = [episode for episode in base.episodes if episode.index not in edit.delete]
         ranges = kept_ranges(base, {n: part for n, part in edit.trims.items() if n not in edit.delete})
@@ -255,12 +280,9 @@ def _compose(
         plan = plan_parts(base, base.features, base.fps, refs)
         info = {**base.info, "features": tidy_names(base.info["features"])}
         compose(plan, folder, info, made_by, steps)
-        return ranges
+        return EditResult(base.revision + 1, len(plan.parts), plan.frames, ranges)
     except VideoError as error:
-        raise EditError(
-            f"{base.root} cannot be edited: {error}. Edits copy frames and never re-encode: leave the "
-            "episodes of that video unchanged, or delete all of them"
-        ) from error
+        raise _not_cut(base, error) from error
     except MISFITS as error:
         raise EditError(f"{base.root} cannot be edited: {explain_misfit(base.root, error)}") from error
 

@@ -9,6 +9,7 @@ import numpy as np
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.features import Features
 from robotdata.dataset.reader import DatasetFolder
+from robotdata.dataset.write.trims import Frames
 
 _PREFIX = "next."
 
@@ -22,14 +23,16 @@ def end_flags(features: Features) -> list[str]:
     ]
 
 
-def carried_flags(base: DatasetFolder, episode: EpisodeInfo, kept: range) -> dict[str, Any]:
+def carried_flags(base: DatasetFolder, episode: EpisodeInfo, kept: Frames) -> dict[str, Any]:
     """Return the flags that the last kept row takes over: those that are true in a dropped row behind it.
 
-    `kept`: frames of the episode, every so many up to its stop. Each flag maps to its values in the kept rows, bool
-    (len(kept),). Raises DamagedFile.
+    `kept`: frames of the episode, every so many up to its stop; of other frames the last one stays, and nothing is
+    taken over. Each flag maps to its values in the kept rows, bool (len(kept),). Raises DamagedFile.
     """
     carried: dict[str, Any] = {}
-    for key in end_flags(base.features) if kept.step > 1 else ():
+    if not isinstance(kept, range) or kept.step == 1:
+        return carried
+    for key in end_flags(base.features):
         values = np.asarray(base.rows(episode.index, [key])[key], bool).reshape(-1)
         if values[kept[-1] + 1 : kept.stop].any():
             carried[key] = values[kept.start : kept.stop : kept.step].copy()

@@ -14,11 +14,12 @@ import pyarrow as pa
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import EditError
 from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES, Features
+from robotdata.dataset.language import LANGUAGE_COLUMNS, with_language
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.tasks import Numbers, TaskPlan, plan_tasks, row_numbers, texts_of
 from robotdata.dataset.write.brought import BroughtRef, row_texts
 from robotdata.dataset.write.new_episode import NewEpisode, task_texts
-from robotdata.dataset.write.trims import Range
+from robotdata.dataset.write.trims import Frames, Range
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,9 @@ class StoredRef:
     """An episode of the current state.
 
     `kept`: only its frames [first, end). An episode that is cut in two is referred to twice. `step`: only every so many
-    of these frames, from the first on; then all cameras need new videos. `task`: its new text. `entry`: another entry
-    in the sidecar than its present one.
+    of these frames, from the first on; then all cameras need new videos. `gap`: frames [first, end) inside `kept` that
+    are left out, so that those around them adjoin; not together with `step`. `task`: its new text. `entry`: another
+    entry in the sidecar than its present one.
     """
 
     episode: EpisodeInfo
@@ -35,6 +37,20 @@ class StoredRef:
     task: str | None = None
     entry: Mapping[str, Any] | None = None
     step: int = 1
+    gap: Range | None = None
+
+    @property
+    def runs(self) -> list[range]:
+        """The frames of the episode that it keeps, as one range, or as those around the gap."""
+        first, end = self.kept or (0, self.episode.length)
+        if self.gap is None:
+            return [range(first, end, self.step)]
+        return [range(first, self.gap[0]), range(self.gap[1], end)]
+
+    @property
+    def length(self) -> int:
+        """How many frames it keeps."""
+        return sum(map(len, self.runs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +89,10 @@ class Stored(Part):
     numbers: Numbers | None
 
     @property
-    def frames(self) -> range:
+    def frames(self) -> Frames:
         """Its kept frames, by their numbers in the current state."""
-        return range(*self.kept, self.ref.step)
+        runs = self.ref.runs
+        return runs[0] if len(runs) == 1 else np.concatenate(runs)
 
     @property
     def trimmed(self) -> bool:
@@ -87,7 +104,9 @@ class Stored(Part):
         """Whether its rows differ from those in the current state."""
         old = self.old
         same = self.index == old.index and self.first_row == old.from_index and self.ref.task is None
-        return not same or self.trimmed or not np.array_equal(self.tasks, self.numbers)  # type: ignore[arg-type]
+        if not same or self.trimmed:
+            return True
+        return self.tasks is not self.numbers and not np.array_equal(self.tasks, self.numbers)  # type: ignore[arg-type]
 
     def first_frame(self, key: str) -> int:
         """Return the number of the first kept frame in its current video file."""
@@ -224,6 +243,9 @@ def new_columns(plan: Plan, part: New) -> dict[str, Any]:
             values = np.asarray(part.source.columns[key]).astype(feature["dtype"])
             columns[key] = values.reshape(-1, *feature["shape"]) if len(feature["shape"]) > 1 else values
     frame = np.arange(part.length, dtype=np.int64)
+    if said := [key for key in LANGUAGE_COLUMNS if key in plan.features]:
+        spoken = with_language(pa.table({"rows": np.zeros(part.length)}), part.source.language, plan.fps)
+        columns |= {key: spoken[key] for key in said}
     return columns | {
         "timestamp": (frame / plan.fps).astype(np.float32),
         "frame_index": frame,
@@ -241,8 +263,8 @@ def _stored_parts(refs: Sequence[StoredRef], numbers: Mapping[int, Numbers]) -> 
         old = ref.episode
         kept = ref.kept or (0, old.length)
         own = numbers.get(old.index)
-        own = own if own is None else own[kept[0] : kept[1] : ref.step]
-        length = len(range(*kept, ref.step))
+        own = own if own is None else np.concatenate([own[run.start : run.stop : run.step] for run in ref.runs])
+        length = ref.length
         parts.append(
             Stored(index=len(parts), first_row=first_row, length=length, old=old, kept=kept, ref=ref, numbers=own)
         )
@@ -270,7 +292,8 @@ def _plan_tasks(
 ) -> TaskPlan:
     """Number the tasks. Numbers that no row has are dropped, unless `keep_all`: unreadable rows may have them."""
     stay = [part for part in stored if part.ref.task is None]
-    used_numbers = {int(n) for part in stay if part.numbers is not None for n in np.unique(part.numbers)}
+    numbers = [part.numbers for part in stay if part.numbers is not None]
+    used_numbers = set(np.unique(np.concatenate(numbers)).tolist()) if numbers else set()
     named = {text for part in stay for text in part.old.tasks}
     return plan_tasks(base, used_numbers, requested, None if keep_all else named)
 
@@ -300,5 +323,5 @@ def _check_unread(plan: Plan) -> None:
             raise EditError(
                 f"{plan.base.root} cannot be edited like this, for the rows of episode {part.old.index} would have "
                 f"to be changed, too: {plan.unread[part.old.index]}. Bring that file back, or delete the episodes "
-                "that lie in it"
+                "that are in it"
             )

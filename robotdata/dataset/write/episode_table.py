@@ -136,10 +136,12 @@ def exact_time(fps: float, rows: Mapping[str, Any]) -> Any:
 
 def with_columns(table: pa.Table, columns: Mapping[str, Sequence[Any]]) -> pa.Table:
     """Return `table` with columns replaced."""
+    names, schema = table.column_names, table.schema
+    arrays: list[Any] = list(table.columns)
     for name, values in columns.items():
-        at = table.column_names.index(name)
-        table = table.set_column(at, table.schema.field(at), pa.array(list(values), table.schema.field(at).type))
-    return table
+        at = names.index(name)
+        arrays[at] = pa.array(list(values), schema.field(at).type)
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def with_values(
@@ -150,19 +152,36 @@ def with_values(
     A missing value stays missing, unless `fill_missing`.
     """
     for name in dict.fromkeys(name for values in values_by_row.values() for name in values):
-        column = table.column(name).to_pylist()
-        for row, values in values_by_row.items():
-            if name in values and (fill_missing or column[row] is not None):
-                column[row] = values[name]
-        table = with_columns(table, {name: column})
+        rows = [row for row, values in values_by_row.items() if name in values]
+        given = pa.array([values_by_row[row][name] for row in rows], table.schema.field(name).type)
+        table = with_rows(table, name, rows, given, fill_missing=fill_missing)
     return table
+
+
+def with_rows(table: pa.Table, name: str, rows: Sequence[int], values: Any, *, fill_missing: bool = False) -> pa.Table:
+    """Return `table` with `values`, an Arrow array, in these rows of one column.
+
+    A missing value stays missing, unless `fill_missing`. No other value becomes a Python object: a table of thousands
+    of episodes has a million.
+    """
+    at = table.column_names.index(name)
+    field, column = table.schema.field(at), table.column(at)
+    place, positions = np.arange(table.num_rows), np.array(rows, np.int64)
+    new = np.arange(len(positions)) + table.num_rows
+    if column.null_count and not fill_missing:
+        known = np.asarray(column.is_valid())[positions]
+        positions, new = positions[known], new[known]
+    place[positions] = new
+    both = pa.chunked_array([*column.chunks, values.cast(field.type)], field.type)
+    return table.set_column(at, field, both.take(pa.array(place)))
 
 
 def in_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """Return `table` with the columns of `schema` first, nulls where it has none, and its own others at the end."""
     columns: dict[str, Any] = {}
+    names = set(table.column_names)
     for field in schema:
-        if field.name in table.column_names:
+        if field.name in names:
             columns[field.name] = table.column(field.name).cast(field.type)
         else:
             columns[field.name] = pa.nulls(table.num_rows, field.type)

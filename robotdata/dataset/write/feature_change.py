@@ -17,14 +17,14 @@ from robotdata.dataset.features import (
     size_of,
     tidy_names,
 )
+from robotdata.dataset.language import LANGUAGE_COLUMNS, language_features
 from robotdata.dataset.reader import DatasetFolder
+from robotdata.numbers import count as count_of
 
 Scalar = bool | int | float | str
 Place = Literal["all", "last"]
 Recount = Literal["", "numbers", "all"]
 
-LANGUAGE_COLUMNS = ("language_persistent", "language_events")
-"""LeRobot finds these columns by their names and gives them a type of its own."""
 _TASK_KEYS = ("task", "subtask")
 """What LeRobot adds to each frame that it loads."""
 MAX_SIZE = 10_000
@@ -84,7 +84,9 @@ class FeatureChange:
     """Changes of one dataset that make one new revision.
 
     `rename`: new names by old ones. `robot_type`: None leaves it. `names`: new names of the values of a feature.
-    `statistics`: compute those of the numbers again, or of `all`, which decodes frames of the cameras.
+    `statistics`: compute those of the numbers again, or of `all`, which decodes frames of the cameras. `language`: new
+    subtasks and remarks by the number of the episode, as JSON values; the columns are added where they are missing, and
+    an empty mapping only adds them.
     """
 
     remove: Sequence[str] = ()
@@ -93,11 +95,12 @@ class FeatureChange:
     robot_type: str | None = None
     names: Mapping[str, Sequence[str]] = field(default_factory=dict)
     statistics: Recount = ""
+    language: Mapping[str, Any] | None = None
 
     def __bool__(self) -> bool:
         return bool(
             self.remove or self.rename or self.add or self.robot_type is not None or self.names or self.statistics
-        )
+        ) or (self.language is not None)
 
     def as_json(self) -> dict[str, Any]:
         """Return the change as JSON values, which `from_json` reads."""
@@ -110,9 +113,8 @@ class FeatureChange:
             Added(each["name"], _source(each["source"]), each.get("dtype") or "", each.get("names"))
             for each in value.get("add", ())
         ]
-        given = {
-            name: value[name] for name in ("remove", "rename", "robot_type", "names", "statistics") if name in value
-        }
+        plain = ("remove", "rename", "robot_type", "names", "statistics", "language")
+        given = {name: value[name] for name in plain if name in value}
         return cls(**given, add=added)
 
 
@@ -134,6 +136,8 @@ def changed_features(base: DatasetFolder, change: FeatureChange) -> dict[str, Fe
     for name in (*change.rename.values(), *(added.name for added in change.add)):
         _check_new(base, name)
     kept += [(added.name, described(base, added)) for added in change.add]
+    if change.language is not None:
+        kept += [(name, feature) for name, feature in language_features().items() if name not in features]
     after: dict[str, Feature] = {}
     for name, feature in kept:
         if name in after:
@@ -206,7 +210,9 @@ def _named(base: DatasetFolder, key: str, feature: Feature, names: Sequence[str]
 
 def _check_names(key: str, names: Sequence[str], count: int) -> None:
     if len(names) != count:
-        raise EditError(f"{key} has {count} values and {len(names)} names are given: give one for each value")
+        raise EditError(
+            f"{key} has {count_of(count, 'value')} and {len(names)} names are given: give one for each value"
+        )
     if not all(name.strip() for name in names) or len(set(names)) < len(names):
         raise EditError(f"{key}: every value needs a name of its own")
 

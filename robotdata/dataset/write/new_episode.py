@@ -15,7 +15,10 @@ from robotdata.capture.actions import ACTION, SENT
 from robotdata.capture.texts import tidy_task
 from robotdata.dataset.errors import CommitError, DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES, Features, camera_keys, depth_scale, is_depth, size_of
+from robotdata.dataset.language import LANGUAGE_COLUMNS
 from robotdata.dataset.write.misfits import MISFITS
+from robotdata.numbers import count
+from robotdata.spool.language import Language
 from robotdata.video.errors import VideoError
 
 
@@ -26,6 +29,7 @@ class NewEpisode:
     `tasks`: one text, or one per row. `columns`: every feature but cameras and the five defaults, (length,) or (length,
     d). `videos`: for each camera an MP4 of exactly `length` frames. `camera_stats`: its statistics. `camera_info`: the
     `info` of its feature, read from the file if missing. `extra`: stored in the sidecar (verdict, labels and others).
+    `language`: its subtasks and remarks, by row.
     `recorded_action`: which of a tick's two actions the column `action` holds, SENT or REQUESTED; empty if unknown.
     """
 
@@ -38,6 +42,7 @@ class NewEpisode:
     extra: Mapping[str, Any] = field(default_factory=dict)
     camera_info: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     recorded_action: str = SENT
+    language: Language = field(default_factory=Language)
 
 
 @contextmanager
@@ -102,7 +107,9 @@ def _check_episode(episode: NewEpisode, features: Features) -> None:
         raise CommitError(f"{where} has no rows; leave it out")
     tasks = task_texts(episode)
     if not isinstance(episode.tasks, str) and len(tasks) != episode.length:
-        raise CommitError(f"{where} has {episode.length} rows and {len(tasks)} tasks; give one, or one per row")
+        raise CommitError(
+            f"{where} has {count(episode.length, 'row')} and {count(len(tasks), 'task')}; give one, or one per row"
+        )
     if not all(tidy_task(text) for text in tasks):
         raise CommitError(f"{where} has no task; describe what the robot does")
     for key in camera_keys(features):
@@ -111,7 +118,7 @@ def _check_episode(episode: NewEpisode, features: Features) -> None:
         if is_depth(features[key]):
             _check_depth(f"{where}, camera {key}", episode.camera_info.get(key), features[key])
     for key, feature in features.items():
-        if key not in DEFAULT_FEATURES and key not in camera_keys(features):
+        if key not in {*DEFAULT_FEATURES, *camera_keys(features), *LANGUAGE_COLUMNS}:
             _check_column(where, key, episode, feature)
 
 
@@ -134,6 +141,6 @@ def _check_column(where: str, key: str, episode: NewEpisode, feature: Mapping[st
         bad = ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
         if bad.any():
             raise CommitError(
-                f"{where}: {key} is not a number at row {int(bad.argmax())}, and in {int(bad.sum())} rows in all; "
-                "LeRobot cannot train on that: trim these rows, or reject the take"
+                f"{where}: {key} is not a number at row {int(bad.argmax())}, and in {count(int(bad.sum()), 'row')} "
+                "in all; LeRobot cannot train on that: trim these rows, or reject the take"
             )

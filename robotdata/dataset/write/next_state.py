@@ -17,9 +17,10 @@ from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import CommitError
 from robotdata.dataset.layout import INFO
 from robotdata.dataset.reader import DatasetFolder
-from robotdata.dataset.tasks import Numbers, integer_columns, rows_of
+from robotdata.dataset.tasks import Numbers, integer_columns, is_one, rows_of
 from robotdata.dataset.verify.check import verify_dataset
 from robotdata.dataset.verify.report import MOST, Problem, Report
+from robotdata.numbers import count as count_of
 
 _NUMBER = re.compile(r"[-+]?(?:\d[\d.,]*(?:e[-+]?\d+)?|\bnan\b|\binf\b)")
 _FIRST = "; first: "
@@ -38,7 +39,7 @@ class Tasks:
     def of(cls, dataset: DatasetFolder, numbers: Numbers) -> Tasks:
         """Create from rows with these task numbers; a number without a text stands for itself."""
         tasks = dataset.tasks
-        if len(numbers) and (numbers == numbers[0]).all():  # as in nearly every episode
+        if is_one(numbers):
             n = int(numbers[0])
             text = (tasks[n] if 0 <= n < len(tasks) else "") or f"(number {n})"
             return cls([text], np.zeros(len(numbers), np.int64))
@@ -83,16 +84,18 @@ def check_next(
     or these had and that remain. Raises CommitError for any other problem; its `reasons`
     name the new episodes that cause one.
     """
-    now = DatasetFolder.open(root)
+    now = DatasetFolder.open(root.resolve())
     problems = _unlike(now, base, origins)
-    report = verify_dataset(root, episodes=changed)
+    report = verify_dataset(root, episodes=changed, opened=now)
     known: list[Problem] = []
     if report.count:
         before = _Before.of(base, origins, changed).and_of(others)
         for problem in report.problems:
             (known if before.had(root, problem, origins) else problems).append(problem)
         if report.count > MOST and not problems and report.count > before.count:
-            problems.append(Problem(INFO, None, None, f"there are {report.count} problems, more than before"))
+            problems.append(
+                Problem(INFO, None, None, f"there are {count_of(report.count, 'problem')}, more than before")
+            )
     if problems:
         raise CommitError(
             f"the next state of the dataset failed verification and was discarded: {_first(problems)}",
@@ -104,7 +107,7 @@ def check_next(
 def _unlike(now: DatasetFolder, base: DatasetFolder | None, origins: Sequence[Origin]) -> list[Problem]:
     """Return a problem for each row, changed or not, that differs from what the edit requested."""
     if [episode.index for episode in now.episodes] != list(range(len(origins))):
-        text = f"has {len(now.episodes)} episodes, should have {len(origins)}, in order"
+        text = f"has {count_of(len(now.episodes), 'episode')}, should have {len(origins)}, in order"
         return [Problem("meta/episodes", None, None, text)]
     problems: list[Problem] = []
     old_files = _inodes(base)

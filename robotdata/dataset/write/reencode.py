@@ -44,6 +44,7 @@ from robotdata.video.recoding import recode_frames
 
 _TRIES = 3
 _SAMPLE = 12
+_NAMES = {"libsvtav1": "AV1", "h264": "H.264", "hevc": "HEVC"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +139,13 @@ def preview_reencode(
         seconds += took_s * base.total_frames
         before, after = before + own, after + round(byte_count * base.total_frames)
         width, height = size or frame_size(base.features[key])
-        name = key.removeprefix("observation.images.")
+        name, codec = key.removeprefix("observation.images."), _NAMES.get(settings.codec, settings.codec)
         notes.append(
-            f"Camera {name}: {width}x{height}, {settings.codec}, {_size_text(own)} become about "
+            f"Camera {name}: {width}x{height} pixels, {codec}, {_size_text(own)} become about "
             f"{_size_text(byte_count * base.total_frames)}."
         )
     total = size_of_dataset(base)
-    notes.append("Pictures are encoded once more, which loses a little of them; undo brings the present ones back.")
+    notes.append("Pictures are encoded again, which loses a little of them; undo brings the present ones back.")
     frames = base.total_frames * len(cameras)
     estimate = total - before + after
     return ReshapePreview(len(base.episodes), base.total_frames, estimate, frames, seconds + copying_s(after), notes)

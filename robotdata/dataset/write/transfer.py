@@ -116,8 +116,9 @@ def move_episodes(
     """Copy episodes to `dest` with their UUIDs, and delete them in `source` once the copy is durable: two revisions.
 
     The state of `source` without them is built before the copy, so that nothing is copied if they cannot be deleted. If
-    it is killed between the two revisions, the episodes are in both; doing it again completes it. Raises as
-    `copy_episodes`, and EditError if all episodes would be moved, or if they cannot be deleted as `edit_episodes` says.
+    it is killed between the two revisions, the episodes are in both; doing it again completes it. If all are moved,
+    `source` becomes a dataset without episodes; see `emptied`. Raises as `copy_episodes`, and EditError if they cannot
+    be deleted as `edit_episodes` says.
     """
     numbers = list(indices)
     how: How = options.get("how") or How()
@@ -125,11 +126,6 @@ def move_episodes(
         recover_dataset(source.resolve(), source_where.work, source_where.revisions)
         theirs = DatasetFolder.open(source)
         _chosen(theirs, numbers)
-        if len(numbers) >= len(theirs.episodes):
-            raise EditError(
-                f"all episodes of {source.name} would be moved, and nothing would be left: copy them, then delete the "
-                "dataset; or rename it"
-            )
         doomed, results = frozenset(numbers), []
 
         def write_copy() -> None:
@@ -144,6 +140,7 @@ def move_episodes(
             made_by=how.made_by,
             ids=how.ids,
             before_swap=write_copy,
+            may_empty=True,
         )
     return results[0]
 

@@ -50,6 +50,16 @@ def preview_merge(datasets: Sequence[DatasetFolder], names: Names | None = None)
     return _preview(chosen, [(other, first) for other in others], names or Names(), [], None)
 
 
+def emptied_note(name: str, total: int, moved: int) -> str:
+    """Return what becomes of a dataset if `moved` of its episodes are moved away; empty if some stay."""
+    if moved < total:
+        return ""
+    return (
+        f"{name} then has no episode. It keeps its features, settings and revisions, and can be recorded "
+        "into; LeRobot loads it again when it has an episode. If it is only to have another name, rename it instead"
+    )
+
+
 def size_of_episodes(dataset: DatasetFolder, chosen: Sequence[EpisodeInfo]) -> int:
     """Return about how many bytes the rows and frames of these episodes take: their share of each file."""
     wanted = {episode.index for episode in chosen}

@@ -25,6 +25,8 @@ from robotdata.video.ranges import copyable_range
 _JPEG = b"\xff\xd8"
 Range = tuple[int, int]
 """Frames [first, end) of an episode."""
+Frames = range | NDArray[np.int64]
+"""Numbers of frames of an episode, ascending."""
 
 
 def kept_ranges(base: DatasetFolder, trims: Mapping[int, Range]) -> dict[int, Range]:
@@ -62,13 +64,13 @@ def _kept(base: DatasetFolder, episode: EpisodeInfo, requested: Range, indices: 
 
 
 def trimmed_stats(
-    base: DatasetFolder, episode: EpisodeInfo, kept: range, columns: Mapping[str, Any], fps: float
+    base: DatasetFolder, episode: EpisodeInfo, kept: Frames, columns: Mapping[str, Any], fps: float
 ) -> dict[str, Any]:
     """Return the `stats/...` columns of the kept rows; `columns` has their new bookkeeping columns, `fps` the new rate.
 
     Cameras are decoded, because the raw frames no longer exist. Depth without a known unit keeps its statistics.
     """
-    own = slice(kept.start, kept.stop, kept.step)
+    own = slice(kept.start, kept.stop, kept.step) if isinstance(kept, range) else kept
     rows = {name: values[own] for name, values in base.rows(episode.index).items()} | dict(columns)
     result: dict[str, stats.Stat] = {}
     for key in episode_table.with_stats(base.features):
@@ -120,16 +122,29 @@ def shifted_marks(marks: Any, kept: Range) -> list[dict[str, Any]]:
     return shifted
 
 
-def picture_stats(base: DatasetFolder, episode: EpisodeInfo, kept: range, key: str) -> stats.Stat:
+def joined_marks(marks: Any, gap: Range, length: int) -> list[dict[str, Any]]:
+    """Return marks in frames of an episode of `length` frames without those in the gap, with one where it was."""
+    first, end = gap
+    behind = [
+        {**mark, **{name: mark[name] + first for name in ("from_tick", "to_tick") if type(mark.get(name)) is int}}
+        for mark in shifted_marks(marks, (end, length))
+        if type(mark.get("from_tick")) is int  # others are among those before
+    ]
+    text = f"Frames were cut out here: {end - first:,} of them."
+    seam = {"camera": None, "feature": None, "from_tick": first, "to_tick": first + 1, "severity": "note"}
+    return [*shifted_marks(marks, (0, first)), *behind, {"code": "seam", **seam, "text": text}]
+
+
+def picture_stats(base: DatasetFolder, episode: EpisodeInfo, kept: Frames, key: str) -> stats.Stat:
     """Return the statistics of a colour camera over the kept frames."""
     span, counter = episode.videos[key], stats.ImageStats()
     with open_video(span.path) as video:
         for n in stats.sample_indices(len(kept)):
-            counter.add(video.frame(span.first_frame + kept[int(n)]))
+            counter.add(video.frame(span.first_frame + int(kept[int(n)])))
     return counter.result()
 
 
-def image_stats(base: DatasetFolder, episode: EpisodeInfo, kept: range, key: str) -> stats.Stat:
+def image_stats(base: DatasetFolder, episode: EpisodeInfo, kept: Frames, key: str) -> stats.Stat:
     """Return the statistics of a camera whose pictures are in the rows, over the kept frames. Raises DamagedFile."""
     counter, values = stats.ImageStats(), base.rows(episode.index, [key])[key]
     for n in stats.sample_indices(len(kept)):
@@ -142,13 +157,13 @@ def image_stats(base: DatasetFolder, episode: EpisodeInfo, kept: range, key: str
     return counter.result()
 
 
-def depth_stats(base: DatasetFolder, episode: EpisodeInfo, kept: range, key: str) -> stats.Stat:
+def depth_stats(base: DatasetFolder, episode: EpisodeInfo, kept: Frames, key: str) -> stats.Stat:
     """Return the statistics of a depth camera over the kept frames, in the unit that the dataset states."""
     span, counter, feature = episode.videos[key], stats.DepthStats(), base.features[key]
     scale, metres = depth_scale(feature), depth_unit(feature) == "m"
     with open_video(span.path) as video:
         for n in stats.sample_indices(len(kept)):
-            depth = decode_depth(video, span.first_frame + kept[int(n)], scale)
+            depth = decode_depth(video, span.first_frame + int(kept[int(n)]), scale)
             counter.add(depth[..., None])
     result = counter.result()
     return {name: v / 1000 if metres and name != "count" else v for name, v in result.items()}

@@ -162,7 +162,7 @@ def piece_of(path: Path, first_frame: int = 0, frames: int | None = None) -> Pie
 
 
 def same_parameters(first: PacketIndex, second: PacketIndex) -> bool:
-    """Return whether packets of both may lie in one file."""
+    """Return whether packets of both may be in one file."""
     return all(
         getattr(first, name) == getattr(second, name)
         for name in ("codec", "width", "height", "pix_fmt", "extradata", "display_matrix")

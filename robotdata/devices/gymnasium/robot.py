@@ -10,6 +10,7 @@ from robotdata.capture.devices import Action, DeviceContext, Values
 from robotdata.capture.errors import ConfigError
 from robotdata.capture.options import Options
 from robotdata.devices.gymnasium.simulation import KEY, Simulation, part_of
+from robotdata.numbers import count as count_of
 
 STATE = "observation.state"
 REWARD, SUCCESS = "observation.reward", "observation.success"
@@ -94,7 +95,8 @@ def make_robot(context: DeviceContext, options: Options) -> GymnasiumRobot:
     size = simulation.actions.shape[0]
     names = options.texts("joints") if "joints" in options.names() else _numbered("action", size)
     if len(names) != size:
-        raise ConfigError(f"{options.where}.joints", f"has {len(names)} names; {env!r} takes {size} values")
+        problem = f"has {count_of(len(names), 'name')}; {env!r} takes {count_of(size, 'value')}"
+        raise ConfigError(f"{options.where}.joints", problem)
     return GymnasiumRobot(simulation, state, names, options.text("robot_type", env.split(":")[-1]))
 
 

@@ -13,9 +13,9 @@ from robotdata.capture.devices import DeviceContext
 from robotdata.capture.errors import ConfigError, DeviceError
 from robotdata.capture.options import Options
 from robotdata.capture.session import describe_error
+from robotdata.distribution import extra_command
 
 KEY = "gymnasium"
-INSTALL = "pip install 'robotdata-lab[gymnasium]' and the package of the environment"
 
 
 class Simulation:
@@ -30,7 +30,7 @@ class Simulation:
         try:
             gymnasium: Any = importlib.import_module("gymnasium")
         except ImportError as error:
-            raise ConfigError(f"{where}.kind", f"needs gymnasium: {INSTALL} ({error})") from error
+            raise ConfigError(f"{where}.kind", f"needs gymnasium: {_install()} ({error})") from error
         self._make: Callable[[], Any] = lambda: gymnasium.make(env, **arguments)
         self._seed: int | None = seed
         try:
@@ -38,7 +38,9 @@ class Simulation:
             self.actions, observations = first.action_space, first.observation_space
             first.close()
         except Exception as error:  # an environment may raise anything
-            raise ConfigError(f"{where}.env", f"{env!r} cannot be made: {describe_error(error)}. {INSTALL}") from error
+            raise ConfigError(
+                f"{where}.env", f"{env!r} cannot be made: {describe_error(error)}. {_install()}"
+            ) from error
         if not isinstance(self.actions, gymnasium.spaces.Box) or len(self.actions.shape) != 1:
             raise ConfigError(f"{where}.env", f"{env!r} takes actions of {self.actions}; want a Box of one dimension")
         self.observations = observations
@@ -118,3 +120,7 @@ def picture_of(value: Any, where: str) -> NDArray[np.uint8]:
     if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8:
         raise DeviceError(f"{where} is not a picture of uint8 (H, W, 3), but {array.dtype} {array.shape}")
     return array
+
+
+def _install() -> str:
+    return f"{extra_command('gymnasium')}, and the package of the environment"

@@ -13,6 +13,7 @@ from typing import Any
 
 from robotdata.capture.errors import ConfigError, DeviceError
 from robotdata.capture.session import describe_error
+from robotdata.devices.lerobot.alarms import Alarms
 from robotdata.devices.lerobot.configs import TORQUE, Settings, parts_of
 from robotdata.devices.lerobot.ports import locks_of, nodes_of
 from robotdata.devices.lerobot.problems import NEEDS_DISPLAY, explain
@@ -34,6 +35,7 @@ class Driver:
         self.settings = settings
         self._nodes = nodes_of(settings.config)
         self._locks = locks_of(settings.config, "port")
+        self.alarms = Alarms()
         try:
             self.device = settings.library.make(settings.config)
         except Exception as error:  # a driver may raise anything
@@ -79,6 +81,7 @@ class Driver:
             lock.acquire()
         with self._errors():
             self.device = self.settings.library.make(self.settings.config)
+            self.alarms = Alarms(buses_of(self.device))
             if calibrated:
                 self._check_can_be_calibrated()
             # `calibrate` asks on the terminal, where nobody answers a rig. Some devices do not have the argument.

@@ -16,6 +16,7 @@ from typing import Any
 
 from robotdata.capture.errors import ConfigError
 from robotdata.capture.session import describe_error
+from robotdata.distribution import package_word
 
 OLDEST = (0, 6)
 OLDEST_PYTHON = (3, 12)
@@ -77,7 +78,7 @@ def missing() -> str | None:
         return (
             f"needs {wants}, which needs Python {oldest}, and {sys.executable} is Python {sys.version.split()[0]}; "
             f"make an environment with both and start the rig there: python{oldest} -m venv lerobot-env && "
-            f"lerobot-env/bin/pip install robotdata-lab 'lerobot[{_SDK}]>={OLDEST[0]}.{OLDEST[1]}'"
+            f"lerobot-env/bin/pip install {package_word()} 'lerobot[{_SDK}]>={OLDEST[0]}.{OLDEST[1]}'"
         )
     if version:
         return f"needs {wants}, and version {version} is installed; run {install_command('--upgrade ')}"

@@ -25,9 +25,8 @@ _NO_ANSWER = ("There is no status packet", "No answer")
 _GARBLED = ("Incorrect status packet", "Incorrect checksum")
 _DISPLAY = ("X connection", "DISPLAY", "platform is not supported", "No available video device")
 _LONGEST = 300
-_DYNAMIXEL = "DynamixelMotorsBus"
 _BLINKS = ". If its light blinks, it has switched itself off: relieve the arm, then switch its power off and on"
-"""LeRobot's check takes a Dynamixel motor with a hardware error (overload, heat) for one that does not answer."""
+"""LeRobot's check takes a motor that reports an error (overload, heat) for one that does not answer."""
 NEEDS_DISPLAY = "it needs a display: start the rig in a desktop session of this computer (X11), where DISPLAY is set"
 
 
@@ -92,9 +91,8 @@ def _about_check(text: str, where: str, motors: Mapping[int, str]) -> str:
     if missing:
         which = "motor" if len(missing) == 1 else "motors"
         names = ", ".join(_name(each, motors) for each in missing)
-        blinks = _BLINKS if text.startswith(_DYNAMIXEL) else ""
         parts.append(
-            f"no answer of {which} {names}{where}: check the cable to it, and its id (`lerobot-setup-motors`){blinks}"
+            f"no answer of {which} {names}{where}: check the cable to it, and its id (`lerobot-setup-motors`){_BLINKS}"
         )
     parts += [
         f"motor {_name(each, motors)}{where} is of model {found}, want {expected}: another motor, or another arm's port"

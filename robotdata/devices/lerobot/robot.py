@@ -52,6 +52,11 @@ class LeRobotRobot:
         if self._states:
             self.features[STATE] = joints(self._states)
 
+    @property
+    def alarm(self) -> str:
+        """Return what its motors report, as one sentence; empty if all is well."""
+        return self._driver.alarms.text
+
     def connect(self) -> None:
         self.raw_observation = {}  # the arm may have been moved since
         self._driver.connect()

@@ -20,6 +20,7 @@ from robotdata.capture.devices import DeviceContext, Picture
 from robotdata.capture.errors import ConfigError, DeviceError
 from robotdata.capture.millimetres import in_millimetres, unit_in_mm
 from robotdata.devices.lerobot.configs import Settings
+from robotdata.devices.shared_streams import SharedStreams
 
 KEY = "lerobot.streams"
 COLOUR, DEPTH = "use_rgb", "use_depth"
@@ -44,21 +45,14 @@ class SharedCamera:
         self._make, self._config = make, config
         self.name = getattr(config, _NAME, None)
         self._lock = threading.Lock()
-        self._streams: list[str] = []
-        self._users: set[str] = set()
-        self._broken = False
+        self._streams = SharedStreams()
         self.device: Any = None
         self.unit_mm = 1.0
         """Millimetres that the value 1 of the camera's depth stands for."""
 
     def add(self, stream: str, where: str) -> None:
         """Take one more stream, before the camera is connected. Raises ConfigError if it has a camera already."""
-        if stream in self._streams:
-            kind = "depth" if stream == DEPTH else "colour"
-            raise ConfigError(
-                where, f"reads the {kind} of a camera that another table reads too; remove one of the two"
-            )
-        self._streams.append(stream)
+        self._streams.add(stream, where, is_depth=stream == DEPTH)
 
     def check(self) -> None:
         """Make the device without connecting it. Raises what LeRobot raises."""
@@ -69,11 +63,10 @@ class SharedCamera:
         if not self._lock.acquire(timeout=_LOCK_S):
             raise DeviceError("its other stream is still connecting")
         try:
-            if self._broken:
-                raise DeviceError("its other stream has failed and has not let go of it yet")
+            self._streams.check()
             if self.device is None:
                 self.device = self._connected()
-            self._users.add(stream)
+            self._streams.use(stream)
         finally:
             self._lock.release()
 
@@ -83,7 +76,7 @@ class SharedCamera:
         Raises DeviceError if the camera has stopped.
         """
         device = self.device
-        if device is None or self._broken:
+        if device is None or self._streams.is_broken:
             raise DeviceError("its other stream has failed")
         if device.thread is None or not device.thread.is_alive():
             raise DeviceError("LeRobot has stopped reading it, after failures; see the rig's log")
@@ -94,13 +87,9 @@ class SharedCamera:
     def disconnect(self, stream: str) -> None:
         """Let go; the last one disconnects the device. Raises what LeRobot raises."""
         with self._lock:
-            if stream not in self._users:
+            if not self._streams.release(stream):
                 return
-            self._users.remove(stream)
-            if self._users:
-                self._broken = True
-                return
-            device, self.device, self._broken = self.device, None, False
+            device, self.device = self.device, None
             if device is not None and (device.is_connected or device.thread is not None):
                 device.disconnect()
 
@@ -108,7 +97,7 @@ class SharedCamera:
         device = self._new()
         try:
             device.connect()
-            self.unit_mm = _unit_mm(device) if DEPTH in self._streams else 1.0
+            self.unit_mm = _unit_mm(device) if DEPTH in self._streams.names else 1.0
         except BaseException:
             with contextlib.suppress(Exception):  # the reason is that of `connect`
                 if device.is_connected:
@@ -117,7 +106,7 @@ class SharedCamera:
         return device
 
     def _new(self) -> Any:
-        config = dataclasses.replace(self._config, **{each: each in self._streams for each in (COLOUR, DEPTH)})
+        config = dataclasses.replace(self._config, **{each: each in self._streams.names for each in (COLOUR, DEPTH)})
         return self._make(config)
 
 

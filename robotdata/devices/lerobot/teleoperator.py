@@ -13,12 +13,14 @@ from robotdata.devices.lerobot.configs import read_settings
 from robotdata.devices.lerobot.driver import Driver
 from robotdata.devices.lerobot.processor import raw_action_features
 from robotdata.devices.lerobot.robot import STATE, joints
+from robotdata.devices.lerobot.teleop_events import METHOD, TeleopEvents
 
 
 class LeRobotTeleoperator:
     """A teleoperator of LeRobot's; `features` has the names of its joints, which are compared with the robot's.
 
-    `processed`: processors make joints of what it gives, `raw_action`, whatever that is.
+    `processed`: processors make joints of what it gives, `raw_action`, whatever that is. One that has events of its own
+    (a game pad, a keyboard) has `events` and `interventions`.
     """
 
     def __init__(self, driver: Driver, *, processed: bool = False) -> None:
@@ -26,6 +28,13 @@ class LeRobotTeleoperator:
         self.raw_features = raw_action_features(driver.declared("action_features"))
         self._names = [] if processed else driver.names_of("action_features")
         self.features = {"action": joints(self._names)}
+        if hasattr(driver.device, METHOD):
+            self.events, self.interventions = TeleopEvents(driver).read, True
+
+    @property
+    def alarm(self) -> str:
+        """Return what its motors report, as one sentence; empty if all is well."""
+        return self._driver.alarms.text
 
     def connect(self) -> None:
         self._driver.connect()

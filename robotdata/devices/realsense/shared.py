@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robotdata.capture import clock
-from robotdata.capture.errors import ConfigError, DeviceError
+from robotdata.capture.errors import DeviceError
 from robotdata.capture.millimetres import unit_in_mm
 from robotdata.capture.session import describe_error
+from robotdata.devices.shared_streams import SharedStreams
 
 log = logging.getLogger(__name__)
 COLOUR, DEPTH = "color", "depth"
@@ -44,9 +45,7 @@ class SharedRealSense:
         self.unit_mm = 1.0
         self._lock = threading.Lock()
         self._came = threading.Condition()
-        self._streams: list[str] = []
-        self._users: set[str] = set()
-        self._broken = False
+        self._streams = SharedStreams()
         self._pipeline: Any = None
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -55,28 +54,22 @@ class SharedRealSense:
 
     def add(self, stream: str, where: str) -> None:
         """Take one more stream, before the camera is connected. Raises ConfigError if it has a table already."""
-        if stream in self._streams:
-            what = "depth" if stream == DEPTH else "colour"
-            raise ConfigError(
-                where, f"reads the {what} of a camera that another table reads too; remove one of the two"
-            )
-        self._streams.append(stream)
+        self._streams.add(stream, where, is_depth=stream == DEPTH)
 
     def connect(self, stream: str) -> None:
         """Open the camera unless the other stream has. Raises DeviceError."""
         with self._lock:
-            if self._broken:
-                raise DeviceError("its other stream has failed and has not let go of it yet")
+            self._streams.check()
             if self._pipeline is None:
                 self._start()
-            self._users.add(stream)
+            self._streams.use(stream)
 
     def newer(self, stream: str, number: int) -> tuple[int, int, NDArray[Any]]:
         """Wait for a frame after that `number`; return its number, time and values. Raises DeviceError."""
         with self._came:
             self._came.wait_for(lambda: self._failure or self._number > number, FRAME_S)
             frames, failure = self._frames, self._failure
-        if self._broken or failure:
+        if self._streams.is_broken or failure:
             raise DeviceError(failure or "its other stream has failed")
         if frames is None or frames.number <= number:
             raise DeviceError(f"no frame for {FRAME_S:g} s: check its cable")
@@ -85,14 +78,8 @@ class SharedRealSense:
     def disconnect(self, stream: str) -> None:
         """Let go; the last one closes the camera."""
         with self._lock:
-            if stream not in self._users:
-                return
-            self._users.remove(stream)
-            if self._users:
-                self._broken = True
-                return
-            self._broken = False
-            self._stop()
+            if self._streams.release(stream):
+                self._stop()
 
     @property
     def _number(self) -> int:
@@ -103,11 +90,11 @@ class SharedRealSense:
         config, pipeline = library.config(), library.pipeline()
         try:
             config.enable_device(self.serial)
-            for stream in self._streams:
+            for stream in self._streams.names:
                 form = library.format.rgb8 if stream == COLOUR else library.format.z16
                 config.enable_stream(getattr(library.stream, stream), width, height, form, round(self.fps))
             profile = pipeline.start(config)
-            if DEPTH in self._streams:
+            if DEPTH in self._streams.names:
                 self.unit_mm = unit_in_mm(profile.get_device().first_depth_sensor().get_depth_scale())
         except Exception as error:  # librealsense raises RuntimeError for all
             with contextlib.suppress(Exception):  # the reason is that of `start`
@@ -138,7 +125,7 @@ class SharedRealSense:
                 if not is_there:
                     continue
                 captured_ns = clock.monotonic_ns()
-                pictures = {stream: self._values(frames, stream) for stream in self._streams}
+                pictures = {stream: self._values(frames, stream) for stream in self._streams.names}
             except Exception as error:  # the camera is gone, or the driver is broken
                 log.debug("realsense %s", self.serial, exc_info=True)
                 with self._came:
