@@ -4,7 +4,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.db.models.signals import post_delete
 
-from recorder.jobs import file_broker
+from recorder.jobs.transport import register_transport
 
 
 class RecorderConfig(AppConfig):
@@ -14,8 +14,10 @@ class RecorderConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Install the embedded queue's transport; let a person's token for the Hub go with the account."""
-        from recorder.catalog.hub_tokens import forget_of_deleted  # needs the models, which are loaded by now
+        """Install the embedded queue's transport; let a person's secrets go with the account."""
+        from recorder.catalog.account_secrets import KINDS  # needs the models, which are loaded by now
 
-        file_broker.register_transport()
-        post_delete.connect(forget_of_deleted, sender=settings.AUTH_USER_MODEL)
+        register_transport()
+        for kind in KINDS:
+            name = f"secrets: {kind.folder}"
+            post_delete.connect(kind.forget_of_deleted, settings.AUTH_USER_MODEL, weak=False, dispatch_uid=name)

@@ -12,6 +12,8 @@ from django.utils import timezone
 # PostgreSQL cannot store NUL in text or jsonb, and a lone surrogate cannot be encoded.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _REPLACEMENT = "\ufffd"
+NO_NUL = r"^[^\x00]*$"
+"""The pattern of a text that PostgreSQL can hold."""
 
 
 def sanitize_json(value: Any) -> Any:
@@ -37,6 +39,8 @@ def describe_fields(fields: dict[str, Any]) -> str:
     """Return fields and their values as a phrase for people: `verdict to keep and rating to 4`."""
     phrases = []
     for name, value in fields.items():
+        if name == "language" and isinstance(value, dict):
+            value = [f"{len(items)} {kind}" for kind, items in value.items()]
         text = ", ".join(map(str, value)) if isinstance(value, list) else "nothing" if value is None else str(value)
         phrases.append(f"{name.replace('_', ' ')} to {text if len(text) <= 60 else text[:57] + '...'}")
     return " and ".join(phrases)

@@ -12,6 +12,7 @@ import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
+from recorder.text import parse_uuid
 from robotdata.dataset.episode_list import EpisodeInfo, VideoSpan
 from robotdata.dataset.errors import DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES
@@ -70,7 +71,10 @@ def committed_version(root: Path, index: int) -> str:
 
 
 class CommittedSource:
-    """FrameSource of a committed episode. Cameras whose files are missing are left out; `jpeg` raises Gone for them."""
+    """FrameSource of a committed episode. Cameras whose files are missing are left out; `jpeg` raises Gone for them.
+
+    `uuid`: the episode's own in the dataset; None if the dataset does not know it.
+    """
 
     decodes = True
     growing = False
@@ -79,6 +83,7 @@ class CommittedSource:
     def __init__(self, root: Path, index: int) -> None:
         self._dataset, self._episode = _open_episode(root, index)
         self.version = _version(self._episode)
+        self.uuid = parse_uuid(self._episode.uuid)
         self.frames = self._episode.length
         self._colours: dict[str, NDArray[np.uint8]] = {}
         self.fps = float(self._dataset.fps)
@@ -155,7 +160,7 @@ class CommittedSource:
         if off_s > 1 / self.fps:
             raise Gone(f"{span.path} has no frame at {time_s:.3f} s: its {decoder.count} frames end {off_s:.3f} s away")
         if decoder.index.pix_fmt != DEPTH_PIX_FMT:
-            return encode_jpeg(decoder.frame(number), QUALITY)
+            return decoder.jpeg(number, QUALITY)
         codes = depth_codes(decoder, number)
         return encode_jpeg(np.take(self._depth_colours(camera, decoder, span), codes, axis=0), QUALITY)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,17 +16,19 @@ from robotdata.video.errors import VideoError
 from robotdata.video.jpeg import ImageError
 from viewer.errors import BadRequest, FilesChanged, Gone
 from viewer.frames import Slots
+from viewer.kept_files import kept_file
 from viewer.pictures import open_scaled
 from viewer.sources import CameraInfo, FrameSource
 
 FILM_SLOTS = Slots(1, wait_s=60)
 """One film at a time: encoding takes all cores."""
+LOG_SLOTS = Slots(1, wait_s=60)
+"""One log at a time: it takes the disk. It need not wait for a film."""
 MAX_HEIGHT, MAX_WIDTH = 480, 1920
 GIF_HEIGHT, GIF_WIDTH = 200, 720
 MAX_FRAMES = 20_000
 GIF_RATE, GIF_SECONDS = 10.0, 60.0
 GIF_COLOURS = 64
-_MAX_BYTES = 1 << 30
 _DARK, _GAP = (24, 26, 30), 4
 _SETTINGS = EncodeSettings(codec="h264", crf=23, g=30, preset="veryfast")
 Span = tuple[int, int]
@@ -121,29 +121,7 @@ def film_file(root: Path, source: FrameSource, span: Span, kind: str) -> Path:
     if span[0] >= span[1]:
         raise Gone("this episode has no frame")
     key = f"{source.version} {span} {[camera.key for camera in source.cameras]}"
-    path = root / f"{hashlib.blake2s(key.encode(), digest_size=12).hexdigest()}.{kind}"
-    if path.is_file():
-        path.touch()
-        return path
-    root.mkdir(parents=True, exist_ok=True)
-    part = root / f".{secrets.token_hex(6)}.{kind}"
-    try:
-        MAKERS[kind](source, span, part)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    _shrink(root, keep=path)
-    return path
-
-
-def _shrink(root: Path, keep: Path) -> None:
-    """Delete the films that were used longest ago, except `keep`, until at most _MAX_BYTES are left."""
-    files = sorted(((path.stat().st_mtime, path) for path in root.iterdir() if path.is_file()), reverse=True)
-    used = 0
-    for _, path in files:
-        used += path.stat().st_size
-        if used > _MAX_BYTES and path != keep:
-            path.unlink(missing_ok=True)
+    return kept_file(root, key, kind, lambda path: MAKERS[kind](source, span, path))
 
 
 def _jpeg(source: FrameSource, camera: str, number: int) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import os
 import threading
 from collections.abc import Callable, Hashable
@@ -53,6 +54,12 @@ class Slots:
     def __init__(self, most: int, *, wait_s: float) -> None:
         self._free = threading.BoundedSemaphore(most)
         self._wait_s = wait_s
+
+    def within(self, wait_s: float) -> Slots:
+        """Return the same slots for a thread that waits up to `wait_s` seconds."""
+        other = copy.copy(self)
+        other._wait_s = wait_s
+        return other
 
     def __enter__(self) -> None:
         if not self._free.acquire(timeout=self._wait_s):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from viewer import media_views as views
-from viewer.film_views import film
+from viewer.film_views import film, log
 
 app_name = "media"
 urlpatterns = [
@@ -15,5 +15,7 @@ urlpatterns = [
     path("<uuid:episode_id>/video/<str:camera>.mp4", views.video, name="video"),
     path("<uuid:episode_id>/film.mp4", film, {"kind": "mp4"}, name="film"),
     path("<uuid:episode_id>/film.gif", film, {"kind": "gif"}, name="film-gif"),
+    path("<uuid:episode_id>/log.mcap", log, {"kind": "mcap"}, name="log"),
+    path("<uuid:episode_id>/log.rrd", log, {"kind": "rrd"}, name="log-rrd"),
     path("<path:rest>", views.unknown_address),
 ]

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 
-from recorder.api.auth import user_of_token
+from recorder.models.access import user_of_token
 from robotdata.byte_ranges import ByteRange, FilePieces, Unsatisfiable, parse_range
 from robotdata.files import open_real
 from viewer.errors import BadRequest, Gone, ViewerError

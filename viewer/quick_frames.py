@@ -1,8 +1,8 @@
 """Answer requests for frames before Django: its middleware takes several times as long as reading a frame of a take.
 
 Only the plain case is answered here: GET of a frame that exists, by somebody with a session. Everything else, and each
-first request by a host name, goes to Django, whose answer also says which headers every answer carries. Session and
-user are looked up in the database each time, so signing out counts at once.
+first request by a host name, goes to Django, whose answer also says which headers every answer carries. Session, user
+and episode are looked up again whenever anything in the database has changed, so signing out counts at once.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl
@@ -19,17 +20,21 @@ from urllib.parse import parse_qsl
 from cachetools import LRUCache
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
 
-from robotdata.sessions import is_signed_in
+from robotdata.remembered_rows import RememberedRows
+from robotdata.sessions import signed_in_until
 from viewer.errors import ViewerError
 from viewer.frames import parse_height
-from viewer.locate import find_place
+from viewer.locate import Place, find_place
 from viewer.media_views import FrameWanted, Known, MediaBody, frame_body
 
 _THREADS, _MOST_WAITING = 4, 64
 _ADDRESS = re.compile(r"/media/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/frame/([^/]+)/([0-9]{1,9})\.jpg")
 _OWN = {b"etag", b"cache-control", b"content-type", b"content-length"}
 """Headers that differ between frames."""
+
+_ROWS = RememberedRows()
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -68,11 +73,18 @@ def read_answer(asked: Asked) -> MediaBody | None:
     """Return the frame; None if somebody else must answer: signed out, no such frame, damage. Blocks."""
     close_old_connections()
     try:
-        if not is_signed_in(asked.session):
+        until, place = _ROWS.get((asked.session, asked.episode), lambda: _look_up(asked))  # asks the database once
+        if until is None or until <= timezone.now():
             return None
-        return frame_body(find_place(asked.episode), asked.wanted)
+        return frame_body(place, asked.wanted)
     except (ViewerError, DatabaseError, ValueError):
         return None
+
+
+def _look_up(asked: Asked) -> tuple[datetime | None, Place]:
+    """Return until when somebody is signed in, and where the episode is. Raises NotFound."""
+    until = _ROWS.get(asked.session, lambda: signed_in_until(asked.session))
+    return until, _ROWS.get(asked.episode, lambda: find_place(asked.episode))
 
 
 class QuickFrames:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from robotdata.numbers import count
 from viewer.errors import Gone
 from viewer.sources import FrameSource, Signals
 
@@ -32,7 +33,9 @@ def pack_signals(source: FrameSource, recorded_action: str = "") -> bytes:
     left_out = list(signals.left_out)
     for feature, values in signals.columns.items():
         if len(values) != source.frames:
-            raise Gone(f"feature {feature!r} has {len(values)} rows, the episode {source.frames} frames")
+            raise Gone(
+                f"feature {feature!r} has {count(len(values), 'row')}, the episode {count(source.frames, 'frame')}"
+            )
         size = values.shape[1]
         if len(descriptions) + size > MAX_SIGNALS or (len(descriptions) + size) * source.frames > MAX_VALUES:
             left_out.append(feature)

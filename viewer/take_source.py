@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import threading
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from robotdata.video.depth.colours import DepthColours
 from robotdata.video.depth.packets import depth_of_packet
 from robotdata.video.errors import VideoError
 from robotdata.video.jpeg import ImageError
-from robotdata.video.jpeg_door import plain_jpeg
+from robotdata.video.jpeg_door import PlainForm
 from viewer.errors import Gone, NotFound
 from viewer.naming import camera_name
 from viewer.pictures import COLOUR_SAMPLES, check_header, depth_jpeg, to_jpeg
@@ -35,14 +36,16 @@ def take_version(folder: Path) -> str:
     """
     facts: list[tuple[str, int, int, int]] = []
     try:
-        for path in sorted(folder.iterdir()):
-            if path.suffix in (".arrow", ".idx", ".mkv"):
-                stat = path.stat()
-                facts.append((path.name, stat.st_ino, stat.st_size, stat.st_mtime_ns))
+        with os.scandir(folder) as found:  # half as long as `Path.iterdir`, and this is asked for each frame
+            for each in found:
+                if each.name.endswith((".arrow", ".idx", ".mkv")):
+                    stat = each.stat()
+                    facts.append((each.name, stat.st_ino, stat.st_size, stat.st_mtime_ns))
     except OSError:
         facts = []
     if not facts:
         raise Gone(f"the take in {folder} is missing: restore the folder, or delete the take from the trash")
+    facts.sort()
     return hashlib.blake2s(repr(facts).encode(), digest_size=8).hexdigest()
 
 
@@ -86,6 +89,7 @@ class TakeSource:
         self.frames = ticks - self.first_tick
         self._index = {key: indices[self.first_tick :] for key, indices in index.items()}
         self._tracks = tracks
+        self._plain = {key: PlainForm() for key in tracks}
         self._depth = {key for key in tracks if is_depth(take.manifest["features"].get(key, {}))}
         self._depth_colours: dict[str, DepthColours] = {}
         self._lock = threading.Lock()
@@ -108,7 +112,7 @@ class TakeSource:
             packet = track.packet(index)
             if camera in self._depth:
                 return depth_jpeg(packet, self._colours(camera))
-            return plain_jpeg(packet) if track.codec == "mjpeg" else to_jpeg(packet)
+            return self._plain[camera].of(packet) if track.codec == "mjpeg" else to_jpeg(packet)
         except (SpoolError, ImageError, VideoError, OSError, IndexError) as error:
             raise Gone(f"frame {n} of {camera} cannot be read: {error}") from error
 

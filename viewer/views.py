@@ -14,11 +14,13 @@ from django.views.decorators.http import require_GET
 
 from recorder.browse.counts import figures_of
 from recorder.browse.filters import Filter
-from recorder.browse.lists import TITLES, neighbours
+from recorder.browse.lists import TITLES, is_judged, neighbours
+from recorder.catalog.episode_logs import RRD, can_write_logs
 from recorder.models import Change, Episode
-from recorder.models.states import EpisodeState, Verdict
+from recorder.models.states import EpisodeState
 from recorder.quality.assess import suggest_trim
 from recorder.views.request import Request
+from robotdata.distribution import extra_command
 from robotdata.spool.annotation import OUTCOMES
 
 CHANGES_SHOWN = 30
@@ -38,7 +40,6 @@ def episode(request: Request, episode_id: uuid.UUID) -> HttpResponse:
     list_filter = Filter.read(request.GET)
     beside = newest_beside(row)
     near = neighbours(name, row, list_filter)
-    has_ended = name == "review" and near.total == 1 and row.verdict != Verdict.UNREVIEWED
     context = {
         "episode": row,
         "list": name,
@@ -46,12 +47,15 @@ def episode(request: Request, episode_id: uuid.UUID) -> HttpResponse:
         "filter": list_filter,
         "walk": f"list={name}&{list_filter.query}" if list_filter.query else f"list={name}",
         "near": near,
-        "end": figures_of(row.dataset) if has_ended else None,
+        "end": figures_of(row.dataset) if is_judged(name, row, near) else None,
         "changes": changes_of(row),
         "editable": can_edit(row),
         "tasks": tasks_in_use(beside),
         "labels": labels_in_use(beside),
         "suggested": suggested_trim(row),
+        "can_log": can_write_logs(),
+        "can_rerun": can_write_logs(RRD),
+        "rerun_command": extra_command("rerun"),
     }
     return render(request, "viewer/_details.html" if request.htmx else "viewer/episode.html", context)
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from recorder.api.auth import actor_of
 from recorder.api.schemas import ERRORS, Body, text
-from recorder.catalog import additions
+from recorder.catalog import additions, import_uploads
 from recorder.catalog.additions import MAX_PIECE_BYTES, Candidate
 from recorder.errors import Refused
 from recorder.models import Unopened
@@ -38,7 +38,7 @@ class LandedOut(Schema):
 class AdditionOut(Schema):
     """An addition: `state` is uploading, running, done, failed, cancelled or interrupted; `done` and `total` in bytes.
 
-    `landed` are the datasets that it has added so far.
+    `landed` are the datasets that it has added so far. `logs`: it is a file to import; see `/imports/uploads`.
     """
 
     id: UUID
@@ -49,6 +49,7 @@ class AdditionOut(Schema):
     total: int
     error: str
     landed: list[LandedOut]
+    logs: bool
 
 
 class CandidateOut(Schema):
@@ -73,7 +74,7 @@ class FoldersIn(Body):
 
 
 class HubIn(Body):
-    """A repository of the Hub: `user/name` or the address of its page, a revision, and episodes as `0,3,5-9`."""
+    """A repository of the Hub, `user/name` or its address, or `s3://bucket/folder`; episodes as `0,3,5-9`."""
 
     repository: Annotated[str, text(300, 1)]
     revision: Annotated[str, text(200)] = ""
@@ -82,7 +83,7 @@ class HubIn(Body):
 
 
 class UploadIn(Body):
-    """The name and the size in bytes of a zip file."""
+    """The name and the size in bytes of a file."""
 
     name: Annotated[str, text(300, 1)]
     size: Annotated[int, Field(ge=1, le=_MAX_SIZE)]
@@ -147,8 +148,8 @@ def get_addition(request: HttpRequest, addition_id: UUID) -> Addition:
 
 @router.post("/additions/{addition_id}/cancel", response={200: AdditionOut, **ERRORS})
 def cancel_addition(request: HttpRequest, addition_id: UUID) -> Addition:
-    """Cancel it; what it has added already stays."""
-    return additions.cancel_addition(addition_id=str(addition_id), actor=actor_of(request))
+    """Cancel it; what it has added already stays. A file that waits for an import is removed."""
+    return import_uploads.cancel_unused(addition_id=str(addition_id), actor=actor_of(request))
 
 
 @router.post("/unopened/{row_id}/open-inner", response={200: LandedOut, **ERRORS})

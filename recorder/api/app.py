@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, RawPostDataException
+from django.http.multipartparser import MultiPartParserError
 from django.urls import URLPattern, re_path
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from recorder.api.auth import ACCESS
+from recorder.api.auth import ACCESS, TokenAuth
 from recorder.api.docs import Docs
 from recorder.errors import Refused, database_message
+from recorder.text import NO_NUL
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +43,8 @@ class Api(NinjaAPI):
         self.add_exception_handler(HttpError, _http_error)
         self.add_exception_handler(Http404, _missing)
         self.add_exception_handler(RequestDataTooBig, _too_big)
+        for odd_body in (MultiPartParserError, RawPostDataException, SuspiciousOperation):  # a form, and a broken one
+            self.add_exception_handler(odd_body, _not_json)
         self.add_exception_handler(OperationalError, _busy)
         self.add_exception_handler(Exception, _internal_error)
 
@@ -62,7 +66,9 @@ class Api(NinjaAPI):
         urls = super()._get_urls()
         operations = {"openapi-json", "openapi-view", "api-root"}
         for pattern in urls:
-            if isinstance(pattern, URLPattern) and pattern.name not in operations:
+            if isinstance(pattern, URLPattern) and pattern.name == "openapi-json":
+                pattern.callback = _with_error_shape(_for_programs(pattern.callback))
+            elif isinstance(pattern, URLPattern) and pattern.name not in operations:
                 pattern.callback = _with_error_shape(pattern.callback)
         return [*urls, re_path(r"^(?!$)", _with_error_shape(_unknown_address))]
 
@@ -79,6 +85,17 @@ def _with_error_shape(view: Callable[..., HttpResponse]) -> Callable[..., HttpRe
     # The API authenticates requests itself: a program without a session gets 401, not a redirect to the sign-in page.
     wrapper.login_required = False  # type: ignore[attr-defined]
     wrapper.csrf_exempt = True  # type: ignore[attr-defined]  # checked with the session, in SessionAuth
+    return wrapper
+
+
+def _for_programs(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Let a page of somebody who is signed in and a program with a token read what `view` shows."""
+
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not request.user.is_authenticated and TokenAuth()(request) is None:
+            return _no_access(request, None)
+        return view(request, *args, **kwargs)
+
     return wrapper
 
 
@@ -100,8 +117,20 @@ def _refused(request: HttpRequest, problem: Any) -> HttpResponse:
 
 def _invalid(request: HttpRequest, problem: Any) -> HttpResponse:
     fields = [{"where": ".".join(str(name) for name in entry["loc"]), "what": entry["msg"]} for entry in problem.errors]
-    listed = "; ".join(f"{field['where']}: {field['what']}" for field in fields[:5])
+    listed = "; ".join(f"{_field_name(entry)}: {_problem_of(entry)}" for entry in problem.errors[:5])
     return error(422, f"The request is invalid: {listed}.", "invalid", {"fields": fields[:50]})
+
+
+def _field_name(entry: Mapping[str, Any]) -> str:
+    """Return the field as the caller wrote it: without the name that our function gives the body."""
+    place, *names = [str(name) for name in entry["loc"]]
+    return ".".join(names[1:] if place == "body" and names else names) or place
+
+
+def _problem_of(entry: Mapping[str, Any]) -> str:
+    if entry["type"] == "string_pattern_mismatch" and entry.get("ctx", {}).get("pattern") == NO_NUL:
+        return "It has a NUL character; remove it"
+    return str(entry["msg"])
 
 
 def _no_access(request: HttpRequest, problem: Any) -> HttpResponse:
@@ -111,7 +140,13 @@ def _no_access(request: HttpRequest, problem: Any) -> HttpResponse:
 
 
 def _http_error(request: HttpRequest, problem: Any) -> HttpResponse:
+    if problem.status_code == 400:  # the framework raises it for nothing else, and keeps the parser's reason to itself
+        return _not_json(request, problem)
     return error(problem.status_code, str(problem))
+
+
+def _not_json(request: HttpRequest, problem: Any) -> HttpResponse:
+    return error(400, "The request's body is not JSON in UTF-8: send one object, and nothing deeply nested.")
 
 
 def _missing(request: HttpRequest, problem: Any) -> HttpResponse:

@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
 from django.http import HttpRequest
-from django.utils import timezone
 from ninja.security import HttpBearer, SessionAuth
 
 from recorder.actor import Actor, ActorKind, browser_of_session
-from recorder.models import ApiToken
-from recorder.models.access import digest
-
-_RECORD_USE_EVERY = timedelta(minutes=1)
-
-
-def user_of_token(secret: str, *, record_use: bool = True) -> AbstractBaseUser | None:
-    """Return the user of this token, or None; record when it was last used, to the minute, if `record_use`."""
-    token = ApiToken.objects.select_related("user").filter(digest=digest(secret)).first()
-    if token is None or not token.user.is_active:
-        return None
-    now = timezone.now()
-    if record_use and (token.last_used_at is None or now - token.last_used_at > _RECORD_USE_EVERY):
-        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
-    return token.user
+from recorder.models.access import user_of_token
 
 
 class TokenAuth(HttpBearer):

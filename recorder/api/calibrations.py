@@ -16,9 +16,11 @@ from recorder.live.station_asks import ask_station
 from recorder.live.station_messages import Begun, DialogOutput
 from recorder.live.stations import find_station
 from robotdata.station.dialogs import LONGEST_INPUT
+from robotdata.station.driver_packages import DEFAULT, PACKAGES
 
 router = Router(tags=["stations"])
 Station = Annotated[StationName, Path()]
+DriverName = Annotated[str, StringConstraints(pattern=f"^({'|'.join(PACKAGES)})$")]
 Dialog = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{1,64}$"), Path()]
 
 
@@ -35,6 +37,12 @@ class TypedIn(Body):
     text: Annotated[str, text(LONGEST_INPUT, 1)]
 
 
+class InstallIn(Body):
+    """The drivers to install, at least one of the fixed table: by default those of the common arms."""
+
+    packages: Annotated[list[DriverName], Field(min_length=1, max_length=len(PACKAGES))] = list(DEFAULT)
+
+
 @router.post("/stations/{name}/calibrations", response={201: Begun, **ERRORS})
 def begin_calibration(request: HttpRequest, name: Station, body: CalibrateIn) -> Any:
     """Begin to calibrate a device of a rig that is stopped; the motors lose their torque."""
@@ -42,9 +50,9 @@ def begin_calibration(request: HttpRequest, name: Station, body: CalibrateIn) ->
 
 
 @router.post("/stations/{name}/install-drivers", response={201: Begun, **ERRORS})
-def install_drivers(request: HttpRequest, name: Station) -> Any:
-    """Begin to install LeRobot's drivers on the computer, in an environment beside its rig files."""
-    return 201, _ask(request, name, "install_drivers")
+def install_drivers(request: HttpRequest, name: Station, body: InstallIn | None = None) -> Any:
+    """Begin to install LeRobot and drivers on the computer, in an environment beside its rig files."""
+    return 201, _ask(request, name, "install_drivers", packages=(body or InstallIn()).packages)
 
 
 @router.get("/stations/{name}/dialogs/{dialog}", response={200: DialogOutput, **ERRORS})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from django.http import HttpRequest
@@ -33,18 +32,6 @@ class RenameDatasetIn(Body):
     folder: bool = False
 
 
-class TrashedOut(Schema):
-    """A dataset in the trash. `name` is its name there, `until` when it is deleted permanently."""
-
-    name: str
-    slug: str
-    title: str
-    episodes: int
-    by: str
-    at: datetime
-    until: datetime
-
-
 class DeletedOut(Schema):
     """The dataset that was deleted permanently."""
 
@@ -59,13 +46,13 @@ def rename(request: HttpRequest, slug: Annotated[Slug, Path()], body: RenameData
     return lookups.dataset_of(renamed.slug)
 
 
-@router.post("/datasets/{slug}/trash", response={200: TrashedOut, **ERRORS})
+@router.post("/datasets/{slug}/trash", response={200: Trashed, **ERRORS})
 def move_to_trash(request: HttpRequest, slug: Annotated[Slug, Path()]) -> Trashed:
     """Delete a dataset: it is in the trash for 7 days, with its revisions, takes and operations."""
     return trash_dataset(dataset=lookups.dataset_of(slug), actor=actor_of(request))
 
 
-@router.get("/trash/datasets", response={200: list[TrashedOut], **ERRORS})
+@router.get("/trash/datasets", response={200: list[Trashed], **ERRORS})
 def list_trashed_datasets(request: HttpRequest) -> list[Trashed]:
     """List the datasets in the trash, the last deleted first."""
     return trashed_datasets()

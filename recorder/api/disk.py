@@ -9,7 +9,8 @@ from django.http import HttpRequest
 from ninja import Query, Router, Schema
 
 from recorder.api.auth import actor_of
-from recorder.api.schemas import ERRORS, Body, FreedOut, text
+from recorder.api.schemas import ERRORS, Body, text
+from recorder.api.trash_schemas import FreedOut
 from recorder.catalog.disk import Kind, disk_usage
 from recorder.review.free_space import free_space
 

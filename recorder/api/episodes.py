@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -17,15 +17,16 @@ from recorder.api.schemas import (
     ERRORS,
     EpisodeOut,
     EpisodePatch,
-    FreedOut,
     Slug,
     Task,
-    TrashEmptyIn,
-    TrashOut,
     VerdictName,
 )
+from recorder.api.trash_schemas import FreedOut, TrashEmptyIn, TrashOut
+from recorder.api.versions import version_of
+from recorder.browse.reach import Reach, find_reaching
 from recorder.errors import Refused
 from recorder.models import Change, Episode
+from recorder.models.episode import EpisodeQuerySet
 from recorder.models.numbers import MAX_NUMBER
 from recorder.models.permissions import require_changes
 from recorder.models.states import EpisodeState
@@ -46,10 +47,14 @@ def list_episodes(
     state: EpisodeState | None = None,
     verdict: VerdictName | None = None,
     task: Annotated[Task | None, Query()] = None,
+    reach: Annotated[str | None, Query(max_length=300)] = None,
     limit: Limit = 100,
     after: UUID | None = None,
 ) -> dict[str, Any]:
-    """List episodes, newest first. `task` matches the whole text, `number` is the one in each dataset."""
+    """List episodes, newest first. `task` matches the whole text, `number` is the one in each dataset.
+
+    `reach` is a range of a joint of the `dataset`, `feature/joint:low..high`: the episodes in which it was there.
+    """
     conditions = {
         "dataset__slug": dataset,
         "number": number,
@@ -63,7 +68,24 @@ def list_episodes(
         .filter(dataset__trashed_at=None)
         .filter(**{name: value for name, value in conditions.items() if value is not None})
     )
+    if reach is not None:
+        rows = _that_reach(rows, reach, dataset)
     return newest_first(rows, "recorded_at", limit=limit, after=after)
+
+
+def _that_reach(rows: EpisodeQuerySet, reach: str, slug: str | None) -> EpisodeQuerySet:
+    """Return those of `rows` that reach the range.
+
+    Raise Refused (404 no such dataset, 409 not all of them could be looked at, 422 no range).
+    """
+    wanted = Reach.read(reach)
+    if slug is None or wanted is None:
+        message = "reach: want feature/joint:low..high with numbers for low and high, and a dataset beside it."
+        raise Refused("invalid", message, 422)
+    dataset = lookups.dataset_of(slug)
+    reached = find_reaching(rows, dataset, wanted)
+    reached.refuse_gaps(dataset)
+    return reached.narrow(rows)
 
 
 @router.post("/episodes/verdict", response={200: VerdictOut, **ERRORS})
@@ -96,11 +118,13 @@ def get_episode(request: HttpRequest, episode_id: UUID) -> Episode:
 
 @router.patch("/episodes/{episode_id}", response={200: EpisodeOut, **ERRORS})
 def patch_episode(request: HttpRequest, episode_id: UUID, body: EpisodePatch) -> Episode:
-    """Change the fields given; null clears a rating or a trim."""
+    """Change the fields given; null clears a rating, a trim or the language."""
     episode = lookups.episode_of(episode_id)
     values = body.model_dump(exclude_unset=True)
-    version, own = _version(values.pop("version", None)), values.pop("own", False)
-    fields = {name: value for name, value in values.items() if value is not None or name in {"rating", "trim"}}
+    version, own = version_of(values.pop("version", None)), values.pop("own", False)
+    fields = {
+        name: value for name, value in values.items() if value is not None or name in {"rating", "trim", "language"}
+    }
     if "trim" in fields:
         fields["trim_first"], fields["trim_end"] = fields.pop("trim") or (None, None)
     actor = actor_of(request)
@@ -124,7 +148,7 @@ def episode_history(request: HttpRequest, episode_id: UUID) -> list[Change]:
 def revert_episode(request: HttpRequest, episode_id: UUID, body: RevertIn) -> Episode:
     """Restore an episode to its state after an earlier change. This is a change itself and can be undone."""
     episode = lookups.episode_of(episode_id)
-    version = _version(body.version)
+    version = version_of(body.version)
     revert(episode=episode, change=body.change, actor=actor_of(request), version=version, own=body.own)
     return _with_version_of(episode)
 
@@ -175,16 +199,4 @@ def _with_version_of(changed: Episode) -> Episode:
 
 
 def _versions(versions: dict[UUID, str]) -> dict[UUID, datetime]:
-    return {pk: read_at for pk, version in versions.items() if (read_at := _version(version)) is not None}
-
-
-def _version(version: str | None) -> datetime | None:
-    if version is None:
-        return None
-    try:
-        read_at = datetime.fromisoformat(version)
-        if read_at.tzinfo is not None:
-            return read_at.astimezone(UTC)
-    except (ValueError, OverflowError):  # OverflowError: the year does not exist in UTC
-        pass
-    raise Refused("invalid", f"version={version!r} is not valid: send the `version` that GET returned.", 422)
+    return {pk: read_at for pk, version in versions.items() if (read_at := version_of(version)) is not None}

@@ -8,16 +8,25 @@ from django.http import HttpRequest
 from ninja import Path, Router, Status
 
 from recorder.api import lookups
+from recorder.api.additions import AdditionOut, UploadIn
 from recorder.api.auth import actor_of
 from recorder.api.import_schemas import ImportIn, LookIn, MappingBody, MappingsOut, PreviewOut, preview_out
 from recorder.api.operation_schemas import OperationDetail
 from recorder.api.operations import Detail
 from recorder.api.schemas import ERRORS, text
-from recorder.catalog import importing
+from recorder.catalog import import_uploads, importing
 from recorder.catalog.importing import Changes
+from robotdata.dataset.exchange.addition import Addition
 
 router = Router(tags=["imports"])
 Name = Annotated[str, Path(), text(80, 1)]
+
+
+@router.post("/imports/uploads", response={201: AdditionOut, **ERRORS})
+def begin_upload(request: HttpRequest, body: UploadIn) -> Status[Addition]:
+    """Begin the upload of a file, or a zip of a folder. Send and finish it as an addition; its path: `upload:<id>`."""
+    addition = import_uploads.begin_log_upload(name=body.name, size=body.size, actor=actor_of(request))
+    return Status(201, addition)
 
 
 @router.post("/imports/look", response={200: PreviewOut, **ERRORS})

@@ -14,6 +14,7 @@ from recorder.jobs.operation_types import spec_of
 from recorder.jobs.said import said_of
 from recorder.models import Job, Operation
 from recorder.models.states import JobState, OperationState, OperationType
+from robotdata.dataset.exchange.progress import Pushed
 
 
 class EncodeIn(Body):
@@ -57,22 +58,6 @@ class SendingOut(Schema):
     bytes_total: int
 
 
-class PushedOut(Schema):
-    """What a push did. `compared`: files whose hash there is the one here, afterwards."""
-
-    url: str
-    commit: str
-    pull_request: str
-    revision: int
-    sent_files: int
-    sent_bytes: int
-    same_files: int
-    removed_files: int
-    compared: int
-    compared_bytes: int
-    tagged: bool
-
-
 class OperationOut(Schema):
     """A change of a dataset by a worker, with its progress in steps. `made`: the datasets that got its episodes.
 
@@ -94,7 +79,7 @@ class OperationOut(Schema):
 
     made: list[MadeOut]
     sending: SendingOut | None
-    pushed: PushedOut | None
+    pushed: Pushed | None
     said: str
 
     @staticmethod

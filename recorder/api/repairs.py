@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponseBase
 from ninja import Path, Query, Router, Schema, Status
 
 from recorder.api import lookups
-from recorder.api.archives import ANSWERS, zip_response
+from recorder.api.archives import answers, archive_response
 from recorder.api.auth import actor_of
 from recorder.api.operation_schemas import OperationDetail
 from recorder.api.operations import Detail
@@ -53,7 +53,7 @@ def get_repair_report(
     request: HttpRequest, slug: Annotated[Slug, Path()], again: Annotated[bool, Query()] = False
 ) -> RepairOut:
     """Return what a repair would do. The first call starts the examination: repeat it until `running` is false."""
-    return _report(repair_report(dataset=lookups.dataset_of(slug), again=again))
+    return repair_out(repair_report(dataset=lookups.dataset_of(slug), again=again))
 
 
 @router.post("/datasets/{slug}/repair", response={202: OperationDetail, **ERRORS})
@@ -75,16 +75,17 @@ def write_older(request: HttpRequest, slug: Annotated[Slug, Path()]) -> Status[D
     "/operations/{operation_id}/archive.zip",
     response=ERRORS,
     operation_id="get_older_archive",
-    openapi_extra={"responses": ANSWERS},
+    openapi_extra={"responses": answers("zip")},
 )
 def get_older_archive(request: HttpRequest, operation_id: UUID) -> HttpResponseBase:
     """Return what a conversion to v2.1 wrote, as a zip file. Byte ranges are supported."""
     operation = lookups.operation_of(operation_id)
     archive = open_older_archive(operation=operation, actor=actor_of(request))
-    return zip_response(request, archive, str(operation.result["folder"]))
+    return archive_response(request, archive, str(operation.result["folder"]))
 
 
-def _report(computed: Computed[RepairReport]) -> RepairOut:
+def repair_out(computed: Computed[RepairReport]) -> RepairOut:
+    """Return a report, or that it is being made, for the API."""
     report = computed.value
     findings = report.findings if report else []
     return RepairOut(

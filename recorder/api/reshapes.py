@@ -50,11 +50,15 @@ class ReorderIn(Body):
 
 
 class CutIn(Body):
-    """Frames `first` up to, and not including, `end` that are cut out of an episode."""
+    """Frames `first` up to, and not including, `end` that are cut out of an episode.
+
+    It becomes two; with `seam` it stays one, with a mark where its parts meet.
+    """
 
     episode: UUID
     first: Frame
     end: Frame
+    seam: bool = False
 
 
 class CamerasIn(Body):
@@ -109,7 +113,7 @@ def _reorder(dataset: Dataset, body: ReorderIn) -> Reshape:
 
 
 def _cut(dataset: Dataset, body: CutIn) -> Reshape:
-    return cut_of(dataset, episode=lookups.episode_of(body.episode), first=body.first, end=body.end)
+    return cut_of(dataset, episode=lookups.episode_of(body.episode), first=body.first, end=body.end, seam=body.seam)
 
 
 def _reencode(dataset: Dataset, body: ReencodeIn) -> Reshape:

@@ -12,11 +12,12 @@ from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, fiel
 
 from recorder.models import Dataset, Episode, Policy, Rig, Session
 from recorder.models.states import EpisodeState, RigState, Verdict
+from recorder.text import NO_NUL
 
 
 def text(max_length: int, min_length: int = 0) -> Any:
     """Text without NUL, which PostgreSQL cannot hold."""
-    return StringConstraints(min_length=min_length, max_length=max_length, pattern=r"^[^\x00]*$")
+    return StringConstraints(min_length=min_length, max_length=max_length, pattern=NO_NUL)
 
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}$")]
@@ -356,7 +357,8 @@ class EpisodeOut(Schema):
 class EpisodePatch(Body):
     """Change only the fields given. With `version`, the request fails if the episode has changed since.
 
-    With `own`, your own changes since then do not count.
+    With `own`, your own changes since then do not count. `language`: `subtasks` and `remarks` of a take, as PUT
+    `/episodes/{id}/language` takes them.
     """
 
     verdict: VerdictName | None = None
@@ -365,6 +367,7 @@ class EpisodePatch(Body):
     rating: Annotated[int, Field(ge=1, le=5)] | None = None
     note: Annotated[str, text(10_000)] | None = None
     trim: Annotated[list[Tick], Field(min_length=2, max_length=2)] | None = None
+    language: dict[str, Any] | None = None
     version: Annotated[str, text(40)] | None = None
     own: bool = False
 
@@ -374,24 +377,3 @@ class EpisodePatch(Body):
         if trim is not None and trim[0] >= trim[1]:
             raise ValueError("trim is [first, end) and must keep at least one frame")
         return trim
-
-
-class TrashOut(Schema):
-    """The number of takes in the trash, and the bytes that emptying it frees."""
-
-    episodes: int
-    bytes: int
-
-
-class TrashEmptyIn(Body):
-    """Without fields, everything in the trash; with `most`, nothing is deleted if the trash holds more takes."""
-
-    episodes: Annotated[list[UUID], Field(max_length=5000)] | None = None
-    older_than_days: Annotated[int, Field(ge=0, le=3650)] | None = None
-    most: Annotated[int, Field(ge=0)] | None = None
-
-
-class FreedOut(Schema):
-    """The number of bytes that were freed."""
-
-    freed_bytes: int

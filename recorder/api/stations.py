@@ -27,7 +27,7 @@ from recorder.api.station_schemas import (
 from recorder.live import station_rigs
 from recorder.live.rig_text import edit_text, read_tables, set_values
 from recorder.live.station_asks import ask_station
-from recorder.live.station_messages import CheckedRig, Devices, Kinds, Preview, Pythons, RigText
+from recorder.live.station_messages import CheckedRig, Devices, FoundCameras, Kinds, Preview, Pythons, RigText
 from recorder.live.stations import expire_stations, find_station, forget_station
 from recorder.models import Station
 
@@ -72,6 +72,12 @@ def list_devices(request: HttpRequest, name: Name) -> Any:
 def list_kinds(request: HttpRequest, name: Name, body: KindsIn) -> Any:
     """List the kinds of devices that a rig may name there; `python` runs their drivers."""
     return _ask(request, name, "kinds", python=body.python)
+
+
+@router.post("/stations/{name}/find-cameras", response={200: FoundCameras, **ERRORS})
+def find_cameras(request: HttpRequest, name: Name, body: KindsIn) -> Any:
+    """Let the drivers of the interpreter `python` look for cameras that the system does not list."""
+    return _ask(request, name, "find_cameras", python=body.python)
 
 
 @router.get("/stations/{name}/pythons", response={200: Pythons, **ERRORS})

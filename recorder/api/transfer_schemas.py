@@ -99,7 +99,10 @@ class DifferenceOut(Schema):
 
 
 class PreviewOut(Schema):
-    """What would be done; nothing is done while something is `differing`. `notes` differ and do not matter."""
+    """What would be done; nothing is done while something is `differing`. `notes` differ and do not matter.
+
+    `emptied`: what becomes of the dataset that a move takes all episodes of; empty if some stay.
+    """
 
     title: str
     episodes: int
@@ -109,6 +112,7 @@ class PreviewOut(Schema):
     differing: list[DifferenceOut]
     notes: list[DifferenceOut]
     new_tasks: list[str]
+    emptied: str = ""
 
 
 def preview_out(title: str, preview: Preview) -> PreviewOut:

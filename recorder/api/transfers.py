@@ -16,6 +16,7 @@ from recorder.api.transfer_schemas import CopyIn, DuplicateIn, MergeIn, PreviewO
 from recorder.catalog.split_parts import parts_by_filter, parts_by_label
 from recorder.catalog.transfers import (
     Destination,
+    emptied_by_move,
     parts_by_share,
     parts_by_task,
     preview_of_copy,
@@ -50,9 +51,12 @@ def copy_episodes(request: HttpRequest, slug: Named, body: CopyIn) -> Status[Det
 def preview_copy(request: HttpRequest, slug: Named, body: CopyIn) -> PreviewOut:
     """Return what a copy would bring and what differs. Changes nothing."""
     to, maps = _destination(body), body.maps.maps()
-    episodes = lookups.episodes_of(body.episodes)
-    preview = preview_of_copy(dataset=lookups.dataset_of(slug), episodes=episodes, to=to, maps=maps)
-    return preview_out(to.dataset.title if to.dataset else to.title, preview)
+    dataset, episodes = lookups.dataset_of(slug), lookups.episodes_of(body.episodes)
+    preview = preview_of_copy(dataset=dataset, episodes=episodes, to=to, maps=maps)
+    shown = preview_out(to.dataset.title if to.dataset else to.title, preview)
+    if body.move:
+        shown.emptied = emptied_by_move(dataset, episodes)
+    return shown
 
 
 @router.post("/datasets/{slug}/split", response={202: OperationDetail, **ERRORS})

@@ -13,8 +13,10 @@ from recorder.api.auth import actor_of
 from recorder.api.operation_schemas import OperationDetail
 from recorder.api.operations import Detail
 from recorder.api.paging import Limit, Page, by_name
+from recorder.api.repairs import RepairOut, repair_out
 from recorder.api.schemas import ERRORS, Body
 from recorder.catalog.conversions import start_conversion
+from recorder.catalog.rescues import rescue_report, start_rescue
 from recorder.models import Unopened
 from recorder.models.unopened import Remedy, UnopenedKind
 
@@ -24,7 +26,8 @@ router = Router(tags=["unopened"])
 class UnopenedOut(Schema):
     """A folder: `what` it appears to be, `why` it was not opened, and how to fix it (`cure`).
 
-    `remedy`: what robotdata itself can do: `convert` (see `POST /api/unopened/{id}/convert`), or empty.
+    `remedy`: what robotdata itself can do: `convert` (see `POST /api/unopened/{id}/convert`), `repair` (see
+    `POST /api/unopened/{id}/repair`), or empty.
     """
 
     id: int
@@ -56,3 +59,20 @@ def convert(request: HttpRequest, unopened_id: Annotated[int, Path(ge=0, le=2**6
     """Convert a dataset v2.0 or v2.1 to v3.0. It becomes a new dataset; the folder is not changed."""
     row = lookups.unopened_of(unopened_id)
     return Status(201, Detail(start_conversion(row=row, actor=actor_of(request), leave_out=body.leave_out)))
+
+
+@router.get("/unopened/{unopened_id}/repair", response={200: RepairOut, **ERRORS})
+def get_rescue_report(
+    request: HttpRequest,
+    unopened_id: Annotated[int, Path(ge=0, le=2**63 - 1)],
+    again: Annotated[bool, Query()] = False,
+) -> RepairOut:
+    """Return what a repair of the folder would do. The first call begins it: repeat until `running` is false."""
+    return repair_out(rescue_report(row=lookups.unopened_of(unopened_id), again=again))
+
+
+@router.post("/unopened/{unopened_id}/repair", response={201: OperationDetail, **ERRORS})
+def rescue(request: HttpRequest, unopened_id: Annotated[int, Path(ge=0, le=2**63 - 1)]) -> Any:
+    """Make a new dataset of what is whole in a folder that cannot be opened. The folder is not changed."""
+    row = lookups.unopened_of(unopened_id)
+    return Status(201, Detail(start_rescue(row=row, actor=actor_of(request))))

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from recorder.browse.filters import NOT_REJECTED
 from recorder.models import Dataset, Episode
 from recorder.models.episode import KEPT, TO_REVIEW
 from recorder.models.groups import Group, count, groups_of, matches, seconds
@@ -95,9 +96,9 @@ def goal_of(dataset: Dataset, lines: list[dict[str, Any]], task: str = "") -> di
 
 
 def tasks_of(dataset: Dataset) -> list[dict[str, Any]]:
-    """Return tasks with their numbers of takes and episodes, all (`n`) and `kept`; the most frequent first."""
+    """Return tasks with their numbers of takes and episodes: `n` without rejected takes, and `kept`; largest first."""
     lines: dict[str, dict[str, Any]] = {}
-    for group in groups_of(Episode.objects.filter(dataset=dataset, purged_at=None), "task", seconds=None):
+    for group in groups_of(Episode.objects.filter(NOT_REJECTED, dataset=dataset), "task", seconds=None):
         line = lines.setdefault(group["task"], {"task": group["task"], "n": 0, "kept": 0})
         line["n"] += group["n"]
         line["kept"] += group["n"] if matches(KEPT, group) else 0

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,6 +18,8 @@ from django.db.models import CharField, Count, Q, TextField
 from django.db.models.functions import Cast
 from django.utils import timezone
 
+from recorder.browse.reach import Reach, Reached, find_reaching
+from recorder.errors import Refused
 from recorder.models import Dataset, Episode
 from recorder.models.episode import PLANNED, TO_REVIEW, EpisodeQuerySet
 from recorder.models.groups import SECONDS, count, groups_of, mark_codes, seconds
@@ -40,7 +43,7 @@ class Filter:
     """The fields of a URL's query; an empty one is not a condition. Lengths are in seconds, dates inclusive.
 
     `planned` selects committed episodes with pending changes: any, delete, relabel or trim. `camera` chooses the images
-    that are shown; the default is the first camera.
+    that are shown; the default is the first camera. `reach` is a range of a joint (`reach.py`).
     """
 
     q: str = ""
@@ -59,12 +62,26 @@ class Filter:
     planned: str = ""
     sort: str = ""
     camera: str = ""
+    reach: str = ""
 
     @classmethod
     def read(cls, query: Mapping[str, Any]) -> Filter:
         """Return the filter in a query, without invalid values: an old or mistyped URL still shows a list."""
         texts = {name: str(query.get(name, "")).replace("\x00", "").strip()[:_LONGEST_TEXT] for name in NAMES}
         return cls(**{name: text for name, text in texts.items() if text and _is_valid(name, text)})
+
+    @classmethod
+    def read_all(cls, query: Mapping[str, Any]) -> Filter:
+        """Return the filter in a query. Raise Refused (422) for an invalid value, which `read` would leave out.
+
+        For what is done with the episodes: without a condition it would be done with more of them than was asked.
+        """
+        filters = cls.read(query)
+        for name in NAMES:
+            text = str(query.get(name, "")).strip()
+            if text != getattr(filters, name):
+                raise Refused("invalid", f"{name}={text[:60]!r}: this filter does not allow such a value.", 422)
+        return filters
 
     @property
     def conditions(self) -> dict[str, str]:
@@ -90,7 +107,7 @@ class Filter:
         return dataclasses.replace(self, **dict.fromkeys(names, ""))
 
     def narrow(self, rows: EpisodeQuerySet) -> EpisodeQuerySet:
-        """Return the rows that match, regardless of `state` and `verdict`."""
+        """Return the rows that match, regardless of `state`, `verdict` and `reach`."""
         rows = _by_text(rows, self.q)
         exact = {"task": self.task, "operator": self.operator, "rig__name": self.rig, "session": self.session}
         rows = rows.filter(**{name: value for name, value in exact.items() if value})
@@ -105,18 +122,55 @@ DISPLAY_FIELDS = ("sort", "camera")
 NAMES = tuple(field.name for field in dataclasses.fields(Filter))
 
 
+class Matching:
+    """The episodes of a dataset that match a filter. What files must be read for is found once."""
+
+    def __init__(self, dataset: Dataset, filters: Filter) -> None:
+        self.dataset = dataset
+        self.filters = filters
+
+    @cached_property
+    def reached(self) -> Reached | None:
+        """Which of them reach the filter's range of a joint; None without one."""
+        reach = Reach.read(self.filters.reach)
+        return find_reaching(self._narrowed(), self.dataset, reach) if reach is not None else None
+
+    def rows(self, view: str) -> EpisodeQuerySet:
+        """Return those in one list of the dataset's page, unordered."""
+        return self._all().filter(_views(self.filters)[view])
+
+    def totals(self, **more: Q) -> dict[str, dict[str, Any]]:
+        """Count their `episodes` and `seconds`, for each list and each condition in `more`, in one query."""
+        groups = groups_of(self._all())
+        views = {**_views(self.filters), **more}.items()
+        return {name: {"episodes": count(groups, which), "seconds": seconds(groups, which)} for name, which in views}
+
+    def _all(self) -> EpisodeQuerySet:
+        return self._narrowed() if self.reached is None else self.reached.narrow(self._narrowed())
+
+    def _narrowed(self) -> EpisodeQuerySet:
+        return self.filters.narrow(Episode.objects.filter(dataset=self.dataset))
+
+
 def rows_in(dataset: Dataset, view: str, filters: Filter) -> EpisodeQuerySet:
     """Return the episodes in one list of the dataset's page, unordered."""
-    return filters.narrow(Episode.objects.filter(dataset=dataset)).filter(_views(filters)[view])
+    return Matching(dataset, filters).rows(view)
 
 
 def totals(dataset: Dataset, filters: Filter, **more: Q) -> dict[str, dict[str, Any]]:
     """Count `episodes` and `seconds` that match, for each list and each condition in `more`, in one query."""
-    groups = groups_of(filters.narrow(Episode.objects.filter(dataset=dataset)))
-    views = {**_views(filters), **more}.items()
-    return {
-        view: {"episodes": count(groups, condition), "seconds": seconds(groups, condition)} for view, condition in views
-    }
+    return Matching(dataset, filters).totals(**more)
+
+
+def committed_rows(dataset: Dataset, filters: Filter) -> EpisodeQuerySet:
+    """Return the committed episodes that match, all of them. Raise Refused if damage hides which these are."""
+    rows = filters.narrow(Episode.objects.filter(dataset=dataset)).filter(_views(filters)["committed"])
+    reach = Reach.read(filters.reach)
+    if reach is None:
+        return rows
+    reached = find_reaching(rows, dataset, reach)
+    reached.refuse_gaps(dataset)
+    return reached.narrow(rows)
 
 
 REJECTED = Q(verdict=Verdict.REJECT, purged_at=None)
@@ -214,6 +268,8 @@ def _is_valid(name: str, text: str) -> bool:
         return text in allowed[name]
     if name == "mark":
         return text.replace("_", "").isalnum() and len(text) <= 40
+    if name == "reach":
+        return Reach.read(text) is not None
     return _can_parse(name, text)
 
 

@@ -53,6 +53,15 @@ def rows_of(name: str, episode: Episode) -> EpisodeQuerySet:
     return rows.exclude(state=EpisodeState.RECORDING)
 
 
+def is_judged(name: str, episode: Episode, near: Neighbours) -> bool:
+    """Return whether nothing is left to review in the list, and the review of this episode was the end of it."""
+    if episode.verdict == Verdict.UNREVIEWED:
+        return False
+    if name == "session":
+        return not rows_of(name, episode).to_review().exists()
+    return name == "review" and near.total == 1
+
+
 def neighbours(name: str, episode: Episode, filters: Filter | None = None) -> Neighbours:
     """Return the neighbours of `episode` in the list, filtered and sorted by `filters`."""
     if filters is not None and filters.as_dict() and name in WALL_LISTS:

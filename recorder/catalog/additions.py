@@ -95,9 +95,9 @@ def add_paths(*, paths: Sequence[str], actor: Actor, wait: bool = False) -> Addi
 def add_from_hub(
     *, repository: str, revision: str = "", episodes: str = "", videos: bool = True, actor: Actor, wait: bool = False
 ) -> Addition:
-    """Fetch a dataset from the Hub, or the episodes `0,3,5-9` of it. Raise Refused for a name or a list that is none.
+    """Fetch a dataset, or the episodes `0,3,5-9` of it, from the Hub or from `s3://bucket/folder`.
 
-    What the Hub refuses is the `error` of the addition.
+    Raise Refused for a name or a list that is none. What the other side refuses is the `error` of the addition.
     """
     require(actor, Action.ADD_DATASET)
     with _refused():
@@ -106,11 +106,14 @@ def add_from_hub(
     return _start(addition.id, actor, wait=wait)
 
 
-def begin_upload(*, name: str, size: int, actor: Actor) -> Addition:
-    """Begin the upload of a zip file of `size` bytes. Raise Refused if the disk has no room for it."""
+def begin_upload(*, name: str, size: int, actor: Actor, logs: bool = False) -> Addition:
+    """Begin the upload of a zip file of `size` bytes. Raise Refused if the disk has no room for it.
+
+    With `logs` it is a file of another recorder, or a zip of such files; see `import_uploads`.
+    """
     require(actor, Action.ADD_DATASET)
     with _refused():
-        return incoming().begin(name, by=actor.name, total=size)
+        return incoming().begin(name, by=actor.name, total=size, logs=logs)
 
 
 def store_piece(*, addition_id: str, offset: int, data: bytes, actor: Actor) -> Addition:

@@ -50,7 +50,7 @@ class Background(Generic[T]):
         """Return what is known of `key` now. Compute it in a thread if `version` is another one, or `again`.
 
         An older value stays visible meanwhile if its version is the same. Errors of `compute` that say something to a
-        person are `error`; call with `again` to try once more.
+        person are `error`; call with `again` to try again.
         """
         nothing: Computed[T] = Computed()
         with self._lock:

@@ -53,7 +53,7 @@ def places_in_trash(name: str, slug: str) -> list[Path]:
 
 
 def move_all(pairs: Sequence[Pair]) -> None:
-    """Rename what is there, durably. What was renamed already stays, so a second call completes the first."""
+    """Rename the files that exist, durably. A renamed one is skipped, so a second call completes the first."""
     for source, target in pairs:
         if not (source.exists() or source.is_symlink()):
             continue

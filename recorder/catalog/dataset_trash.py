@@ -79,7 +79,7 @@ def rename_dataset(*, dataset: Dataset, title: str, actor: Actor, folder: bool =
         try:
             with _moved(list(zip(places(old), places(slug), strict=True))):
                 _hold_row(dataset)
-                _refuse_busy(dataset, "renamed")  # once more: a session may have begun meanwhile
+                _refuse_busy(dataset, "renamed")  # again: a session may have begun meanwhile
                 Dataset.objects.filter(pk=dataset.pk).update(slug=slug, updated_at=timezone.now())
         except Refused:  # everything is where it was
             note.unlink()
@@ -108,7 +108,7 @@ def trash_dataset(*, dataset: Dataset, actor: Actor) -> Trashed:
         try:
             with _moved(list(zip(places(slug), places_in_trash(name, slug), strict=True))):
                 _hold_row(dataset)
-                _refuse_busy(dataset, "deleted")  # once more: a session may have begun meanwhile
+                _refuse_busy(dataset, "deleted")  # again: a session may have begun meanwhile
                 fields = {"slug": name, "trashed_slug": slug, "trashed_at": now, "trashed_by": actor.name[:150]}
                 Dataset.objects.filter(pk=dataset.pk).update(**fields, updated_at=now)
         except BaseException:

@@ -27,6 +27,7 @@ from recorder.models import Dataset
 from recorder.models.permissions import Action, require
 from recorder.quality.assess import REJUDGE_AFTER
 from recorder.quality.thresholds import check_thresholds
+from robotdata.numbers import count
 
 SETTINGS = ("title", "policy", "every", "encode_unreviewed", "goal", "encoding", "thresholds")
 _SLUG_LENGTH = 80
@@ -45,7 +46,7 @@ def create_dataset(*, title: str, actor: Actor, **settings: Any) -> Dataset:
         if existing := _find_by_title(dataset.title):
             raise Refused(
                 "exists",
-                f"Dataset {existing.title!r} exists already ({existing.total_episodes} episodes, "
+                f"Dataset {existing.title!r} exists already ({count(existing.total_episodes, 'episode')}, "
                 f"made {existing.created_at:%Y-%m-%d %H:%M} UTC): record into it, or choose another title.",
                 detail={"slug": existing.slug},
             )

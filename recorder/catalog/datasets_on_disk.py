@@ -15,12 +15,12 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 from django.utils.text import slugify
 
 from recorder.actor import Actor
 from recorder.catalog.copied_datasets import reassign_uuids
+from recorder.catalog.episode_indexes import move_indexes
 from recorder.catalog.sidecars import committed_id as committed_id
 from recorder.catalog.sidecars import content_of, planned_fields, valid_fields
 from recorder.errors import Refused
@@ -61,7 +61,6 @@ NOT_DOWNLOADED = "none of its videos is here. Its rows are complete; to see it, 
 LOCK_WAIT_S = 5.0
 _CHUNK_SIZE = 500
 _MAX_SETTING_LENGTH = 10_000
-_INDEX_OFFSET = 1_000_000_000  # added to indexes while episodes exchange places
 
 
 def adopt_folder(*, actor: Actor, path: Path | None = None, slug: str = "") -> Dataset:
@@ -313,12 +312,8 @@ def _index_episodes(dataset: Dataset, in_folder: dict[uuid.UUID, EpisodeInfo], f
     rows = {row.pop("pk"): row for row in committed.values("pk", *names)}
     for pk in rows.keys() - in_folder.keys():
         _update_removed(dataset, pk)
-    moved = {pk: info for pk, info in in_folder.items() if pk in rows and rows[pk]["episode_index"] != info.index}
-    for chunk in _chunks(list(moved)):
-        Episode.objects.filter(pk__in=chunk).update(episode_index=F("episode_index") + _INDEX_OFFSET)
-        Episode.objects.filter(pk__in=chunk).update(updated_at=next_version())
-    renumbered = [Episode(pk=pk, episode_index=info.index) for pk, info in moved.items()]
-    Episode.objects.bulk_update(renumbered, ["episode_index"], batch_size=_CHUNK_SIZE)
+    old = {pk: row["episode_index"] for pk, row in rows.items()}
+    move_indexes({pk: (old[pk], info.index) for pk, info in in_folder.items() if pk in old and old[pk] != info.index})
     for pk, info in in_folder.items():
         if pk in rows and content_of(info) != rows[pk] | {"episode_index": info.index}:
             frames_changed = info.length != rows[pk]["ticks"]

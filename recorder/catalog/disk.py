@@ -134,9 +134,13 @@ def _groups() -> Iterator[_Group]:
 
 
 def _takes() -> tuple[dict[tuple[int, bool], list[Path]], list[Path]]:
-    """Return the folders in the spool and the staging area by dataset and whether they are rejected; and the others."""
+    """Return the folders in the spool and the staging area by dataset and whether they are rejected; and the others.
+
+    A rig's lock is none of them: an empty page would be full of a file that nobody can free.
+    """
     roots = [Path(settings.SPOOL_DIR), Path(settings.STAGING_DIR)]
-    paths = [path for root in roots if root.is_dir() for path in root.iterdir()]
+    found = [path for root in roots if root.is_dir() for path in root.iterdir()]
+    paths = [path for path in found if not (path.name.startswith(".") and path.is_file())]
     by_pk: dict[uuid.UUID, list[Path]] = {}
     unknown: list[Path] = []
     for path in paths:

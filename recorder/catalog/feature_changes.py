@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from recorder.actor import Actor
 from recorder.catalog.transfers import checked, open_folder
 from recorder.jobs.operation_rows import begin_revising
@@ -12,14 +14,14 @@ from robotdata.dataset.write.change_preview import ChangePreview, preview_change
 from robotdata.dataset.write.feature_change import FeatureChange
 
 
-def start_change(*, dataset: Dataset, change: FeatureChange, actor: Actor) -> Operation:
-    """Start the change as an operation that makes one revision.
+def start_change(*, dataset: Dataset, change: FeatureChange, actor: Actor, **more: Any) -> Operation:
+    """Start the change as an operation that makes one revision. `more`: further arguments of it, JSON values.
 
     Raise Refused with the reason if it cannot be made, or while another operation runs on the dataset.
     """
     require(actor, Action.REVISE, dataset)
     preview_of_change(dataset=dataset, change=change)
-    arguments = {"change": change.as_json()}
+    arguments = {"change": change.as_json(), **more}
     return begin_revising(type=OperationType.FEATURES, dataset=dataset, actor=actor, arguments=arguments)
 
 

@@ -55,12 +55,12 @@ def new_order(dataset: Dataset, *, by: str = "", episodes: Sequence[Episode] = (
     return Reshape(OperationType.REORDER, {"episodes": ids, "summary": f"put {_counted(len(ids))} in another order"})
 
 
-def cut_of(dataset: Dataset, *, episode: Episode, first: int, end: int) -> Reshape:
-    """Return a cut of frames [first, end) out of the middle of an episode."""
+def cut_of(dataset: Dataset, *, episode: Episode, first: int, end: int, seam: bool = False) -> Reshape:
+    """Return a cut of frames [first, end) out of the middle of an episode, which stays one with `seam`."""
     _check_committed(dataset, [episode])
     summary = f"cut {frame_range(first, end)} out of episode {episode.episode_index}"
     cuts = [{"episode": str(episode.pk), "first": first, "end": end}]
-    return Reshape(OperationType.CUT, {"cuts": cuts, "summary": summary})
+    return Reshape(OperationType.CUT, {"cuts": cuts, "seam": seam, "summary": summary})
 
 
 def reencode_of(
@@ -104,7 +104,7 @@ def preview_reshape(*, dataset: Dataset, change: Reshape) -> ReshapePreview:
             case OperationType.REORDER:
                 return preview_reorder(base, order_of(dataset, base, arguments))
             case OperationType.CUT:
-                return preview_cut(base, cuts_of(dataset, base, arguments))
+                return preview_cut(base, cuts_of(dataset, base, arguments), seam=bool(arguments.get("seam")))
             case OperationType.REENCODE:
                 settings = settings_of(arguments)
                 return preview_reencode(base, arguments["cameras"], settings, size_of(arguments))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from recorder.actor import Actor
-from recorder.browse.filters import Filter, rows_in
+from recorder.browse.filters import Filter, committed_rows
 from recorder.errors import Refused
 from recorder.models import Dataset
 from recorder.models.permissions import Action, require
@@ -13,6 +15,7 @@ from robotdata.dataset.errors import DatasetError
 from robotdata.dataset.exchange.errors import TransferError
 from robotdata.dataset.exchange.snapshot import Archive, OtherVersion, archive_of, plan_of, tidy_sent
 from robotdata.dataset.layout import INFO
+from robotdata.numbers import count
 
 
 def open_archive(*, dataset: Dataset, actor: Actor, episodes: list[int] | None = None, version: str = "") -> Archive:
@@ -43,17 +46,18 @@ def archive_size(dataset: Dataset) -> int | None:
         return None
 
 
-def chosen_episodes(dataset: Dataset, *, numbers: str, filters: Filter) -> list[int] | None:
-    """Return the numbers of the episodes in `numbers` (`0,3,5-9`), or that match the filter; None for all of them.
+def chosen_episodes(dataset: Dataset, *, numbers: str, query: Mapping[str, Any]) -> list[int] | None:
+    """Return the numbers of the episodes in `numbers` (`0,3,5-9`), or that match the filter in `query`; None for all.
 
-    Raise Refused (422) for text that is not a list of numbers, (409) for a number that no episode has, (404) if none
-    matches.
+    Raise Refused (422) for text that is not a list of numbers and for an invalid value in the filter, (409) for a
+    number that no episode has, and if damage hides which episodes match, (404) if none does.
     """
+    filters = Filter.read_all(query)
     if numbers:
         return _parse_numbers(numbers, dataset)
     if not filters.conditions:
         return None
-    rows = rows_in(dataset, "committed", filters).order_by("episode_index")
+    rows = committed_rows(dataset, filters).order_by("episode_index")
     matching = [index for index in rows.values_list("episode_index", flat=True) if index is not None]
     if not matching:
         raise Refused("no_episode", f"No episode of {dataset.title} matches this filter.", 404)
@@ -80,7 +84,9 @@ def _parse_numbers(text: str, dataset: Dataset) -> list[int]:
             raise Refused("invalid", f"episodes={text[:60]!r}: write numbers as 0,3,5-9.", 422)
         begin, end = int(bounds[0]), int(bounds[1]) + 1
         if end > dataset.total_episodes:  # a long range is not expanded before this is known
-            message = f"{dataset.title} has {dataset.total_episodes} episodes, counted from 0: it has no {end - 1}."
+            message = (
+                f"{dataset.title} has {count(dataset.total_episodes, 'episode')}, counted from 0: it has no {end - 1}."
+            )
             raise Refused("no_episode", message)
         numbers.update(range(begin, end))
     return sorted(numbers)

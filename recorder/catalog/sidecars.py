@@ -142,9 +142,13 @@ def adopt_sidecar(dataset: Dataset) -> int:
     The sidecar is written before the rows. A row that changes meanwhile is not updated. Numbers are given to rows: an
     entry with another one, or none, gets that of its row.
     """
+    entries = read_sidecar(dataset.path, []).episodes
+    given = {str(pk): value for pk, *value in dataset.episodes.committed().values_list("pk", "ticks", NUMBER)}
+    if all("verdict" not in entry and _is_numbered(entry, given) for entry in entries):
+        return 0  # whole rows of thousands of episodes need not be read
     rows = {str(row.pk): row for row in dataset.episodes.committed()}
     count, unnumbered = 0, {}
-    for entry in read_sidecar(dataset.path, []).episodes:
+    for entry in entries:
         row = rows.get(str(entry.get("uuid")))
         if row is not None and entry.get("length") == row.ticks and entry.get(NUMBER) != row.number:
             unnumbered[str(row.pk)] = row
@@ -162,6 +166,12 @@ def adopt_sidecar(dataset: Dataset) -> int:
     if unnumbered:
         _write_numbers(dataset, unnumbered)
     return count
+
+
+def _is_numbered(entry: dict[str, Any], given: Mapping[str, Sequence[int]]) -> bool:
+    """Return whether an entry has the number of its row, or has no row; `given`: the length and number of rows."""
+    ticks, number = given.get(str(entry.get("uuid")), (None, None))
+    return ticks is None or entry.get("length") != ticks or entry.get(NUMBER) == number
 
 
 def _write_numbers(dataset: Dataset, rows: dict[str, Episode]) -> None:

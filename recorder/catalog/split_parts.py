@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from django.http import QueryDict
 
-from recorder.browse.filters import Filter, rows_in
+from recorder.browse.filters import Filter, committed_rows
 from recorder.errors import Refused
 from recorder.models import Dataset
+from robotdata.numbers import count
 
 Part = tuple[str, list[str]]
 """The title of a new dataset, and the UUIDs of its episodes."""
@@ -27,9 +28,8 @@ def parts_by_label(dataset: Dataset) -> list[Part]:
         for label in named[:1]:
             parts.setdefault(label, []).append(str(pk))
     if several:
-        message = (
-            f"{several} episodes of {dataset.title} have several labels: split by filters, or give each one label."
-        )
+        have = f"{count(several, 'episode')} of {dataset.title} {'has' if several == 1 else 'have'} several labels"
+        message = f"{have}: split by filters, or give each one label."
         raise Refused("several_labels", message)
     if not parts:
         raise Refused("nothing", f"No episode of {dataset.title} has a label: label some first.", 422)
@@ -40,12 +40,13 @@ def parts_by_filter(dataset: Dataset, filters: Sequence[tuple[str, str]]) -> lis
     """Return the committed episodes that match each filter, a query of the dataset's page, with its title.
 
     An episode goes into the first part whose filter it matches; a filter without conditions matches the rest. Raise
-    Refused if a part gets none.
+    Refused if a part gets none, (422) for an invalid value in a filter, and if damage hides which episodes match.
     """
     taken: set[str] = set()
     parts = []
     for title, query in filters:
-        rows = rows_in(dataset, "committed", Filter.read(QueryDict(query.removeprefix("?")))).order_by("episode_index")
+        wanted = Filter.read_all(QueryDict(query.removeprefix("?")))
+        rows = committed_rows(dataset, wanted).order_by("episode_index")
         ids = [str(pk) for pk in rows.values_list("pk", flat=True)]
         own = [each for each in ids if each not in taken]
         if not own:

@@ -27,11 +27,11 @@ from recorder.models.permissions import Action, require
 from recorder.models.states import EpisodeState, Verdict
 from recorder.models.unopened import UnopenedKind
 from recorder.models.versions import next_version
-from recorder.quality.assess import METRICS_FILE as METRICS
 from recorder.quality.odd_fields import odd_marks
 from recorder.text import parse_uuid, sanitize_json
 from robotdata.capture.actions import SENT
 from robotdata.capture.texts import tidy_task
+from robotdata.quality.stored import METRICS_FILE
 from robotdata.spool.annotation import RERECORD, Annotation
 from robotdata.spool.errors import NoTake, SpoolError
 from robotdata.spool.facts import Facts, check_summary
@@ -67,7 +67,7 @@ def index_take(*, take_id: str, actor: Actor, summary: Mapping[str, Any] | None 
             _pin_features(episode, facts)
     if has_ended:
         apply_policy(dataset=episode.dataset)
-        if not (episode.take_path / METRICS).exists():
+        if not (episode.take_path / METRICS_FILE).exists():
             wake_workers("assess_take", take_id)
     return episode
 
@@ -193,7 +193,7 @@ def _pin_features(episode: Episode, facts: Facts) -> None:
         features = episode.rig.features
     other_takes = episode.dataset.episodes.takes().exclude(pk=episode.pk)
     are_valid = features and not facts.odd_in("features", "cameras")
-    if are_valid and not episode.dataset.total_episodes and not other_takes.exists():
+    if are_valid and not episode.dataset.has_fixed_features and not other_takes.exists():
         Dataset.objects.filter(pk=episode.dataset_id).update(
             fps=episode.fps,
             features=features,

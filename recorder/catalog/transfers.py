@@ -21,7 +21,7 @@ from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.write.fit import Names
 from robotdata.dataset.write.swap import is_fresh
 from robotdata.dataset.write.transfer import shares
-from robotdata.dataset.write.transfer_preview import Preview, preview_copy, preview_merge
+from robotdata.dataset.write.transfer_preview import Preview, emptied_note, preview_copy, preview_merge
 
 _MOST_PARTS = 50
 T = TypeVar("T")
@@ -62,19 +62,9 @@ def start_copy(
     _require(actor, dataset, to)
     preview = preview_of_copy(dataset=dataset, episodes=episodes, to=to, maps=maps)
     _refuse_differing(preview)
-    if move and len(episodes) >= dataset.episodes.committed().count():
-        raise Refused("all", _all_moved(dataset, to))
     into = _into(to, [str(episode.pk) for episode in episodes])
     type_ = OperationType.MOVE if move else OperationType.COPY
     return _begin(type_, dataset, actor, [into], count=len(episodes), names=maps.as_json())
-
-
-def _all_moved(dataset: Dataset, to: Destination) -> str:
-    """Return what to do instead of moving all episodes, which would leave a dataset without any."""
-    begin = f"All episodes of {dataset.title} would be moved, and nothing would be left."
-    if to.dataset is None:
-        return f"{begin} Rename the dataset instead: it keeps its revisions and history."
-    return f"{begin} Copy them, then delete {dataset.title}: it stays in the trash for 7 days and can be restored."
 
 
 def start_split(*, dataset: Dataset, parts: Sequence[tuple[str, list[str]]], actor: Actor) -> Operation:
@@ -114,11 +104,17 @@ def preview_of_copy(*, dataset: Dataset, episodes: Sequence[Episode], to: Destin
         raise Refused("same", f"The episodes are in {dataset.title} already: choose another dataset.", 422)
     opened = open_folder(dataset)
     numbers = numbers_of(dataset, opened, [str(episode.pk) for episode in episodes])
-    if to.dataset is not None and is_fresh(to.dataset.path):
+    dest = None if to.dataset is None or is_fresh(to.dataset.path) else open_folder(to.dataset)
+    if to.dataset is not None and (dest is None or not dest.episodes):
         preview = checked(lambda: preview_copy(opened, numbers, None, maps.names()))
         return compared_with_takes(preview, opened, to.dataset)
-    dest = None if to.dataset is None else open_folder(to.dataset)
     return checked(lambda: preview_copy(opened, numbers, dest, maps.names()))
+
+
+def emptied_by_move(dataset: Dataset, episodes: Sequence[Episode]) -> str:
+    """Return what becomes of the dataset if these episodes are moved away; empty if some stay."""
+    note = emptied_note(dataset.title, dataset.episodes.committed().count(), len(episodes))
+    return f"{note}." if note else ""
 
 
 def preview_of_split(*, dataset: Dataset, parts: Sequence[tuple[str, list[str]]]) -> list[tuple[str, Preview]]:

@@ -1,4 +1,4 @@
-"""Datasets that have takes but nothing committed: whether episodes of another dataset fit their takes."""
+"""Datasets without committed episodes: whether episodes of another dataset fit their takes, or those they had."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from robotdata.dataset.write.transfer_preview import Preview
 
 
 def differing_from_takes(theirs: DatasetFolder, dataset: Dataset) -> list[Difference]:
-    """Return how episodes of `theirs` differ from the takes of a dataset without a folder; empty without takes.
+    """Return how episodes of `theirs` differ from what a dataset without episodes records; empty if it has no features.
 
     The value `rig` of a difference is that of `theirs`.
     """
@@ -27,7 +27,7 @@ def differing_from_takes(theirs: DatasetFolder, dataset: Dataset) -> list[Differ
 
 
 def compared_with_takes(preview: Preview, theirs: DatasetFolder, dataset: Dataset) -> Preview:
-    """Return the preview of a copy into a dataset without a folder, with what differs from its takes."""
+    """Return the preview of a copy into a dataset without episodes, with what differs from what it records."""
     name = theirs.root.name
     differing = [(name, each) for each in differing_from_takes(theirs, dataset)]
     notes = list(preview.notes)

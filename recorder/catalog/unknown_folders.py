@@ -6,7 +6,7 @@ import logging
 import shlex
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from django.conf import settings
@@ -17,12 +17,15 @@ from recorder.catalog.datasets_on_disk import adopt_folder
 from recorder.catalog.unopened import note_unopened
 from recorder.errors import Refused
 from recorder.models import Dataset, Unopened
+from recorder.models.paths import is_among_datasets
 from recorder.models.unopened import Remedy, UnopenedKind
 from recorder.text import sanitize_json
 from robotdata.dataset.convert.old_meta import convertible_version
 from robotdata.dataset.errors import DamagedFile, DatasetError, NotADataset, OldVersion, UnsafePath
 from robotdata.dataset.layout import DATA_GLOB, EPISODES_GLOB, INFO, SIDECAR
+from robotdata.dataset.repair.survey import can_be_rescued
 from robotdata.dataset.tables import open_parquet
+from robotdata.numbers import count as count_of
 from robotdata.video import open_video
 from robotdata.video.errors import VideoError
 
@@ -126,13 +129,28 @@ def _open_folder(folder: Path, name: str, actor: Actor) -> UnknownFolder:
     try:
         info = folder / INFO
         if not info.is_file() and not info.is_symlink():  # a broken link is reported when it is opened
-            return _not_a_dataset(folder, name)
+            return _repairable(folder, _not_a_dataset(folder, name))
         return UnknownFolder(name, dataset=adopt_folder(path=folder, actor=actor))
     except OSError as error:
         why = f"It cannot be read ({error.strerror})."
         return UnknownFolder(name, None, "a folder", why, "Give this user permission to read it.")
     except Refused as error:
-        return _explain_refusal(folder, name, error)
+        explained = _explain_refusal(folder, name, error)
+        return _repairable(folder, explained) if isinstance(error.__cause__, DatasetError) else explained
+
+
+def _repairable(folder: Path, result: UnknownFolder) -> UnknownFolder:
+    """Return `result` with the repair that helps, if there are rows of which a dataset can be made."""
+    if result.remedy or result.what == FOLDER_OF_DATASETS or not can_be_rescued(folder):
+        return result
+    what = "a dataset that cannot be read" if result.what == "a folder" else result.what
+    if not is_among_datasets(folder):
+        copied = "" if result.what == "a link" else "To repair it, replace the link with the folder: copy it there."
+        return replace(result, cure=f"{result.cure} {copied}".strip())
+    cure = "Repair makes a new dataset of what is whole, after a report, and leaves this folder as it is."
+    cure += f" In a terminal: robotdata repair {shlex.quote(result.name)} --into NEW-NAME"
+    why = f"It has rows, but no {INFO}." if result.what == "a folder" else result.why
+    return replace(result, what=what, why=why, cure=cure, remedy=Remedy.REPAIR)
 
 
 def _explain_refusal(folder: Path, name: str, refused: Refused) -> UnknownFolder:
@@ -151,7 +169,8 @@ def _explain_refusal(folder: Path, name: str, refused: Refused) -> UnknownFolder
     if isinstance(cause, UnsafePath):  # its files are elsewhere: nothing is damaged
         why, _, cure = refused.message.rstrip(".").rpartition(". ")
         return UnknownFolder(name, None, "a folder of links", f"{why}.", f"{cure}.")
-    cure = "Download it again, or restore it from a backup." if isinstance(cause, DamagedFile) else ""
+    helps = isinstance(cause, DamagedFile | NotADataset) and "Convert it" not in refused.message
+    cure = "Download it again, or restore it from a backup." if helps else ""
     why = refused.message.removesuffix("; download it again or restore it from a backup.").rstrip(".")
     what = "a dataset that cannot be read"
     return UnknownFolder(name, None, what, f"{why}.", cure, lost=isinstance(cause, DatasetError))
@@ -181,7 +200,7 @@ def _not_a_dataset(folder: Path, name: str) -> UnknownFolder:
     if folder.is_symlink() and not folder.exists():
         cure = "Mount the disk that it points to, or remove the link."
         return UnknownFolder(name, None, "a link", f"{folder.readlink()} does not exist.", cure)
-    if folder.is_symlink() and folder.resolve().parent != Path(settings.DATASETS_DIR).resolve():
+    if folder.is_symlink() and not is_among_datasets(folder):
         return _outside_link(folder, name)
     nested = sorted(path.parent.parent.name for path in folder.glob(f"*/{INFO}"))
     if nested:
@@ -235,6 +254,6 @@ def _describe_video(path: Path, folder: Path) -> str:
     """Return the video's path and number of frames; empty if it is incomplete."""
     try:
         with open_video(path) as video:
-            return f"{path.relative_to(folder)} ({video.count} frames)"
+            return f"{path.relative_to(folder)} ({count_of(video.count, 'frame')})"
     except (VideoError, OSError):
         return ""

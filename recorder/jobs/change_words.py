@@ -27,6 +27,8 @@ def change_summary(operation: Operation) -> str:
         parts.append(f"name the values of {_listed(list(named))}")
     if counted := change.get("statistics"):
         parts.append(f"compute statistics again{', also of cameras' if counted == 'all' else ''}")
+    if (language := change.get("language")) is not None:
+        parts.append("set subtasks" if language else "add columns for subtasks")
     return ", ".join(parts)
 
 

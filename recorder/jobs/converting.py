@@ -1,4 +1,4 @@
-"""Conversions of datasets of older versions: which there is of a folder, and what remains of a cancelled one."""
+"""Conversions and repairs of folders: which there is of a folder, and what remains of a cancelled one."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from recorder.actor import Actor
 from recorder.models import Dataset, Operation
 from recorder.models.paths import datasets_root
 from recorder.models.permissions import Action, require
-from recorder.models.states import OperationType
+from recorder.models.states import NEW_FROM_FOLDER
 
 
 def conversions_of(names: Iterable[str]) -> dict[str, Operation]:
-    """Return the newest conversion of each of these folders that has one."""
-    rows = Operation.objects.filter(type=OperationType.CONVERT, arguments__source__in=list(names))
+    """Return the newest conversion or repair of each of these folders that has one."""
+    rows = Operation.objects.filter(type__in=NEW_FROM_FOLDER, arguments__source__in=list(names))
     return {str(row.arguments["source"]): row for row in rows.select_related("dataset").order_by("created_at")}
 
 

@@ -153,7 +153,8 @@ def apply_policy(*, dataset: Dataset, session_ended: bool = False) -> Operation 
     dataset.refresh_from_db(fields=["policy", "every", "encode_unreviewed", "encoding"])
     due = _takes_due(dataset)
     if dataset.policy == Policy.EVERY:
-        ready, reason = due.count() >= dataset.every, f"every {dataset.every} takes"
+        every = "every take" if dataset.every == 1 else f"every {dataset.every} takes"
+        ready, reason = due.count() >= dataset.every, every
     elif dataset.policy == Policy.SESSION:
         if not session_ended:  # the program crashed between the session's end and its batch
             reviewed_in_session = Q(reviewed_at=None) | Q(reviewed_at__lte=F("session__ended_at"))

@@ -14,7 +14,7 @@ from queue import Empty
 from typing import Any
 
 from kombu.exceptions import ChannelError
-from kombu.transport import TRANSPORT_ALIASES, filesystem
+from kombu.transport import filesystem
 from kombu.utils.json import dumps
 
 
@@ -61,8 +61,3 @@ class Transport(filesystem.Transport):
     """kombu's filesystem transport with the channel of this module."""
 
     Channel = Channel
-
-
-def register_transport() -> None:
-    """Use this transport for broker URLs that begin with `filesystem://`."""
-    TRANSPORT_ALIASES["filesystem"] = f"{__name__}:Transport"

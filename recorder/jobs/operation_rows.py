@@ -37,15 +37,21 @@ def begin_revising(*, type: OperationType, dataset: Dataset, actor: Actor, argum
         raise Refused("place", f"{dataset.title} cannot be changed: {problem}.")
     with _refuse_concurrent(dataset):
         _check_free(dataset)
-        operation = Operation.objects.create(
-            dataset=dataset,
-            type=type,
-            arguments=arguments,
-            state=OperationState.RUNNING,
-            started_by=actor.name,
-            reason="by hand",
-        )
-        wake_workers("run_operation", str(operation.pk))
+        return create_running(type=type, dataset=dataset, actor=actor, arguments=arguments)
+
+
+def create_running(*, type: OperationType, dataset: Dataset, actor: Actor, arguments: dict[str, Any]) -> Operation:
+    """Write the row of an operation without jobs that a person starts, and wake a worker, which runs it next."""
+    require(actor, TYPES[type].action, dataset)
+    operation = Operation.objects.create(
+        dataset=dataset,
+        type=type,
+        arguments=arguments,
+        state=OperationState.RUNNING,
+        started_by=actor.name,
+        reason="by hand",
+    )
+    wake_workers("run_operation", str(operation.pk))
     return operation
 
 
@@ -111,7 +117,8 @@ def check_cancellable(operation: Operation) -> None:
 
 def mark_cancelled(operation: Operation, by: str) -> None:
     """Mark the operation as cancelled. Raise Refused if a person or a worker changed it first."""
-    unwritten = {"result__writing__isnull": True} if operation.type in STOPPABLE else None
+    ended = operation.type == OperationType.PUSH and operation.state == OperationState.FAILED  # nobody is writing
+    unwritten = {"result__writing__isnull": True} if operation.type in STOPPABLE and not ended else None
     error = f"Cancelled by {by}." if by else ""
     if not end_operation(operation, OperationState.CANCELLED, error, conditions=unwritten):
         raise Refused("moved", f"{operation} has changed meanwhile. Reload the page.")

@@ -82,7 +82,7 @@ def _transfer(running: str, unchanged: str) -> TypeSpec:
         has_jobs=False,
         summary=_transfer_summary,
         running=running,
-        occupied="is being copied from",
+        occupied="is being copied",
         cancelled=unchanged,
         closed=unchanged,
     )
@@ -156,6 +156,15 @@ TYPES = {
     OperationType.REPAIR: _own_revision(
         lambda _: "put right what the report lists", "repairing the dataset", "is being repaired"
     ),
+    OperationType.RESCUE: TypeSpec(
+        action=Action.CREATE_DATASET,
+        has_jobs=False,
+        summary=lambda operation: f"make a dataset of what is whole in {operation.arguments.get('source')}",
+        running="repairing a folder",
+        occupied="is being made",
+        cancelled="Nothing is left of it; the folder is unchanged.",
+        closed="Nothing is left of it; the folder is unchanged.",
+    ),
     OperationType.OLDER: TypeSpec(
         action=Action.SEND_DATASET,
         has_jobs=False,
@@ -170,10 +179,10 @@ TYPES = {
         action=Action.PUBLISH_DATASET,
         has_jobs=False,
         summary=_push_summary,
-        running="sending to the Hub",
-        occupied="is being sent to the Hub",
-        cancelled="No commit was made.",
-        closed="What the repository has, it keeps.",
+        running="sending the dataset",
+        occupied="is being sent",
+        cancelled="The dataset there is as it was.",
+        closed="What has arrived stays there.",
     ),
     OperationType.COPY: _transfer("copying episodes", "Nothing was copied."),
     OperationType.MOVE: _transfer("moving episodes", "The episodes stay where they are."),

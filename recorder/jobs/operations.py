@@ -16,7 +16,7 @@ from recorder.jobs.pushing import restart_push
 from recorder.jobs.reencoding import prepare_forgetting
 from recorder.models import Operation
 from recorder.models.permissions import require
-from recorder.models.states import CHANGES, RESHAPES, TRANSFERS, OperationType
+from recorder.models.states import CHANGES, NEW_FROM_FOLDER, RESHAPES, TRANSFERS, OperationType
 
 
 def _nothing_to_release(_: Operation, __: Actor) -> Callable[[], None]:
@@ -41,7 +41,7 @@ _FUNCTIONS = {
     OperationType.EDIT: _REVISING_FUNCTIONS,
     OperationType.REVERT: _REVISING_FUNCTIONS,
     OperationType.PUSH: _TypeFunctions(_nothing_to_release, restart_push),
-    OperationType.CONVERT: _TypeFunctions(prepare_removal, restart_revising),
+    **dict.fromkeys(NEW_FROM_FOLDER, _TypeFunctions(prepare_removal, restart_revising)),
     **dict.fromkeys((*TRANSFERS, *CHANGES, OperationType.UNDO), _REVISING_FUNCTIONS),
     **dict.fromkeys((OperationType.REPAIR, OperationType.OLDER), _REVISING_FUNCTIONS),
     **dict.fromkeys(RESHAPES, _TypeFunctions(prepare_forgetting, restart_revising)),

@@ -32,6 +32,11 @@ def said_of(operation: Operation) -> str:
     return f"{said} {error}".strip()[:_MOST_CHARACTERS]
 
 
+def is_partly_done(operation: Operation) -> bool:
+    """Return whether the operation is a batch that ended without some of its episodes."""
+    return operation.state == OperationState.DONE and LEFT_OUT in operation.error
+
+
 def short_error(operation: Operation) -> str:
     """Return the operation's error; for a batch of which episodes failed only how many, because the list says why."""
     head, left_out, _ = operation.error.partition(LEFT_OUT)

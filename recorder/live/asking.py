@@ -45,7 +45,7 @@ class Question:
 
     `connection` is the channel of its socket, and `find_connection` returns the present one, or "" while there is none.
     A question that is `repeatable` is sent again to a new connection; another one ends then, as nobody knows whether
-    the first was carried out. `late` completes the message for somebody who waited `timeout` seconds in vain.
+    the first was carried out. `late` completes the message for somebody who waited `timeout` seconds without an answer.
     """
 
     kind: str

@@ -47,6 +47,7 @@ log = logging.getLogger(__name__)
 
 LONGEST_STOP = 200
 _ASK_AGAIN_S = 1.0
+_ANSWERED_WITHIN_S = 10.0
 inbound = Inbound(hub) if is_scaled_out() else None
 
 
@@ -200,15 +201,31 @@ class RigConsumer(MachineSocket):
     async def end_sessions(self, hello: Hello) -> None:
         """Tell the rig of a session that ended while it was away: a pedal or a timer would begin another take of it."""
         for session in await in_database(ended_sessions, named=hello.sessions):
-            refused = True
-            while refused:  # until the take that it records into it is over, and the rig hears it in time
-                command_id, answer = str(uuid.uuid4()), asyncio.get_running_loop().create_future()
-                self.waiting[command_id] = [answer]
-                args = {"session": session}
-                await self.say({"type": "command", "id": command_id, "name": END_SESSION, "args": args, **self.age()})
-                error = (await answer).get("error") or {}
-                if refused := error.get("code") in ("not_allowed", "late"):
-                    await asyncio.sleep(_ASK_AGAIN_S)
+            await self.tell_of_end(session)
+
+    async def rig_session_ended(self, event: dict[str, Any]) -> None:
+        """Tell the rig of a session that ended without its answer. Called over the channel layer by `sessions`."""
+        if self.feed is not None and is_readable(event):
+            self.keep(self.tell_of_end(event["session"]))
+
+    async def tell_of_end(self, session: str) -> None:
+        """Repeat that a session has ended until the rig hears it in time and records no take of it any more."""
+        refused = True
+        while refused:
+            command_id, answer = str(uuid.uuid4()), asyncio.get_running_loop().create_future()
+            self.waiting[command_id] = [answer]
+            args = {"session": session}
+            await self.say({"type": "command", "id": command_id, "name": END_SESSION, "args": args, **self.age()})
+            try:
+                async with asyncio.timeout(_ANSWERED_WITHIN_S):
+                    reply = await answer
+            except TimeoutError:  # the rig has said nothing, or so many asked that this question was dropped
+                continue
+            finally:
+                self.waiting.pop(command_id, None)
+            error = reply.get("error") or {}
+            if refused := error.get("code") in ("not_allowed", "late"):
+                await asyncio.sleep(_ASK_AGAIN_S)
 
     async def went_silent(self) -> None:
         """Mark the rig as offline until its next status."""

@@ -17,7 +17,12 @@ from recorder.live.rig_clock import RigClock
 from recorder.models.readiness import readiness_of
 from robotdata.websocket import wire_text
 
-SILENT_S = 1.5  # a rig sends its status four times a second
+SILENT_S = 2.5
+"""A rig that sends no status for so long is called offline, and its take cut off.
+
+It sends four a second, two at rest, and one that ends closes its socket, which is noticed at once. On a busy computer a
+status may be a second late: a false alarm during a take is worse than a true one a second later.
+"""
 MAX_FRAME_AGE_S = 1.0  # an older frame is not sent
 _TICK_S = 0.25
 _MAX_TELEMETRY = 50

@@ -65,7 +65,7 @@ class MachineSocket(Socket):
         if not is_readable(event):
             return
         if len(self.waiting) >= QUESTIONS_WAITING:
-            self.waiting.pop(next(iter(self.waiting)))  # its sender has timed out long ago
+            self.waiting.pop(next(iter(self.waiting)))  # its sender has timed out long ago, or asks again
         self.waiting.setdefault(event["id"], []).append(event["reply_to"])
         message = {"type": kind, "id": event["id"], "name": event["name"], "args": event["args"], **self.age()}
         size = len(encode(message))

@@ -11,7 +11,7 @@ from recorder.actor import Actor
 from recorder.errors import Refused
 from recorder.live.preflight import check_rig
 from recorder.live.rig_commands import send_command
-from recorder.live.rigs import find_rig
+from recorder.live.rigs import find_rig_to_command
 from recorder.live.sessions import (
     BUSY_STATES,
     change_session,
@@ -43,11 +43,12 @@ def start_recording(
     """Start recording; return the session and the rig's reply.
 
     `settings` are task, operator, countdown_s, episode_s, reset_s and target. Raise Refused as `send_command` does, and
-    if the rig is offline; a session that was created for this take is then deleted.
+    if the rig is offline or `take` is the id of an episode; a session that was created for this take is then deleted.
     """
     settings["task"] = checked_task(str(settings.get("task") or ""))
-    rig = find_rig(name=rig_name)
+    rig = find_rig_to_command(name=rig_name)
     require(actor, Action.RECORD, rig, dataset)
+    _check_take(take)
     if not rig.is_online:
         raise Refused("offline", f"{rig.name} is offline, so it cannot record: start the rig, then try again.")
     session, is_new = start_session(rig=rig, dataset=dataset, actor=actor, **settings)
@@ -66,6 +67,19 @@ def start_recording(
     return session, reply
 
 
+def _check_take(take: object) -> None:
+    """Raise Refused if the new take would get the id of an episode whose frames are not in the spool any more.
+
+    The rig would record it, because it knows the takes of its spool alone, and the frames would pass for those of the
+    episode: not listed, and deleted in the end. An id in the spool is the rig's to judge; it repeats its answer.
+    """
+    if take is None or (take_id := parse_uuid(take)) is None:
+        return
+    known = Episode.objects.filter(pk=take_id).first()
+    if known is not None and (known.state == EpisodeState.ENCODED or known.purged_at is not None):
+        raise Refused("conflict", f"{take} is the id of {known} already: send a new UUID as take, or none.")
+
+
 def give_command(
     *, rig_name: str, name: str, args: dict[str, Any], actor: Actor, command_id: str | None = None
 ) -> dict[str, Any]:
@@ -76,10 +90,12 @@ def give_command(
     `rerecord` rejects the take that has ended last; it is refused if that take's session has ended, because the next
     take would belong to no session, or if the take is in its dataset or on its way there.
     """
-    rig = find_rig(name=rig_name)
+    rig = find_rig_to_command(name=rig_name)
     require(actor, Action.COMMAND_RIG, rig)
     if name == PREFLIGHT:
         return check_rig(rig=rig, args=args, actor=actor, command_id=command_id)
+    if name == "record":
+        _check_take(args.get("take"))
     if name == "rerecord":
         _check_rejectable(rig, args)
     return async_to_sync(send_command)(rig.name, name, args, command_id=command_id, actor=actor, rig=rig)
@@ -105,9 +121,10 @@ def finish_session(*, session: Session, actor: Actor, stop: bool = False) -> Ope
     answer.
     """
     require(actor, Action.RECORD, session)
-    rig = find_rig(name=session.rig.name)
+    rig = find_rig_to_command(name=session.rig.name)
     if session.ended_at is None and not stop and rig.state in BUSY_STATES:
         raise Refused("not_allowed", f"{rig.name} is {rig.state}: stop the take first, then end the session.")
+    heard = True
     if session.ended_at is None and rig.is_online:
         if stop:
             # `stop` between the two: the countdown may end before the first, and a reset phase begin before the last.
@@ -116,8 +133,8 @@ def finish_session(*, session: Session, actor: Actor, stop: bool = False) -> Ope
         elif rig.state in WAITING_STATES:
             with contextlib.suppress(Refused):  # otherwise the reset timer would start one more take
                 async_to_sync(send_command)(rig.name, "cancel", actor=actor, rig=rig)
-        end_on_rig(rig=rig, session=session, actor=actor, must_answer=stop)
-    return end_session(session=session, actor=actor)
+        heard = end_on_rig(rig=rig, session=session, actor=actor, must_answer=stop)
+    return end_session(session=session, actor=actor, heard=heard)
 
 
 def _command_if_allowed(rig: Rig, command: str, actor: Actor) -> None:

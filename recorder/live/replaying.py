@@ -12,7 +12,7 @@ from asgiref.sync import async_to_sync
 from recorder.actor import Actor
 from recorder.errors import Refused
 from recorder.live.rig_commands import send_command
-from recorder.live.rigs import find_rig
+from recorder.live.rigs import find_rig_to_command
 from recorder.models import Episode, Rig
 from recorder.models.permissions import Action, require
 from recorder.models.states import EpisodeState, RigState
@@ -89,7 +89,7 @@ def start_replay(
     `unwatched`. Raise Refused as `misfit_of` and `send_command` do; `bad_rows` (422) for rows that do not
     exist, `bad_values` for values that no robot should get, `gone` if the files are missing.
     """
-    rig = find_rig(name=rig_name)
+    rig = find_rig_to_command(name=rig_name)
     require(actor, Action.RECORD, rig, episode.dataset)
     if problem := playable_problem(episode):
         raise Refused("not_allowed", problem)

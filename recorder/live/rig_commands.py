@@ -10,7 +10,7 @@ from channels.db import database_sync_to_async
 from recorder.actor import Actor
 from recorder.errors import Refused
 from recorder.live.asking import Question, Rate, ask, refusal
-from recorder.live.rigs import find_rig
+from recorder.live.rigs import find_rig, find_rig_to_command
 from recorder.models import Rig
 from recorder.models.permissions import Action, require
 from robotdata.rig.states import COMMANDS
@@ -38,7 +38,7 @@ async def send_command(
     """
     if name not in COMMANDS:
         raise Refused("unknown_command", f"Unknown command {name!r}: use one of {', '.join(COMMANDS)}.", 404)
-    rig = rig or await database_sync_to_async(find_rig)(name=rig_name)
+    rig = rig or await database_sync_to_async(find_rig_to_command)(name=rig_name)
     require(actor, Action.COMMAND_RIG, rig)
     if not rig.is_online or not rig.connection:
         raise Refused(

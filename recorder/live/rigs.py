@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,6 +24,8 @@ from robotdata.rig.states import parse_state
 
 # In seconds. A rig sends its status four times a second, and its row is written once a second.
 ALIVE_S = 3.0
+_REPORTS_WITHIN_S = 2.0
+_LOOK_EVERY_S = 0.1
 
 
 def rig_connected(*, hello: Hello, connection: str, actor: Actor) -> Rig:
@@ -118,6 +121,22 @@ def find_rig(*, name: str) -> Rig:
     rig = Rig.objects.filter(name=name).first()
     if rig is None:
         raise Refused("no_rig", f"Rig {name!r} has never connected: start it, then try again.", 404)
+    return rig
+
+
+def find_rig_to_command(*, name: str) -> Rig:
+    """Return the rig as `find_rig` does, but give one that was marked offline a moment ago the time to report again.
+
+    While the database is down or held, no status is stored, and whoever looks first afterwards marks the rig offline. A
+    person who stops a recording then would be told to start the rig.
+    """
+    rig = find_rig(name=name)
+    for _ in range(round(_REPORTS_WITHIN_S / _LOOK_EVERY_S)):
+        age_s = (timezone.now() - rig.state_since).total_seconds()
+        if rig.is_online or not rig.connection or not 0 <= age_s < _REPORTS_WITHIN_S:
+            break
+        time.sleep(_LOOK_EVERY_S)
+        rig = find_rig(name=name)
     return rig
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
 from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -13,6 +15,7 @@ from recorder.actor import Actor
 from recorder.errors import Refused
 from recorder.jobs.encode_settings import encode_settings, size_problem
 from recorder.jobs.encoding import apply_policy
+from recorder.live.layer import LAYER_ERRORS, layer_message
 from recorder.live.rig_commands import send_command
 from recorder.models import Dataset, Operation, Rig, Session
 from recorder.models.permissions import Action, require
@@ -20,6 +23,8 @@ from recorder.models.states import RigState
 from recorder.task_text import checked_task
 from recorder.text import parse_uuid
 from robotdata.rig.states import END_SESSION
+
+log = logging.getLogger(__name__)
 
 BUSY_STATES = {RigState.COUNTDOWN, RigState.RECORDING}
 # LeRobot's own columns, which no rig delivers.
@@ -70,8 +75,8 @@ def start_session(
                 "not_allowed",
                 f"{rig.name} is {rig.state} into {running.dataset.title!r}: stop that take first, then switch.",
             )
-        end_on_rig(rig=rig, session=running, actor=actor)
-        end_session(session=running, actor=actor)
+        heard = end_on_rig(rig=rig, session=running, actor=actor)
+        end_session(session=running, actor=actor, heard=heard)
     try:
         with transaction.atomic():
             return Session.objects.create(rig=rig, dataset=_present(dataset), **settings), True
@@ -112,8 +117,8 @@ def drop_session(*, session: Session, actor: Actor) -> None:
         session.delete()
 
 
-def end_on_rig(*, rig: Rig, session: Session, actor: Actor, must_answer: bool = False) -> None:
-    """Let the rig begin no other take of a session that ends: a pedal would.
+def end_on_rig(*, rig: Rig, session: Session, actor: Actor, must_answer: bool = False) -> bool:
+    """Let the rig begin no other take of a session that ends: a pedal would. Return False if it did not answer.
 
     Raise Refused (`not_allowed`) while the rig records a take of it, or (`late`) if the command was long on its way;
     with `must_answer` also as `send_command` does. A rig that does not know the command is left as it is.
@@ -125,16 +130,35 @@ def end_on_rig(*, rig: Rig, session: Session, actor: Actor, must_answer: bool = 
     except Refused as refusal:
         if refusal.code in ("not_allowed", "late", "forbidden") or (must_answer and refusal.code != "bad_args"):
             raise
+        return refusal.code in ("bad_args", "offline")  # an offline rig is told when it connects
+    return True
 
 
-def end_session(*, session: Session, actor: Actor) -> Operation | None:
-    """End the session; return the batch that the dataset's policy started, if any."""
+def end_session(*, session: Session, actor: Actor, heard: bool = True) -> Operation | None:
+    """End the session; return the batch that the dataset's policy started, if any.
+
+    Without `heard`, the rig is told until it answers. A command that comes late is refused in a reset phase, and the
+    reset timer would begin another take.
+    """
     require(actor, Action.RECORD, session)
     now = timezone.now()
     if not Session.objects.running().filter(pk=session.pk).update(ended_at=now, updated_at=now):
         return None
     session.ended_at = now
+    if not heard:
+        _tell_until_heard(session)
     return apply_policy(dataset=session.dataset, session_ended=True)
+
+
+def _tell_until_heard(session: Session) -> None:
+    rig = Rig.objects.get(pk=session.rig_id)
+    if not rig.connection:
+        return  # it is told when it connects
+    try:
+        message = layer_message("rig.session_ended", session=str(session.pk))
+        async_to_sync(get_channel_layer().send)(rig.connection, message)
+    except LAYER_ERRORS as error:
+        log.warning("%s is told only when it connects again that its session has ended: %s", rig.name, error)
 
 
 def ended_sessions(*, named: Iterable[str]) -> list[str]:
@@ -147,7 +171,7 @@ def expected_features(*, dataset: Dataset) -> dict[str, Any] | None:
     """Return the fps and features that a rig must deliver to record into the dataset; None if any will do."""
     if dataset.fps is None or not dataset.features:
         return None
-    if not dataset.total_episodes and not dataset.episodes.takes().exists():
+    if not dataset.has_fixed_features and not dataset.episodes.takes().exists():
         return None
     features = {key: value for key, value in dataset.features.items() if key not in DEFAULT_COLUMNS}
     return {"fps": dataset.fps, "features": features}

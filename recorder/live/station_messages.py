@@ -144,7 +144,7 @@ class CameraFormat(Plain):
 
 
 class CameraDevice(Plain):
-    """A camera of a computer; `usb_mbit` is the speed of the USB bus `bus`."""
+    """A camera of a computer; `bus` is its USB socket, `usb_mbit` the speed of that socket's bus."""
 
     url: Path
     node: Path = ""
@@ -200,6 +200,22 @@ class Kinds(Plain):
     python: Path = ""
     lerobot: Text = ""
     kinds: list[DeviceKind] = Field(max_length=1000)
+    failed: Annotated[dict[str, Words], Field(max_length=500)] = {}
+
+
+class FoundCamera(Plain):
+    """A camera that only a driver sees; `table` names it in a rig file."""
+
+    name: Text
+    about: Text = ""
+    table: Annotated[dict[Text, Text | int], Field(max_length=16)]
+    depth: bool = False
+
+
+class FoundCameras(Plain):
+    """The cameras that the drivers of an interpreter find, and by driver why it does not look."""
+
+    cameras: list[FoundCamera] = Field(max_length=32)
     failed: Annotated[dict[str, Words], Field(max_length=500)] = {}
 
 
@@ -292,6 +308,7 @@ RESULTS: dict[str, type[Plain]] = {
     "devices": Devices,
     "preview": Preview,
     "kinds": Kinds,
+    "find_cameras": FoundCameras,
     "pythons": Pythons,
     "read_rig": RigText,
     "check_text": CheckedText,

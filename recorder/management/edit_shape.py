@@ -24,7 +24,7 @@ from robotdata.dataset.write.reshape import ReshapePreview
 from robotdata.dataset.write.retime import drop_frames, preview_drop_frames
 from robotdata.dataset.write.transfer import How, Where
 from robotdata.files.trees import remove_tree
-from robotdata.numbers import size, span
+from robotdata.numbers import count, size, span
 from robotdata.video.codecs import EncodeSettings
 from robotdata.video.errors import VideoError
 
@@ -37,7 +37,8 @@ def add_arguments(add: Add) -> None:
     """Add a subcommand for each change of time and pictures."""
     sub = add("reorder", "put the episodes into another order")
     sub.add_argument("order", help=f"{', '.join(BY)}, or numbers of episodes that come first, such as 7,0-3")
-    sub = add("cut", "cut frames out of the middle of episodes, each of which becomes two")
+    sub = add("cut", "cut frames out of the middle of episodes, each of which becomes two, or stays one with a mark")
+    sub.add_argument("--seam", action="store_true", help="each stays one episode; a mark says where its parts meet")
     sub.add_argument("frames", type=frame_range, help="FIRST:END, such as 100:150")
     sub.add_argument("episodes", type=episode_numbers, help="numbers of episodes, such as 0,3,7-9")
     sub = add("reencode", "encode cameras again: the only change, besides drop-frames, that encodes videos")
@@ -64,14 +65,14 @@ def change_shape(say: Say, root: Path, options: dict[str, Any], where: Where, ho
         result = run(base, root, options, where, how)
     except (VideoError, Refused) as error:
         raise EditError(str(error).rstrip(".")) from error
-    say(f"{root}: {result.episodes} episodes, {result.frames} frames, revision {result.revision}")
+    say(f"{root}: {count(result.episodes, 'episode')}, {count(result.frames, 'frame')}, revision {result.revision}")
 
 
 def _say_preview(say: Say, preview: ReshapePreview) -> None:
     for note in preview.notes:
         say(note)
     encoded = f"{preview.encoded_frames} frames are encoded" if preview.encoded_frames else "no frame is encoded"
-    what = f"{preview.episodes} episodes, {preview.frames} frames, about {size(preview.size_bytes)}"
+    what = f"{count(preview.episodes, 'episode')}, {count(preview.frames, 'frame')}, about {size(preview.size_bytes)}"
     say(f"afterwards {what}; {encoded}, about {span(preview.seconds)}")
 
 
@@ -113,7 +114,7 @@ def _run_reorder(base: DatasetFolder, root: Path, options: dict[str, Any], where
 
 
 def _run_cut(base: DatasetFolder, root: Path, options: dict[str, Any], where: Where, how: How) -> EditResult:
-    return cut_out(root, _cuts(options), where, how)
+    return cut_out(root, _cuts(options), where, how, seam=options["seam"])
 
 
 def _run_reencode(base: DatasetFolder, root: Path, options: dict[str, Any], where: Where, how: How) -> EditResult:
@@ -138,7 +139,7 @@ def _run_to_images(base: DatasetFolder, root: Path, options: dict[str, Any], whe
 
 _CHANGES: dict[str, tuple[Callable[[DatasetFolder, dict[str, Any]], ReshapePreview], Run]] = {
     "reorder": (lambda base, options: preview_reorder(base, _order(base, options)), _run_reorder),
-    "cut": (lambda base, options: preview_cut(base, _cuts(options)), _run_cut),
+    "cut": (lambda base, options: preview_cut(base, _cuts(options), seam=options["seam"]), _run_cut),
     "reencode": (
         lambda base, options: preview_reencode(base, _cameras(base, options), _settings(options), options["size"]),
         _run_reencode,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from robotdata.dataset.errors import EditError
 from robotdata.dataset.write.fit import Names
 from robotdata.dataset.write.transfer import shares
+from robotdata.numbers import count
 
 _MOST = 10_000_000
 _PART = re.compile(r"(\d{1,8})(?:-(\d{1,8}))?", re.ASCII)
+_SHARE = re.compile(r"0?\.\d+|1\.0*", re.ASCII)
 
 
 def episode_numbers(text: str) -> list[int]:
@@ -43,12 +46,24 @@ def parts_of(words: Sequence[str], total: int) -> dict[str, list[int]]:
         if not name or not value or name in named:
             raise EditError(f"{word!r} is not a part: write each as NAME=SHARE (train=0.8) or NAME=EPISODES (val=8,9)")
         named[name] = value
-    if all(re.fullmatch(r"0?\.\d+|1\.0*", value) for value in named.values()):
+    if all(_SHARE.fullmatch(value) for value in named.values()):
         return shares(total, {name: float(value) for name, value in named.items()})
     try:
         return {name: episode_numbers(value) for name, value in named.items()}
     except argparse.ArgumentTypeError as error:
         raise EditError(f"{error}, or give every part a share such as 0.8") from error
+
+
+def rest_note(words: Sequence[str], parts: Mapping[str, Sequence[int]], total: int) -> str:
+    """Return that the last part gets more than its share, because the shares leave some out; "" where it does not."""
+    shared = [float(word.partition("=")[2]) for word in words if _SHARE.fullmatch(word.partition("=")[2])]
+    if len(shared) < len(words) or math.isclose(sum(shared), 1):
+        return ""
+    name, numbers = list(parts.items())[-1]
+    return (
+        f"the shares make {sum(shared):g}, and the last part gets the rest: {name} has {len(numbers)} of "
+        f"{count(total, 'episode')}. Name a part for the rest, such as rest={1 - sum(shared):g}"
+    )
 
 
 def names_of(features: Sequence[str], joints: Sequence[str], tasks: Sequence[str]) -> Names:

@@ -1,48 +1,49 @@
-"""The embedded mode: prepare the home folder, start the processes, print the URL, stop them in order."""
+"""The embedded mode: start the processes, prepare the home folder, print the URL, stop the processes in order.
+
+The processes are started before this one imports Django's models and prepares the database, because their own imports
+are most of the start. Until everything is prepared (`robotdata.gate`) the web process answers nothing, and no rig
+connects its devices: a page must be able to stop what moves.
+"""
 
 from __future__ import annotations
 
-import logging
 import os
 import shlex
 import socket
 import ssl
 import tempfile
-import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
+import django
 from django.conf import settings
-from django.core.management import call_command
-from django.db import DatabaseError, DataError, IntegrityError, connection
 
-from recorder.errors import unusable_message
-from recorder.models import Episode, Job, Rig, SignInCode
-from recorder.models.states import JobState, RigState
 from robotdata.files.lock import open_lock, read_holder, try_lock, write_holder
-from robotdata.rig.connection import AUTHORITY
+from robotdata.gate import Gate
+from robotdata.listening import ListenError, listen
 from robotdata.station.rig_files import RigFiles
 from robotdata.station.rig_process import STOP_S
 from robotdata.supervisor import Child, Supervisor
 
 if TYPE_CHECKING:
+    from recorder.management.preparation import Recovery
     from robotdata.local_tls import LocalTls
 
-log = logging.getLogger(__name__)
-
 RIG_WAIT_S = 4.0
-RECOVERY_WAIT_S = 5.0
 WORKER_DELAY_S = STATION_DELAY_S = 15.0
+RIG_LOCK_WAIT_S = 20.0  # an earlier process of the rig may still be saving a take
 STATION_GRACE_S = STOP_S + 5.0
 """A station ends its rigs first, which save their takes."""
 LOCAL_TLS = "ROBOTDATA_LOCAL_TLS"
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+EVERYWHERE = {"", "0.0.0.0", "::"}
 
 
 class EmbeddedError(Exception):
@@ -68,16 +69,26 @@ class Embedded:
         self.options = options
         self.say = say
         self._tls: LocalTls | None = None
+        self._sockets: list[socket.socket] = []
         self._url_printed = False
         self._slow_start_reported = False
         self._answered_at: float | None = None
         self._started_at = time.monotonic()
+        self._recovery: Recovery | None = None
 
     def run(self) -> None:
-        """Start everything and return when it has ended. Raise EmbeddedError before any process is started."""
+        """Start everything and return when it has ended. Raise EmbeddedError, with no process left, if that fails."""
         check_home(Path(settings.STATE_DIR))
-        with HomeLock(Path(settings.STATE_DIR) / "run.lock", self.url):
-            check_port(self.options.host, self.options.port)
+        with ExitStack() as held:
+            lock = held.enter_context(HomeLock(Path(settings.STATE_DIR) / "run.lock", self.url))
+            try:
+                self._sockets = listen(self.options.host, self.options.port)
+            except ListenError as error:
+                raise EmbeddedError(str(error)) from error
+            for each in self._sockets:
+                held.enter_context(each)
+            self.options = replace(self.options, port=self._sockets[0].getsockname()[1])
+            lock.name(self.url)
             for rig in self.options.rigs:
                 if not Path(rig).is_file():
                     raise EmbeddedError(
@@ -86,18 +97,46 @@ class Embedded:
             os.environ["ROBOTDATA_HOSTS"] = os.environ.get("ROBOTDATA_HOSTS") or ",".join(host_names(self.options.host))
             if self.options.tls:
                 self._tls = prepare_tls(self.options.host)
+            gate = Gate()
+            try:
+                self._supervise(gate)
+            finally:
+                gate.close()
+
+    def _supervise(self, gate: Gate) -> None:
+        children = self.children()
+        for child in children:
+            if not child.start_delay_s:
+                child.gate = gate
+        supervisor = Supervisor(children, say=self.say, ending=stop_order(children))
+        prepare = partial(self._prepare, gate)
+        supervisor.run(prepare=prepare, on_tick=partial(self.print_url_once_ready, supervisor.start_delayed))
+        if self._recovery is None:
+            self.say("Ended before everything was prepared; no rig was started.")
+            return
+        from recorder.management.preparation import stop_summary
+
+        self._recovery.finish()
+        self.say(stop_summary())
+
+    def _prepare(self, gate: Gate) -> None:
+        """Prepare the database and the takes, then let the web process answer. Raise EmbeddedError if it cannot."""
+        try:
+            django.setup()
+            from recorder.management.preparation import Recovery, prepare_database
+
             prepare_database()
-            recovery = Recovery()
-            recovery.run(say=self.say)
+            self._recovery = Recovery()
+            self._recovery.run(say=self.say)
             for line in exposure_warnings(Path(settings.HOME), self.options.host, secure=self.options.tls):
                 self.say(line)
-            children = self.children()
-            supervisor = Supervisor(children, say=self.say, ending=stop_order(children))
-            supervisor.run(on_tick=partial(self.print_url_once_ready, supervisor.start_delayed))
-            recovery.finish()
-            self.say(stop_summary())
+            gate.open()
+        finally:
+            gate.close()  # without a start the web process need not be waited for
 
     def _rig_is_connected(self) -> bool:
+        from recorder.models import Rig
+
         expected = self.options.with_rig and (self._rigs() or self._rig_files.wanted())
         return not expected or Rig.objects.online().exists()
 
@@ -112,23 +151,20 @@ class Embedded:
     @property
     def url(self) -> str:
         """Return the URL of the page, as seen from this machine."""
-        host = "127.0.0.1" if self.options.host in {"0.0.0.0", "::"} else self.options.host
-        return f"{'https' if self.options.tls else 'http'}://{host}:{self.options.port}"
+        host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.options.host, self.options.host)
+        scheme = "https" if self.options.tls else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.options.port}"
 
     def children(self) -> list[Child]:
         """Return the processes to start: web, rigs, station and worker."""
-        web = ["robotdata.asgi:application", "--host", self.options.host, "--port", str(self.options.port)]
-        web += ["--ws", "websockets-sansio", "--ws-per-message-deflate", "false", "--ws-max-size", "8388608"]
-        web += ["--timeout-graceful-shutdown", "5", "--log-level", "warning", "--no-server-header"]
-        web += ["--http", "robotdata.connections:BoundedHttp", "--backlog", "128"]
-        web += ["--no-proxy-headers"]  # settings.PROXIES names the trusted ones
+        web = [",".join(str(each.fileno()) for each in self._sockets)]
         if self._tls is not None:
             web += ["--ssl-certfile", str(self._tls.certificate), "--ssl-keyfile", str(self._tls.key)]
         # A synchronous library reads static files completely; they are small. Large files are streamed.
         web_env = {"PYTHONWARNINGS": "ignore:StreamingHttpResponse must consume synchronous iterators"}
         # Short, because a person is waiting.
         web_env["ROBOTDATA_DB_WAIT_S"] = os.environ.get("ROBOTDATA_DB_WAIT_S") or "5"
-        children = [Child("web", "uvicorn", web, env=web_env)]
+        children = [Child("web", "robotdata.web", web, env=web_env, sockets=self._sockets)]
         if self.options.with_rig:
             children += [*(self.rig(path) for path in self._rigs()), self.station()]
         if self.options.with_worker:
@@ -147,6 +183,7 @@ class Embedded:
         """Return the process of a rig with the TOML file `path`; "" for the simulated one."""
         socket_url = self.url.replace("http", "ws", 1) + "/ws/rig/"
         args = [*([path] if path else []), "--spool", str(settings.SPOOL_DIR), "--url", socket_url]
+        args += ["--wait", f"{RIG_LOCK_WAIT_S:g}"]
         name = f"rig {Path(path).stem}" if path else "rig"
         # 20 s: a take that is being recorded is closed and made durable first.
         return Child(name, "robotdata.rig", args, grace_s=20.0, env={"ROBOTDATA_RIG_TOKEN": settings.RIG_TOKEN})
@@ -170,6 +207,8 @@ class Embedded:
                 return  # wait briefly, so that the page shows the rig at once
             self._url_printed = True
             start_delayed()
+            from recorder.models import SignInCode
+
             code = SignInCode.issue()
             self.say(f"robotdata is ready: {self.url}/sign-in/?code={code}")
             if self._tls is not None:
@@ -183,6 +222,8 @@ class Embedded:
 
 def prepare_tls(host: str) -> LocalTls:
     """Return the certificate for this computer's names, and have all processes use it. Raise EmbeddedError."""
+    from robotdata.rig.connection import AUTHORITY
+
     try:
         from robotdata.local_tls import prepare
 
@@ -215,8 +256,8 @@ def exposure_warnings(home: Path, host: str, *, secure: bool = False) -> list[st
     warnings = []
     if host not in LOOPBACK and not settings.HTTPS and not secure:
         warnings.append(
-            f"Listening on {host} without TLS: sign-ins, tokens and video are sent unencrypted over the "
-            "network. Use --tls, put a TLS proxy in front of it (docs/scale-out.md), or listen on 127.0.0.1."
+            f"Listening on {host or 'every address'} without TLS: sign-ins, tokens and video are sent unencrypted over "
+            "the network. Use --tls, put a TLS proxy in front of it (docs/scale-out.md), or listen on 127.0.0.1."
         )
     if others_mode := home.stat().st_mode & 0o077:
         warnings.append(
@@ -242,23 +283,13 @@ def stop_order(children: list[Child]) -> list[str]:
     return [child.name for child in sorted(children, key=lambda child: order.get(child.name, 0))]
 
 
-def stop_summary() -> str:
-    """Return a summary of what is left when everything has ended."""
-    takes = Episode.objects.takes().count()
-    waiting = Job.objects.filter(state__in=[JobState.QUEUED, JobState.RUNNING]).count()
-    text = f"Stopped. Nothing was lost: {takes} take{'s' * (takes != 1)} in the spool"
-    if waiting:
-        text += f", {waiting} encoding job{'s' * (waiting != 1)} will continue at the next start"
-    return text + "."
-
-
 def host_names(listen_host: str) -> list[str]:
     """Return the exact names under which the server may be reached; requests with other names are refused."""
     names = ["localhost", "127.0.0.1", "[::1]"]
     if listen_host not in LOOPBACK:
         names += [socket.gethostname(), socket.getfqdn()]
-        if listen_host not in {"0.0.0.0", "::"}:
-            names.append(listen_host)
+        if listen_host not in EVERYWHERE:
+            names.append(f"[{listen_host}]" if ":" in listen_host else listen_host)
         else:
             names += socket.gethostbyname_ex(socket.gethostname())[2]
             names += network_address()
@@ -287,71 +318,6 @@ def check_home(folder: Path) -> None:
         ) from error
 
 
-def prepare_database() -> None:
-    """Migrate the database. Raise EmbeddedError if it is unusable."""
-    try:
-        call_command("migrate", verbosity=0, interactive=False)
-        Rig.objects.update(state=RigState.OFFLINE, connection="")  # until they send hello
-    except DatabaseError as error:
-        raise _unusable(error) from error
-
-
-def _unusable(error: DatabaseError) -> EmbeddedError:
-    if isinstance(error, IntegrityError | DataError):
-        log.exception("A row could not be written")
-    return EmbeddedError(unusable_message(error))
-
-
-class Recovery:
-    """Makes rows agree with folders at the start; with very many takes, while the product runs already."""
-
-    def __init__(self, work: Callable[[], object] | None = None, *, wait_s: float = RECOVERY_WAIT_S) -> None:
-        """`work` does it, by default the command `recover`; `wait_s`: how long `run` waits for its end."""
-        self._work = work or partial(call_command, "recover", quiet=True)
-        self._wait_s = wait_s
-        self._thread = threading.Thread(target=self._run, name="recovery", daemon=True)
-        self._error: DatabaseError | None = None
-        self._say: Callable[[str], None] | None = None
-
-    def run(self, *, say: Callable[[str], None]) -> None:
-        """Return when rows and folders agree, or after `wait_s`. Raise EmbeddedError if the database is unusable."""
-        self._thread.start()
-        self._thread.join(self._wait_s)
-        if self._error is not None:
-            raise _unusable(self._error) from self._error
-        if self._thread.is_alive():
-            self._say = say
-            say("The takes in the spool are still being checked. The page works meanwhile; its lists may lack some.")
-
-    def finish(self, timeout_s: float = 5.0) -> None:
-        """Wait for the end. After `timeout_s` it is given up: the next start does the rest."""
-        self._thread.join(timeout_s)
-
-    def _run(self) -> None:
-        try:
-            self._work()
-        except DatabaseError as error:
-            self._error = error
-        finally:
-            connection.close()
-        if self._say is not None:
-            self._say("The takes in the spool are checked." if self._error is None else unusable_message(self._error))
-
-
-def check_port(host: str, port: int) -> None:
-    """Raise EmbeddedError if the port cannot be used."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise EmbeddedError(
-                f"Cannot listen on {host}:{port} ({error.strerror}). Another program may use the port: "
-                f"stop it, or choose another with `make run PORT={port + 1}`."
-            ) from error
-
-
 def is_answering(url: str, authority: Path | None = None) -> bool:
     """Return whether the URL answers with status 200 within half a second; of https only if `authority` signed it."""
     context = None if authority is None else ssl.create_default_context(cafile=str(authority))
@@ -373,11 +339,11 @@ class HomeLock:
         self.url = url
         self._fd = -1
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self._fd = open_lock(self.path)
         if try_lock(self._fd):
-            write_holder(self._fd, url=self.url)
-            return
+            self.name(self.url)
+            return self
         holder = read_holder(self._fd)
         os.close(self._fd)
         raise EmbeddedError(
@@ -385,6 +351,10 @@ class HomeLock:
             f"(process {holder.get('pid', '?')}, {holder.get('url', '')}). "
             "Use that page, stop it first, or start with another home: ROBOTDATA_HOME=/some/folder."
         )
+
+    def name(self, url: str) -> None:
+        """Write at which URL this start answers, for whoever starts a second one."""
+        write_holder(self._fd, url=url)
 
     def __exit__(self, *_: object) -> None:
         os.close(self._fd)

@@ -26,6 +26,7 @@ from robotdata.dataset.write.feature_change import (
     Scalar,
     Source,
 )
+from robotdata.numbers import count as count_of
 
 Say = Callable[[str], None]
 _TRUE_FALSE = {"true": True, "false": False}
@@ -68,7 +69,8 @@ def change_features_by_words(say: Say, root: Path, options: dict[str, Any]) -> N
         return
     made_by = {"by": "robotdata edit", "at": timezone.now().isoformat(timespec="seconds")}
     result = change_features(root, change, work=work_of(root), revisions=revisions_of(root), made_by=made_by)
-    say(f"{root}: {result.episodes} episodes, {result.frames} frames, revision {result.revision}")
+    made = f"{count_of(result.episodes, 'episode')}, {count_of(result.frames, 'frame')}"
+    say(f"{root}: {made}, revision {result.revision}")
 
 
 def change_of(options: dict[str, Any]) -> FeatureChange:
@@ -90,21 +92,21 @@ def preview_lines(preview: ChangePreview, change: FeatureChange) -> list[str]:
     """Return what a change would do, one line for each part."""
     lines = []
     for each in preview.removed:
-        what = f"{each.files} video files, " if each.files else ""
+        what = f"{count_of(each.files, 'video file')}, " if each.files else ""
         lines.append(f"remove {each.name} ({what}{size(each.size_bytes)}); the revision before keeps it")
     lines += [f"rename {old} to {new}" for old, new in preview.renamed.items()]
     for added in preview.added:
         shape = "" if added.shape == [1] else f" {added.shape}"
-        lines.append(f"add {added.name} ({added.dtype}{shape}) to {preview.frames} rows")
-        lines += [f"  {value}: {count} episodes" for value, count in added.episodes.items()]
+        lines.append(f"add {added.name} ({added.dtype}{shape}) to {count_of(preview.frames, 'row')}")
+        lines += [f"  {value}: {count_of(count, 'episode')}" for value, count in added.episodes.items()]
         if added.without:
             lines.append(f"  {added.without} of these have none of the labels and get the default")
     if change.robot_type is not None:
         lines.append(f"robot_type becomes {change.robot_type!r}")
     lines += [f"the values of {key} are named {', '.join(names)}" for key, names in change.names.items()]
     if change.statistics:
-        frames = f", decoding {preview.decoded_frames} frames" if preview.decoded_frames else ""
-        lines.append(f"compute the statistics of {preview.episodes} episodes again{frames}")
+        frames = f", decoding {count_of(preview.decoded_frames, 'frame')}" if preview.decoded_frames else ""
+        lines.append(f"compute the statistics of {count_of(preview.episodes, 'episode')} again{frames}")
     if preview.rewritten_bytes:
         lines.append(f"write {size(preview.rewritten_bytes)} of data files again; videos stay as they are")
     return lines

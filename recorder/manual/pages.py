@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
@@ -22,9 +24,12 @@ GROUPS: tuple[tuple[str, dict[str, str]], ...] = (
     (
         "Review and share",
         {
-            "curation": "the wall, the player, bulk changes, committed episodes, revisions",
+            "curation": "the wall, the player, bulk changes, the page Encoding",
+            "language": "subtasks and remarks, and the columns that LeRobot reads",
+            "editing": "committed episodes, revisions, copies and merges, features, the disk",
             "quality": "what is flagged in a take, and when",
             "sharing": "datasets from zip files, folders and the Hub; downloads, pushes, films",
+            "storage": "datasets to buckets of S3, MinIO and others, and from there",
             "dataset": "the files of a dataset: reading, editing, repair, older versions",
         },
     ),
@@ -58,6 +63,11 @@ SUMMARIES[CHANGES] = "what has changed, version by version"
 
 MOST_RESULTS = 40
 SNIPPET_LENGTH = 200
+SHORTEST_TYPO = 4
+SAME_BEGINNING = 2
+"""Letters that a mistyped word shares with the one that is meant: who looks for gloves does not mean goes."""
+SIMILARITY = 0.82
+"""How alike the two must be, as `difflib` counts it."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +103,14 @@ class Result:
     snippet: tuple[tuple[str, bool], ...]
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a search finds; `taken` is the word that was looked for in place of each that stands nowhere."""
+
+    places: list[Result]
+    taken: dict[str, str]
+
+
 def groups_of_pages(folder: Path) -> list[tuple[str, list[Page]]]:
     """Return the pages below `folder`, which holds `docs/` and CHANGELOG.md, group by group."""
     known = all_pages(folder)
@@ -110,11 +128,16 @@ def all_pages(folder: Path) -> dict[str, Page]:
     return {slug: Page(slug, render_markdown(text, _address)) for slug, text in texts.items()}
 
 
-def search(pages: Iterable[Page], query: str) -> list[Result]:
-    """Return the sections that have every word of the query, those that have them in their heading first."""
-    words = query.casefold().split()
+def search(pages: Iterable[Page], query: str) -> Found:
+    """Find the sections that have every word of the query, those that have them in their heading first.
+
+    A word that stands on no page counts as the most similar one that does: "calibrtion" finds calibration.
+    """
+    pages = list(pages)
+    typed = query.casefold().split()
+    words = [_known_word(pages, word) for word in typed]
     if not words:
-        return []
+        return Found([], {})
     ranked = []
     for page in pages:
         for section in page.body.sections:
@@ -124,7 +147,20 @@ def search(pages: Iterable[Page], query: str) -> list[Result]:
                 weight = sum(2 * (word in section.heading.casefold()) + (word in heading) for word in words)
                 ranked.append((weight, Result(page, section, _snippet(section.text, words))))
     ranked.sort(key=lambda one: -one[0])
-    return [result for _, result in ranked[:MOST_RESULTS]]
+    taken = {word: known for word, known in zip(typed, words, strict=True) if word != known}
+    return Found([result for _, result in ranked[:MOST_RESULTS]], taken)
+
+
+def _known_word(pages: Sequence[Page], word: str) -> str:
+    """Return the word, or the most similar one of the pages where none has it and one is alike."""
+    texts = [f"{section.heading} {section.text}".casefold() for page in pages for section in page.body.sections]
+    if len(word) < SHORTEST_TYPO or any(word in text for text in texts):
+        return word
+    known = Counter(each for text in texts for each in re.findall(r"[^\W\d_]{4,}", text))
+    alike = [each for each, _ in known.most_common() if each[:SAME_BEGINNING] == word[:SAME_BEGINNING]]
+    # The more frequent one first: of two that are as similar it is taken.
+    similar = get_close_matches(word, alike, n=1, cutoff=SIMILARITY)
+    return similar[0] if similar else word
 
 
 def _snippet(text: str, words: Sequence[str]) -> tuple[tuple[str, bool], ...]:

@@ -9,10 +9,12 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY, get_user_model
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AbstractBaseUser, User
 from django.contrib.sessions.models import Session
 from django.db import models
 from django.utils import timezone
+
+_RECORD_USE_EVERY = timedelta(minutes=1)
 
 
 def digest(secret: str) -> str:
@@ -38,6 +40,17 @@ class ApiToken(models.Model):
         secret = secrets.token_urlsafe(32)
         cls.objects.create(user_id=user_id, name=name, digest=digest(secret))
         return secret
+
+
+def user_of_token(secret: str, *, record_use: bool = True) -> AbstractBaseUser | None:
+    """Return the user of this token, or None; record when it was last used, to the minute, if `record_use`."""
+    token = ApiToken.objects.select_related("user").filter(digest=digest(secret)).first()
+    if token is None or not token.user.is_active:
+        return None
+    now = timezone.now()
+    if record_use and (token.last_used_at is None or now - token.last_used_at > _RECORD_USE_EVERY):
+        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+    return token.user
 
 
 class SignInCode(models.Model):

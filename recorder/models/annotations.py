@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from recorder.models import Episode
 
 TRIM = ("trim_first", "trim_end")
-FIELDS = (*REVIEW_FIELDS, "task", *TRIM)
+FIELDS = (*REVIEW_FIELDS, "task", "language", *TRIM)
 """The columns of a row that hold annotations."""
 EDITABLE = tuple(name for name in FIELDS if name != "verdict")
 
@@ -23,13 +23,15 @@ EDITABLE = tuple(name for name in FIELDS if name != "verdict")
 def from_row(episode: Episode) -> Annotation:
     """Return the annotations in an episode's row."""
     trim = None if episode.trim is None else (episode.trim[0], episode.trim[1])
-    return Annotation(**{name: getattr(episode, name) for name in REVIEW_FIELDS}, task=episode.task, trim=trim)
+    fields = {name: getattr(episode, name) for name in (*REVIEW_FIELDS, "task", "language")}
+    return Annotation(**fields, trim=trim)
 
 
 def to_row(annotation: Annotation) -> dict[str, Any]:
     """Return the values of FIELDS."""
     first, end = annotation.trim or (None, None)
-    return {**annotation.review_fields(), "task": annotation.task, "trim_first": first, "trim_end": end}
+    fields = {**annotation.review_fields(), "task": annotation.task, "language": annotation.language}
+    return {**fields, "trim_first": first, "trim_end": end}
 
 
 def from_sidecar(entry: Mapping[str, Any], review_fields: Mapping[str, Any], *, length: int, task: str) -> Annotation:

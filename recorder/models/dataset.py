@@ -10,6 +10,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 
+from recorder.models.ordered_json import OrderedJSONField
 from recorder.models.paths import revisions_of, trash_root, work_of
 
 
@@ -63,7 +64,7 @@ class Dataset(models.Model):
     title = models.CharField(max_length=200)
     fps = models.FloatField(null=True, blank=True)  # None until the first take
     robot_type = models.CharField(max_length=120, blank=True)
-    features = models.JSONField(default=dict, blank=True)
+    features = OrderedJSONField(default=dict, blank=True)
     recorded_action = models.CharField(max_length=20, blank=True)
     """Which of a tick's two actions is its `action`, `sent` or `requested`; empty until the first take. The folder's
     sidecar decides it with the first commit."""
@@ -104,6 +105,11 @@ class Dataset(models.Model):
         if self.trashed_at is not None:
             return trash_root() / self.slug / self.trashed_slug
         return Path(settings.DATASETS_DIR) / self.slug
+
+    @property
+    def has_fixed_features(self) -> bool:
+        """Whether its folder fixes the features: it holds episodes, or held some that were moved away."""
+        return bool(self.total_episodes or self.revision)
 
     @property
     def revisions_path(self) -> Path:

@@ -124,6 +124,7 @@ class Episode(models.Model):
     labels = models.JSONField(default=list, blank=True)
     rating = models.PositiveSmallIntegerField(null=True, blank=True)
     note = models.TextField(blank=True)
+    language = models.JSONField(null=True, blank=True)  # of a take, in ticks; an episode's is in its dataset's rows
     reviewer = models.CharField(max_length=150, blank=True)
     reviewed_at = models.DateTimeField(null=True, blank=True)
     episode_index = models.PositiveIntegerField(null=True, blank=True)

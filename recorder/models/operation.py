@@ -74,5 +74,5 @@ class Operation(models.Model):
     def can_cancel(self) -> bool:
         """Return whether no worker is writing it: before its run, and while the run waits for a worker."""
         if self.state == OperationState.RUNNING:
-            return not self.token or (self.type in STOPPABLE and "writing" not in self.result)
+            return "writing" not in self.result if self.type in STOPPABLE else not self.token
         return self.state in {OperationState.QUEUED, OperationState.ENCODING}

@@ -22,6 +22,11 @@ def datasets_root() -> Path:
     return Path(settings.DATASETS_DIR)
 
 
+def is_among_datasets(folder: Path) -> bool:
+    """Return whether `folder`, with links followed, lies directly in the folder of all datasets."""
+    return folder.resolve().parent == datasets_root().resolve()
+
+
 def trash_root() -> Path:
     """Return where deleted datasets wait: one folder each, with the dataset and its revisions in it."""
     return datasets_root() / TRASH

@@ -29,7 +29,7 @@ class Action(StrEnum):
     READ_COMPUTER = "add folders of the server"  # any folder that the server's user may read
     SEND_DATASET = "download datasets"
     DELETE_DATASET = "delete datasets"  # move them to the trash, restore them, empty it; free their disk space
-    PUBLISH_DATASET = "send datasets to the Hub"  # and keep a token for it
+    PUBLISH_DATASET = "send datasets to the Hub and to object storage"  # and keep a token and keys for it
     CONFIGURE_DATASET = "change the settings of datasets"
     RECORD = "record"  # start, change and end sessions
     COMMAND_RIG = "command rigs"

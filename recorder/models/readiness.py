@@ -36,7 +36,7 @@ class Readiness:
         return ". ".join(blocker.text for blocker in self.blockers)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields as they stand in the status that pages get."""
+        """Return the fields as they are in the status that pages get."""
         return {
             "label": self.label,
             "tone": self.tone,

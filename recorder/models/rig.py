@@ -8,6 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from recorder.models.dataset import Dataset
+from recorder.models.ordered_json import OrderedJSONField
 from recorder.models.readiness import Readiness, readiness_of
 from recorder.models.states import RigState
 
@@ -30,13 +31,13 @@ class Rig(models.Model):
     name = models.CharField(max_length=48, unique=True)
     robot_type = models.CharField(max_length=120, blank=True)
     fps = models.FloatField(default=30)
-    features = models.JSONField(default=dict, blank=True)
+    features = OrderedJSONField(default=dict, blank=True)
     cameras = models.JSONField(default=list, blank=True)  # [{key, name, width, height, fps}] in the order of its hello
     state = models.CharField(
         max_length=12, choices=[(state.value, state.title()) for state in RigState], default=RigState.OFFLINE.value
     )
     state_since = models.DateTimeField(default=timezone.now)
-    status = models.JSONField(default=dict, blank=True)  # the last complete status message
+    status = OrderedJSONField(default=dict, blank=True)  # the last complete status message
     connection = models.CharField(max_length=64, blank=True)  # the channel of the only socket that may update the row
     host = models.CharField(max_length=120, blank=True)
     last_seen_at = models.DateTimeField(null=True, blank=True)

@@ -68,6 +68,7 @@ class OperationType(TextChoices):
     DUPLICATE = "duplicate", "duplicate"
     UNDO = "undo", "undo"
     REPAIR = "repair", "repair"
+    RESCUE = "rescue", "repair of a folder"
     OLDER = "older", "conversion to v2.1"
     FEATURES = "features", "change of features"
     REORDER = "reorder", "new order"
@@ -109,10 +110,14 @@ REVISING = (
 )
 """Types of which a dataset has at most one at a time. Encoding adds to it, and waits for the lock."""
 
+NEW_FROM_FOLDER = (OperationType.CONVERT, OperationType.RESCUE)
+"""Types that make a new dataset of a folder that cannot be opened, which `arguments` name as `source`."""
+
 STOPPABLE = (
     OperationType.CONVERT,
     OperationType.IMPORT,
     OperationType.REPAIR,
+    OperationType.RESCUE,
     OperationType.OLDER,
     OperationType.PUSH,
     *RESHAPES,

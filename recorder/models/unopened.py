@@ -19,6 +19,7 @@ class Remedy(models.TextChoices):
     """What robotdata itself can do about a folder."""
 
     CONVERT = "convert", "convert it to v3.0"
+    REPAIR = "repair", "make a dataset of what is whole"
 
 
 class Unopened(models.Model):

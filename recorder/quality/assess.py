@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -22,16 +21,14 @@ from recorder.models.states import EpisodeState, Verdict
 from recorder.models.versions import next_version
 from recorder.quality.odd_fields import is_odd_mark, odd_marks
 from recorder.text import sanitize_json
-from robotdata.files import open_beneath
 from robotdata.files.json_files import replace_json
-from robotdata.files.plain_json import read_json
-from robotdata.quality import DEFAULT, BadMetrics, Mark, Peers, TakeMetrics, Thresholds, marks_of, take_metrics
+from robotdata.quality import DEFAULT, Mark, Peers, TakeMetrics, Thresholds, marks_of, take_metrics
+from robotdata.quality.stored import METRICS_FILE, metrics_of
 from robotdata.spool import SpoolError, Take, TakeBusy, read_manifest, write_manifest
 from robotdata.spool.take_lock import TakeLock
 
 log = logging.getLogger(__name__)
 
-METRICS_FILE = "quality.json"
 SOURCE = "quality"
 MOST_PEERS = 200
 """The number of newest takes of a dataset that define what is typical."""
@@ -39,7 +36,6 @@ REJUDGE_AT = frozenset({6, 8, 12, 20, 35, 60, 100, 150, 200})
 """At these numbers of measured takes, the earlier ones are compared again with what is typical now."""
 REJUDGE_AFTER = timedelta(minutes=1)
 """After this long without progress of a dataset's assessment, another worker is notified."""
-_MOST_BYTES = 4 << 20
 _LOCK_WAIT_S = 2.0
 # The codes of the rig's flags, and those of the measured flags for the same defect.
 _SAME_CODES = {"lost": {"stale", "missing"}, "stale": {"stale", "missing"}}
@@ -63,7 +59,7 @@ def assess(*, episode: Episode) -> list[dict[str, Any]]:
         metrics = metrics_of(episode.take_path) or _measure(episode)
     except DATABASE_ERRORS:
         raise
-    except Exception as error:  # noqa: BLE001 - a take may hold anything; unflagged, it would be retried for ever
+    except Exception as error:  # noqa: BLE001 - a take may hold anything; unflagged, it would be retried forever
         message = str(error)
         if not isinstance(error, SpoolError | OSError):
             message = unexpected_message(error)
@@ -187,19 +183,6 @@ def dataset_metrics(dataset: Dataset) -> tuple[list[TakeMetrics], list[TakeMetri
     """Return the measurements of its newest takes, and of those that define what is typical."""
     takes, _, peers = _read_metrics(dataset, _newest_takes(dataset))
     return list(takes.values()), peers
-
-
-def metrics_of(folder: Path) -> TakeMetrics | None:
-    """Return the measurement of the take in `folder`; None if it is missing, unreadable or of another version."""
-    try:
-        with os.fdopen(open_beneath(folder, METRICS_FILE), "rb") as file:
-            return TakeMetrics.from_json(read_json(file.read(_MOST_BYTES)))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        if not isinstance(error, BadMetrics):
-            log.warning("%s/%s cannot be read: %s", folder.name, METRICS_FILE, error)
-        return None
 
 
 def metrics_of_peers(dataset: Dataset) -> list[TakeMetrics]:

@@ -13,6 +13,8 @@ from recorder.models.episode import KEPT, EpisodeQuerySet
 from recorder.models.groups import SECONDS, groups_of, mark_codes, matches
 from recorder.models.states import EpisodeState, Verdict
 from recorder.quality.assess import metrics_of_peers
+from recorder.quality.contact_sheet import spread_over
+from recorder.quality.densities import densities_of
 from recorder.quality.issue_map import issue_map, takes_per_day, unusual_lengths
 from recorder.quality.scale import nice_step
 from robotdata.dataset.errors import DatasetError
@@ -28,24 +30,27 @@ _MAX_DRAWN = 1e30
 
 
 def overview(dataset: Dataset) -> dict[str, Any]:
-    """Return `episodes`, `seconds`, `lengths`, `tasks`, `marks`, `ranges`, `worst`, `days` and `issue_map`.
+    """Return `episodes`, `seconds`, `lengths`, `tasks`, `marks`, `ranges`, `worst`, `days`, `issue_map` and more.
 
     Rejected episodes are left out. `lengths` is a histogram in seconds (`edges_s` has one entry more than `counts`),
     with the `outliers`. `ranges` has one entry per joint
     (1st to 99th percentile of the measured takes, without the outermost takes; without measurements, the committed
-    statistics). `worst` lists the twenty gravest episodes, worst first.
+    statistics), `densities` the spread of each, in the same order. `sheet` has the ids of episodes for the contact
+    sheet. `worst` lists the twenty gravest episodes, worst first.
     """
     rows = dataset.episodes.filter(purged_at=None).exclude(verdict=Verdict.REJECT).exclude(state=EpisodeState.RECORDING)
-    measured = list(rows.values_list("pk", SECONDS, "marks_weight"))
+    measured = list(rows.values_list("pk", SECONDS, "marks_weight", "recorded_at", "ticks"))
     ids, lengths = [row[0] for row in measured], np.array([max(0.0, row[1] or 0.0) for row in measured])
-    marks = mark_codes(rows)
+    marks, peers = mark_codes(rows), metrics_of_peers(dataset)
     return {
         "episodes": len(lengths),
         "seconds": round(float(lengths.sum()), 3),
         "lengths": {**_lengths(lengths), "outliers": unusual_lengths(ids, lengths.tolist())},
         "tasks": _tasks(dataset, rows),
         "marks": [{"code": code, "episodes": count} for code, count in marks.most_common()],
-        "ranges": _ranges(dataset),
+        "ranges": (ranges := _measured_ranges(Peers(peers)) if peers else _committed_ranges(dataset)),
+        "densities": densities_of(dataset, ranges, peers),
+        "sheet": spread_over([(row[3], row[0]) for row in measured if row[4]]),
         "worst": _worst(rows),
         "days": takes_per_day(rows),
         "issue_map": {**issue_map(rows), "of": sum(row[2] > 0 for row in measured)},
@@ -87,11 +92,6 @@ def _tasks(dataset: Dataset, rows: EpisodeQuerySet) -> list[dict[str, Any]]:
         line["kept"] += group["n"] if matches(KEPT, group) else 0
         line["seconds"] = round(line["seconds"] + group["seconds"], 3)
     return sorted(lines.values(), key=lambda line: (-line["episodes"], line["task"]))
-
-
-def _ranges(dataset: Dataset) -> list[dict[str, Any]]:
-    takes = metrics_of_peers(dataset)
-    return _measured_ranges(Peers(takes)) if takes else _committed_ranges(dataset)
 
 
 def _measured_ranges(peers: Peers) -> list[dict[str, Any]]:

@@ -154,7 +154,7 @@ def _check_all(episodes: Sequence[Episode], fields_for: FieldsFor, actor: Actor,
 def _fields_to_change(
     episode: Episode, fields_for: FieldsFor, actor: Actor, read_versions: _ReadVersions
 ) -> dict[str, Any]:
-    """Return the fields of the episode that to change. Raise Refused if this actor cannot change it now."""
+    """Return the fields of the episode that change. Raise Refused if this actor cannot change it now."""
     check_editable(episode)
     after = _different_fields(episode, fields_for(episode))
     require_changes(actor, after, episode)

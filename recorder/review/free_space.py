@@ -8,10 +8,11 @@ from pathlib import Path
 from django.conf import settings
 
 from recorder.actor import Actor
-from recorder.catalog.additions import cancel_addition, incoming
+from recorder.catalog.additions import incoming
 from recorder.catalog.dataset_trash import delete_permanently, trashed_dataset
 from recorder.catalog.datasets_on_disk import LOCK_WAIT_S
 from recorder.catalog.disk import Kind
+from recorder.catalog.import_uploads import cancel_unused
 from recorder.errors import Refused
 from recorder.models import Dataset, Episode, Operation
 from recorder.models.paths import datasets_root, exports_root, trash_root, work_of
@@ -69,7 +70,7 @@ def _downloads(name: str, actor: Actor) -> int:
     row = _dataset(name)
     require(actor, Action.DELETE_DATASET, row)
     if Operation.objects.filter(dataset=row, type=OperationType.PUSH).open().exists():
-        raise Refused("running", f"{row.title} is being sent to the Hub: wait for the end of that, or cancel it.")
+        raise Refused("running", f"{row.title} is being sent: wait for the end of that, or cancel it.")
     return _remove(sent_of(row.work_path, row.slug))
 
 
@@ -98,7 +99,7 @@ def _upload(name: str, actor: Actor) -> int:
     if parse_uuid(name) is None or incoming().get(name) is None:
         raise Refused("gone", f"There is no upload {name!r} any more. Reload the page.", 404)
     freed = blocks_of([datasets_root() / INCOMING / name]).freed
-    cancel_addition(addition_id=name, actor=actor)
+    cancel_unused(addition_id=name, actor=actor)
     return freed
 
 

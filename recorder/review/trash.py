@@ -23,6 +23,7 @@ from recorder.models.states import EpisodeState, Verdict
 from recorder.models.versions import next_version
 from recorder.review.change import conflict
 from recorder.review.verdicts import set_verdict
+from robotdata.numbers import count as count_of
 from robotdata.spool.errors import TakeBusy
 
 _ENDED_STATES = (EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED)
@@ -78,7 +79,8 @@ def empty_trash(
         trash = trash.alias(rejected=rejected).filter(rejected__lte=timezone.now() - older_than)
     if most is not None and (count := trash.count()) > most:
         raise Refused(
-            "more_in_trash", f"The trash holds {count} takes now, not {most}: nothing was deleted. Reload the page."
+            "more_in_trash",
+            f"The trash holds {count_of(count, 'take')} now, not {most}: nothing was deleted. Reload the page.",
         )
     require(actor, Action.DELETE, *trash)
     freed, datasets = 0, {}  # whose settings may be changed while the files are deleted
@@ -99,6 +101,9 @@ def empty_trash(
 
 def _purge(episode: Episode, actor: Actor) -> int:
     with transaction.atomic():
+        # Held first: the condition names the dataset, so the UPDATE has a subquery. After a wait for a restore that
+        # holds the row, PostgreSQL does not evaluate a subquery again, and would delete what was restored.
+        list(Episode.objects.select_for_update(no_key=True).filter(pk=episode.pk).values_list("pk"))
         row = Episode.objects.trashed().filter(pk=episode.pk, state__in=_ENDED_STATES)
         if not row.update(purged_at=timezone.now(), reviewer=actor.name, updated_at=next_version()):
             return 0

@@ -19,6 +19,7 @@ from recorder.models.permissions import Action, require, require_changes
 from recorder.models.states import EpisodeState, Verdict
 from recorder.review.change import check_editable, conflict
 from recorder.review.change_many import Versions, change_all, undo_many
+from recorder.review.language import checked_language
 from recorder.task_text import checked_task
 from robotdata.numbers import frame_range
 
@@ -52,7 +53,7 @@ def set_verdict(
 def edit_episodes(
     *, episodes: Sequence[Episode], actor: Actor, version: datetime | None = None, own: bool = False, **fields: Any
 ) -> uuid.UUID:
-    """Set task, labels, rating, note or trim (`trim_first`, `trim_end`, in ticks); return the group that undoes it.
+    """Set task, labels, rating, note, language or trim (`trim_first`, `trim_end`, in ticks); return what undoes it.
 
     Raise Refused for an invalid value, or if an episode cannot be changed now; TypeError for an unknown field.
     """
@@ -63,6 +64,8 @@ def edit_episodes(
         fields["task"] = checked_task(str(fields["task"]))
     for episode in episodes:
         _check_trim(episode, fields)
+    if "language" in fields:
+        fields["language"] = checked_language(fields["language"], episodes)
     return _change_all(episodes, actor, version, fields, own)
 
 

@@ -54,6 +54,8 @@ def revision_summary(revision: Revision) -> str:
     """Return what made the revision from the one before: `deleted 3, trimmed 2`."""
     if revision.what == "converted":
         return "converted from an older version"
+    if revision.what == "rescued":
+        return "made of what was whole"
     if revision.what == "repaired":
         return "repaired"
     if revision.what in _RESHAPED:

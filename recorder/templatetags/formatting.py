@@ -17,6 +17,7 @@ from recorder.browse.filters import ALL_CAMERAS
 from recorder.browse.other_takes import name_other, other_of, with_others
 from recorder.jobs.broker_health import broker_address, broker_watch
 from recorder.jobs.operation_types import spec_of
+from recorder.jobs.said import is_partly_done
 from recorder.live.rigs import ALIVE_S
 from recorder.models import Change, Episode, Operation, Rig
 from recorder.models.states import EpisodeState, OperationState, RigState
@@ -106,7 +107,7 @@ def code_html(text: str) -> SafeString:
 def tone(row: Rig | Episode | Operation) -> str:
     """Return the CSS class of a state's colour; the page always shows the state's name too."""
     if isinstance(row, Operation):
-        name = OPERATION_TONES.get(OperationState(row.state), "")
+        name = "warn" if is_partly_done(row) else OPERATION_TONES.get(OperationState(row.state), "")
     elif isinstance(row, Episode) and row.is_cut_off:
         name = "warn"
     elif isinstance(row, Episode):
@@ -121,6 +122,8 @@ def state_name(row: Rig | Episode | Operation) -> str:
     """Return the name of a state."""
     if isinstance(row, Operation) and row.state == OperationState.RUNNING:
         return spec_of(row).running
+    if isinstance(row, Operation) and is_partly_done(row):
+        return "partly done"
     if isinstance(row, Operation):
         return OPERATION_STATE_NAMES.get(OperationState(row.state), row.state)
     if isinstance(row, Rig):

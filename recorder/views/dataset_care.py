@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from recorder.catalog.repairs import repair_report
+from recorder.catalog.rescues import rescue_report
 from recorder.errors import Refused
+from recorder.models import Unopened
 from recorder.views.request import Request
 from recorder.views.wall import dataset_of
 
@@ -23,3 +25,14 @@ def dataset_repair(request: Request, slug: str) -> HttpResponse:
     except Refused as refused:
         context = {"refused": refused.message}
     return render(request, "recorder/_dataset_repair.html", {"dataset": row, **context})
+
+
+@require_GET
+def unopened_repair(request: Request, pk: int) -> HttpResponse:
+    """The same for a folder that could not be opened."""
+    row = get_object_or_404(Unopened, pk=pk)
+    try:
+        context: dict[str, Any] = {"computed": rescue_report(row=row, again="again" in request.GET)}
+    except Refused as refused:
+        context = {"refused": refused.message}
+    return render(request, "recorder/_unopened_repair.html", {"row": row, **context})

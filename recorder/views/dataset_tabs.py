@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
@@ -23,6 +24,7 @@ from recorder.views.operations import with_totals
 from recorder.views.request import Request
 from recorder.views.wall import dataset_of
 from robotdata.dataset.hub.card import LICENCES
+from robotdata.dataset.storage.names import SCHEME
 
 PAST_SHOWN = 20
 PUSHES_SHOWN = 5
@@ -54,15 +56,18 @@ def dataset_history(request: Request, slug: str) -> HttpResponse:
 
 @require_GET
 def dataset_files(request: Request, slug: str) -> HttpResponse:
-    """The page with the dataset's files, what it takes on the disk, and how it got to the Hub."""
+    """The page with the dataset's files, what it takes on the disk, and where it was sent."""
     row = dataset_of(slug)
     parts = folder_parts(row.path)
+    pushes = Operation.objects.filter(dataset=row, type=OperationType.PUSH)
+    to_bucket = Q(arguments__repository__startswith=SCHEME)
     context = {
         **page_of(row, "files"),
         **disk_of(row),
         "parts": parts,
         "whole": {"files": sum(part.files for part in parts), "size": sum(part.size for part in parts)},
-        "pushes": Operation.objects.filter(dataset=row, type=OperationType.PUSH)[:PUSHES_SHOWN],
+        "pushes": pushes.exclude(to_bucket)[:PUSHES_SHOWN],
+        "bucket_pushes": pushes.filter(to_bucket)[:PUSHES_SHOWN],
         "size": archive_size(row) or 0,
         "licences": LICENCES,
     }

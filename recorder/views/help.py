@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET
 from recorder.manual import pages
 from recorder.manual.packages import packages_of
 from recorder.views.request import Request
-from robotdata.cli import DISTRIBUTION, installed_version
+from robotdata.distribution import NAME, installed_version
 
 LONGEST_QUERY = 100
 
@@ -24,7 +24,7 @@ def help_index(request: Request) -> HttpResponse:
     query = request.GET.get("q", "").strip()[:LONGEST_QUERY]
     known = pages.all_pages(settings.WEB_FILES)
     groups = pages.groups_of_pages(settings.WEB_FILES)
-    context = {"query": query, "results": pages.search(known.values(), query), "groups": groups}
+    context = {"query": query, "found": pages.search(known.values(), query), "groups": groups}
     return render(request, "recorder/help.html", context)
 
 
@@ -48,6 +48,6 @@ def about(request: Request) -> HttpResponse:
         "python": platform.python_version(),
         "django": django.get_version(),
         "newest": newest,
-        "packages": packages_of(DISTRIBUTION, settings.BASE_DIR, settings.WEB_FILES / "static/vendor/README.md"),
+        "packages": packages_of(NAME, settings.BASE_DIR, settings.WEB_FILES / "static/vendor/README.md"),
     }
     return render(request, "recorder/about.html", context)

@@ -6,6 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from recorder.catalog.import_uploads import ENDINGS
 from recorder.catalog.importing import mapping_names
 from recorder.models import Dataset
 from recorder.views.request import Request
@@ -20,6 +21,7 @@ def imports(request: Request) -> HttpResponse:
     """The page; what is in the files comes by the API."""
     context = {
         "kinds": KINDS,
+        "endings": ",".join(ENDINGS),
         "units": [(unit, unit.replace("_", " ")) for unit in UNITS if unit],
         "mappings": mapping_names(),
         "datasets": Dataset.objects.order_by("title").values_list("title", flat=True)[:_MOST_DATASETS],

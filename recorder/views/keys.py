@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse, RawPostDataException
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -32,6 +32,8 @@ def keys(request: Request) -> HttpResponse:
         return render(request, "recorder/keys.html", {"record_keys": UserKeys.record_of(request.user)})
     try:
         chosen = ChosenKeys.model_validate_json(request.body)
+    except RawPostDataException:
+        return _refused("Invalid shortcuts: send them as JSON, not as a form.")
     except ValidationError as error:
         return _refused(f"Invalid shortcuts: {error.errors()[0]['msg']}.")
     if chosen.keys and len(set(chosen.keys.values())) != len(chosen.keys):

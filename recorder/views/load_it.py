@@ -26,10 +26,11 @@ from lerobot.datasets import LeRobotDataset
 dataset = LeRobotDataset({arguments})
 print(len(dataset), dataset[0].keys())"""
 
+_MOST_BYTES = 100_000
+"""Linux takes no longer argument than 128 KiB; a longer list of episodes goes into a file."""
 _TRAIN = """\
-lerobot-train \\
-  --dataset.repo_id={name} \\
-  --dataset.root={root} \\{episodes}
+{file}lerobot-train \\
+{dataset} \\
   --policy.type=act \\
   --policy.push_to_hub=false \\
   --output_dir={output}"""
@@ -61,10 +62,23 @@ def load_of(row: Dataset, query: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def train_lines(slug: str, root: str, numbers: Sequence[int] | None) -> str:
-    """Return the command that trains a policy with the dataset, or with the episodes `numbers` of it, for a shell."""
-    episodes = f"\n  --dataset.episodes={shlex.quote(str(list(numbers)))} \\" if numbers else ""
-    values = {"{name}": shlex.quote(f"local/{slug}"), "{root}": shlex.quote(root), "{episodes}": episodes}
-    values["{output}"] = shlex.quote(f"outputs/train/act_{slug}")
+    """Return the command that trains a policy with the dataset, or with the episodes `numbers` of it, for a shell.
+
+    A list too long for an argument is written into a file first, from which `lerobot-train` reads it.
+    """
+    name, output = f"local/{slug}", f"outputs/train/act_{slug}"
+    file, dataset = "", [f"--dataset.repo_id={shlex.quote(name)}", f"--dataset.root={shlex.quote(root)}"]
+    if numbers and len(str(list(numbers))) > _MOST_BYTES:
+        path = shlex.quote(f"{slug}_episodes.json")
+        config = json.dumps({"dataset": {"repo_id": name, "root": root, "episodes": list(numbers)}})
+        file, dataset = f"cat > {path} <<'END'\n{config}\nEND\n", [f"--config_path={path}"]
+    elif numbers:
+        dataset.append(f"--dataset.episodes={shlex.quote(str(list(numbers)))}")
+    values = {
+        "{file}": file,
+        "{dataset}": " \\\n".join(f"  {each}" for each in dataset),
+        "{output}": shlex.quote(output),
+    }
     # In one pass, so that a brace in a folder's name stays what it is.
     return re.sub(r"\{\w+\}", lambda found: values[found[0]], _TRAIN)
 

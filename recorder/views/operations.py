@@ -18,7 +18,7 @@ from recorder.views.request import Request
 ENDED_SHOWN = 40
 EPISODES_SHOWN = 24
 _FIRST = ("failed", "running", "queued", "done", "cancelled")
-"""The order of a batch's episodes: what needs somebody, what is worked on, what comes next."""
+"""Which of a batch's episodes are shown where not all are: what needs somebody, what is worked on, what comes next."""
 
 
 def with_totals(operations: Iterable[Operation]) -> list[dict[str, Any]]:
@@ -29,10 +29,17 @@ def with_totals(operations: Iterable[Operation]) -> list[dict[str, Any]]:
 
 
 def with_episodes(operation: Operation, *, all_shown: bool = False) -> dict[str, Any]:
-    """Return the operation with its progress and the episodes to list: `shown`, and how many `more` there are."""
+    """Return the operation with its progress and the episodes to list: `shown`, and how many `more` there are.
+
+    They are listed in the order of recording: a line keeps its place while its state changes.
+    """
     progress = encoding_progress(operation)
-    episodes = sorted(progress.episodes, key=lambda one: _FIRST.index(one.state))
-    shown = episodes if all_shown else episodes[:EPISODES_SHOWN]
+    episodes = progress.episodes
+    shown = episodes
+    if not all_shown and len(episodes) > EPISODES_SHOWN:
+        urgent = sorted(episodes, key=lambda one: _FIRST.index(one.state))[:EPISODES_SHOWN]
+        chosen = {one.episode.pk for one in urgent}
+        shown = [one for one in episodes if one.episode.pk in chosen]
     return {
         "operation": operation,
         "progress": progress,

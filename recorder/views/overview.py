@@ -11,16 +11,18 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from recorder.browse.other_takes import with_others
-from recorder.models import Dataset, Episode
+from recorder.models import Dataset
+from recorder.models.numbers import parse_number
 from recorder.quality.assess import default_thresholds
+from recorder.quality.densities import episode_densities
 from recorder.quality.overview import overview
 from recorder.views.charts import bars_of, day_columns, heat_cells, outliers_of, ticks_of
 from recorder.views.dataset_page import page_of
+from recorder.views.joints import HEIGHT, WIDTH, joint_groups
 from recorder.views.request import Request
-from recorder.views.wall import dataset_of
+from recorder.views.wall import cameras_in, dataset_of
 from robotdata.quality.codes import LABELS
 
-TRACK_WIDTH = 1000
 WORST_SHOWN = 8
 THRESHOLD_FIELDS = (
     ("z", "Outlier", "robust standard deviations"),
@@ -43,28 +45,54 @@ THRESHOLD_FIELDS = (
 
 @require_GET
 def dataset_overview(request: Request, slug: str) -> HttpResponse:
-    """The overview page."""
+    """The overview page; `?episode=12` draws that episode over the ranges of the joints."""
     row = dataset_of(slug)
-    overview_data = overview(row)
-    edges = overview_data["lengths"]["edges_s"]
+    charts = charts_of(row, request.GET.get("episode", ""))
     context = {
         **page_of(row, "overview"),
-        "overview": overview_data,
-        "bars": bars_of(overview_data["lengths"]),
-        "joints": joints_of(overview_data["ranges"]),
-        "worst": _rows([entry["id"] for entry in overview_data["worst"][:WORST_SHOWN]]),
-        "most": max((line["episodes"] for line in overview_data["tasks"]), default=0),
-        "outliers": outliers_of(overview_data["lengths"]),
-        "ticks": ticks_of(edges[0], edges[-1]) if edges else [],
-        "days": day_columns(overview_data["days"]),
-        "heat": heat_cells(overview_data["issue_map"]),
-        "track": TRACK_WIDTH,
+        **charts,
+        "worst": with_others(charts["worst"]),
         "walk": "list=all&sort=worst",
         "view": "all",
         "knobs": threshold_fields_of(row),
         "mark_names": LABELS,
     }
     return render(request, "recorder/overview.html", context)
+
+
+def charts_of(row: Dataset, chosen: str = "") -> dict[str, Any]:
+    """Return the context of all charts; `chosen` is the number of the episode that is drawn over the others."""
+    data = overview(row)
+    edges, number = data["lengths"]["edges_s"], parse_number(chosen)
+    episode = row.episodes.filter(number=number, purged_at=None).first() if number is not None else None
+    over = episode_densities(episode, data["ranges"]) if episode else []
+    ids = [
+        *data["sheet"],
+        *(uuid.UUID(each["id"]) for each in [*data["lengths"]["outliers"], *data["worst"][:WORST_SHOWN]]),
+    ]
+    sheet = row.episodes.select_related("rig").in_bulk(ids)
+    return {
+        "overview": data,
+        "bars": bars_of(data["lengths"]),
+        "joint_groups": joint_groups(data["ranges"], data["densities"], over, row.features),
+        "joint_count": len({line["name"] for line in data["ranges"]}),
+        "joint_size": (WIDTH, 2 * HEIGHT, HEIGHT),
+        "chosen": episode,
+        "chosen_text": chosen[:20],
+        "is_drawn": any(any(shares) for shares in over),
+        "most": max((line["episodes"] for line in data["tasks"]), default=0),
+        "outliers": [
+            {**each, "episode": sheet[pk]}
+            for each in outliers_of(data["lengths"])
+            if (pk := uuid.UUID(each["id"])) in sheet
+        ],
+        "ticks": ticks_of(edges[0], edges[-1]) if edges else [],
+        "days": day_columns(data["days"]),
+        "heat": heat_cells(data["issue_map"]),
+        "worst": [sheet[pk] for each in data["worst"][:WORST_SHOWN] if (pk := uuid.UUID(each["id"])) in sheet],
+        "cameras": cameras_in(row),
+        "sheet": [sheet[pk] for pk in data["sheet"] if pk in sheet],
+    }
 
 
 def threshold_fields_of(row: Dataset) -> list[dict[str, Any]]:
@@ -74,36 +102,3 @@ def threshold_fields_of(row: Dataset) -> list[dict[str, Any]]:
         {"name": name, "words": label, "unit": unit, "value": row.thresholds.get(name), "usual": default_values[name]}
         for name, label, unit in THRESHOLD_FIELDS
     ]
-
-
-def joints_of(ranges: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the ranges of each joint in state, action and so on, on a shared scale; positions from 0 to TRACK."""
-    joints: dict[str, list[dict[str, Any]]] = {}
-    for line in sorted(ranges, key=lambda line: line["feature"] == "action"):  # state before action
-        joints.setdefault(line["name"], []).append(line)
-    return [{"name": name, "lines": _on_scale(lines)} for name, lines in joints.items()]
-
-
-def _on_scale(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    low, high = min(line["least"] for line in lines), max(line["most"] for line in lines)
-    span = high - low
-
-    def position(value: float | None) -> float:
-        return round(TRACK_WIDTH * (value - low) / span, 1) if value is not None and span > 0 else 0.0
-
-    return [
-        {
-            **line,
-            "still": span <= 0 or line["least"] == line["most"],
-            "from": position(line["least"]),
-            "length": max(2.0, position(line["most"]) - position(line["least"])),
-            "from_low": position(line["low"]),
-            "length_low": max(4.0, position(line["high"]) - position(line["low"])) if line["low"] is not None else 0.0,
-        }
-        for line in lines
-    ]
-
-
-def _rows(ids: list[str]) -> list[Episode]:
-    by_id = Episode.objects.select_related("dataset", "rig").in_bulk([uuid.UUID(episode_id) for episode_id in ids])
-    return with_others(by_id[pk] for episode_id in ids if (pk := uuid.UUID(episode_id)) in by_id)

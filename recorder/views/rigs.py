@@ -21,6 +21,7 @@ from recorder.models import Rig, Station
 from recorder.views.request import Request
 from robotdata.rig.states import PREFLIGHT
 from robotdata.station.calibrations import KIND
+from robotdata.station.driver_packages import DEFAULT, LEROBOT_VERSION, PACKAGES
 
 _TONES = {"running": "accent", "starting": "accent", "failed": "bad"}
 _STILL = {"sim", "replay"}
@@ -144,10 +145,18 @@ def rig_calibrate(request: Request, name: str) -> HttpResponse:
 @csp_update({"style-src": [SELF, UNSAFE_INLINE]})  # type: ignore[arg-type]
 @require_GET
 def rig_drivers(request: Request) -> HttpResponse:
-    """The page that installs LeRobot's drivers on the computer of a station."""
+    """The page that installs drivers on the computer of a station; it leads back to the rig named by `rig`."""
     expire_stations()
     station = get_object_or_404(Station, name=request.GET.get("station", ""))
-    return render(request, "recorder/rig_drivers.html", {"station": station})
+    rig = request.GET.get("rig", "")
+    context = {
+        "station": station,
+        "rig": rig if any(process["name"] == rig for process in station.rigs) else "",
+        "packages": PACKAGES.values(),
+        "chosen": request.GET.getlist("package") or DEFAULT,
+        "version": LEROBOT_VERSION,
+    }
+    return render(request, "recorder/rig_drivers.html", context)
 
 
 def _form(

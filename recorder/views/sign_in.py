@@ -85,7 +85,10 @@ def user_by_code(code: str) -> User | None:
 
 def user_by_password(request: HttpRequest) -> User | None:
     """Return the user with this name and password; None if they are wrong."""
-    return authenticate(request, username=request.POST.get("username", ""), password=request.POST.get("password", ""))
+    name = request.POST.get("username", "")
+    if "\x00" in name:  # PostgreSQL cannot even look for it
+        return None
+    return authenticate(request, username=name, password=request.POST.get("password", ""))
 
 
 def refusal_message(code: str) -> str:

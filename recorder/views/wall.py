@@ -11,8 +11,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 from django_htmx.http import replace_url, trigger_client_event
 
-from recorder.browse.counts import goal_of, tasks_of
-from recorder.browse.filters import REJECTED, SORTS, VIEWS, Filter, choices, rows_in, totals
+from recorder.browse.counts import figures_of, goal_of, tasks_of
+from recorder.browse.filters import REJECTED, SORTS, VIEWS, Filter, Matching, choices
+from recorder.browse.reach import Reach, Reached
 from recorder.models import Dataset
 from recorder.models.states import EpisodeState, Verdict
 from recorder.templatetags.curation import PLANNED_LABELS, mark_name
@@ -37,25 +38,24 @@ def wall(request: Request, slug: str) -> HttpResponse:
 @require_GET
 def wall_head(request: Request, slug: str) -> HttpResponse:
     """The fragment with the counts and totals of the lists."""
-    return render(request, "recorder/_wall_head.html", head_of(request, dataset_of(slug)))
+    return render(request, "recorder/_wall_head.html", head_of(request, _matching(request, dataset_of(slug))))
 
 
 @require_GET
 def wall_cards(request: Request, slug: str) -> HttpResponse:
     """The fragment with the next cards."""
-    row, filters = dataset_of(slug), Filter.read(request.GET)
+    found = _matching(request, dataset_of(slug))
     view = request.GET.get("view", "")
     if view not in VIEWS:
-        view = view_of(request, totals(row, filters), filters)
-    return render(request, "recorder/_cards.html", {**list_of(row, view, filters), **cards_of(request, row, view)})
+        view = view_of(request, found.totals(), found.filters)
+    return render(request, "recorder/_cards.html", {**list_of(found, view), **cards_of(request, found, view)})
 
 
 @require_GET
 def wall_ids(request: Request, slug: str) -> HttpResponse:
     """The ids of all episodes that match, for bulk actions: `editable` ones and `others`, at most MOST_IDS."""
-    row = dataset_of(slug)
-    filters = Filter.read(request.GET)
-    rows = rows_in(row, view_of(request, totals(row, filters), filters), filters)
+    found = _matching(request, dataset_of(slug))
+    rows = found.rows(view_of(request, found.totals(), found.filters))
     matches = rows.exclude(state=EpisodeState.RECORDING).order_by("-recorded_at", "-pk").values_list("pk", "state")
     ids: dict[str, list[str]] = {"editable": [], "others": []}
     for pk, state in matches[:MOST_IDS]:
@@ -65,32 +65,37 @@ def wall_ids(request: Request, slug: str) -> HttpResponse:
 
 def wall_of(request: Request, row: Dataset, tasks: list[dict[str, Any]] | None = None) -> dict[str, Any]:
     """Return the context of the list, with the first page of cards. `tasks` are those of `tasks_of`, if known."""
-    head = head_of(request, row, tasks)
-    return {**head, **cards_of(request, row, head["view"]), "cameras": cameras_in(row)}
+    found = _matching(request, row)
+    head = head_of(request, found, tasks)
+    cards = cards_of(request, found, head["view"])
+    context = {**head, **cards, "cameras": cameras_in(row)}
+    # An empty list says what leads to what it lacks.
+    return context if cards["episodes"] else {**context, "figures": figures_of(row)}
 
 
-def list_of(row: Dataset, view: str, filters: Filter) -> dict[str, Any]:
+def list_of(found: Matching, view: str) -> dict[str, Any]:
     """Return what addresses and links need to know of the list."""
+    row, filters = found.dataset, found.filters
     query = f"{view}&{filters.query}" if filters.query else view
     return {"dataset": row, "view": view, "filter": filters, "address": f"view={query}", "walk": f"list={query}"}
 
 
-def head_of(request: Request, row: Dataset, tasks: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+def head_of(request: Request, found: Matching, tasks: list[dict[str, Any]] | None = None) -> dict[str, Any]:
     """Return the context above the cards: the filter, the lists with their counts, and the goal."""
+    row, filters = found.dataset, found.filters
     if tasks is None:
         tasks = tasks_of(row) if row.goal else []
-    filters = Filter.read(request.GET)
-    counts = totals(row, filters, rejected=REJECTED, rejected_committed=REJECTED & Q(state=EpisodeState.ENCODED))
+    counts = found.totals(rejected=REJECTED, rejected_committed=REJECTED & Q(state=EpisodeState.ENCODED))
     view = view_of(request, counts, filters)
     return {
-        **list_of(row, view, filters),
+        **list_of(found, view),
         "tabs": [(key, title, counts[key]["episodes"]) for key, title in TITLES.items()],
         "kept_query": filters.without("state", "verdict").query,
         "total": counts[view],
         **_rejected(view, counts),
         "goal": goal_of(row, tasks, filters.task),
         "narrowed": [
-            (name, _condition_text(name, value), filters.without(name).query)
+            (name, _condition_text(name, value, found.reached), filters.without(name).query)
             for name, value in filters.conditions.items()
         ],
     }
@@ -103,11 +108,10 @@ def _rejected(view: str, counts: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return {"rejected": counts["rejected"]["episodes"], "rejected_view": "all"}
 
 
-def cards_of(request: Request, row: Dataset, view: str) -> dict[str, Any]:
+def cards_of(request: Request, found: Matching, view: str) -> dict[str, Any]:
     """Return the context of the next cards."""
-    filters = Filter.read(request.GET)
     most = _card_limit(request.GET.get("most", ""))
-    page = episode_page(rows_in(row, view, filters), request.GET.get("after"), sort=filters.sort, most=most)
+    page = episode_page(found.rows(view), request.GET.get("after"), sort=found.filters.sort, most=most)
     return {**page, "wall": True}
 
 
@@ -147,8 +151,14 @@ def cameras_in(row: Dataset) -> list[str]:
     return cameras_of(row.features)
 
 
-def _condition_text(name: str, value: str) -> str:
+def _matching(request: Request, row: Dataset) -> Matching:
+    """Return the episodes that the address asks for: once for each request, because files may have to be read."""
+    return Matching(row, Filter.read(request.GET))
+
+
+def _condition_text(name: str, value: str, reached: Reached | None) -> str:
     """Return one condition of the filter as text."""
+    gaps = f" ({reached.gaps})" if reached is not None and reached.gaps else ""
     texts = {
         "q": f"“{value}”",
         "mark": {"any": "has issues", "none": "no issues", "bad": "serious issues"}.get(value) or mark_name(value),
@@ -157,6 +167,7 @@ def _condition_text(name: str, value: str) -> str:
         "since": f"since {value}",
         "until": f"until {value}",
         "session": f"session {value[:8]}",
+        "reach": f"{Reach.read(value)}{gaps}",
         "planned": PLANNED_LABELS.get(value, "pending changes"),
         "verdict": Verdict(value).label if value in Verdict.values else value,
     }

@@ -50,6 +50,7 @@ from robotdata.dataset.write.trims import shifted_marks
 from robotdata.export import ExportError, ExportPlan, load_encoded
 from robotdata.export.episode import new_episode
 from robotdata.spool import SpoolError, Take
+from robotdata.spool.language import Language
 
 log = logging.getLogger(__name__)
 
@@ -199,7 +200,16 @@ def _prepare(operation: Operation, episode: Episode, recorded_action: str) -> tu
                 raise ExportError(f"the encoded video of {camera} is no longer in {path}: try again")
             encoded[camera] = video
         extra = sidecar_of(episode, plan)
-        new = new_episode(take, plan, episode.task, encoded, str(episode.pk), extra, recorded_action=recorded_action)
+        new = new_episode(
+            take,
+            plan,
+            episode.task,
+            encoded,
+            str(episode.pk),
+            extra,
+            recorded_action=recorded_action,
+            language=Language.parse(episode.language, take.ticks),
+        )
         return new, take.manifest
 
 
@@ -242,6 +252,7 @@ def _write_rows(
                 committed_task=result.tasks[new.uuid],
                 trim_first=None,
                 trim_end=None,
+                language=None,
                 frames_at=now if episode.trim else episode.frames_at,
                 marks=new.extra["marks"],
                 error="",

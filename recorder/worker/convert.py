@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from django.conf import settings
-
 from recorder.catalog.datasets_on_disk import LOCK_WAIT_S
+from recorder.catalog.source_folders import source_folder
 from recorder.jobs.leases import Heartbeat
 from recorder.jobs.operation_rows import is_written
 from recorder.models import Episode, Operation
@@ -21,7 +18,8 @@ from robotdata.dataset.write.swap import recover_dataset
 def run_conversion(operation: Operation, heartbeat: Heartbeat) -> list[Episode]:
     """Convert the folder in `arguments`. Return []: no raw frames to delete.
 
-    Idempotent after a crash at any point. Raise LostLease as soon as the row is cancelled.
+    Idempotent after a crash at any point. Raise LostLease as soon as the row is cancelled, and Refused if the folder
+    has become a link that leads elsewhere.
     """
     dataset = operation.dataset
     with dataset_lock(dataset.path, wait_s=LOCK_WAIT_S):
@@ -38,7 +36,7 @@ def _convert(operation: Operation, progress: Progress) -> None:
     owned_row(operation).update(result={})
     try:
         convert_dataset(
-            Path(settings.DATASETS_DIR) / operation.arguments["source"],
+            source_folder(operation.arguments["source"], verb="convert"),
             dataset.path,
             work=dataset.work_path,
             leave_out=bool(operation.arguments.get("leave_out")),

@@ -42,6 +42,7 @@ from robotdata.export import (
     plan_take,
     source_of,
 )
+from robotdata.numbers import count as count_of
 from robotdata.spool import BadManifest, NoTake, Take, TornPacket, TornRows
 from robotdata.video import EncodeSettings
 
@@ -188,7 +189,7 @@ def check_fit(take: Take, plan: ExportPlan, dataset: Dataset, episode: Episode, 
             is_invalid = ~np.isfinite(values).all(axis=1)
             if is_invalid.any():
                 raise Unfit(
-                    f"{name} is NaN in {int(is_invalid.sum())} frames, first in frame "
+                    f"{name} is NaN in {count_of(int(is_invalid.sum()), 'frame')}, first in frame "
                     f"{plan.first_tick + int(is_invalid.argmax())}: trim these frames, or reject the take."
                 )
 
@@ -200,9 +201,13 @@ def staged_path(take: Take, plan: ExportPlan, camera: str, encoding: EncodeSetti
     return Path(settings.STAGING_DIR) / take.id / f"{camera}.{signature}.mp4"
 
 
-def fail_job(job: Job, reason: str, *, final: bool = False) -> None:
-    """Queue the job again after a growing pause; after JOB_ATTEMPTS, or if `final`, fail it and its episode."""
+def fail_job(job: Job, reason: str, *, final: bool = False, of_camera: bool = True) -> None:
+    """Queue the job again after a growing pause; after JOB_ATTEMPTS, or if `final`, fail it and its episode.
+
+    The episode's error names the job's camera if the reason is one `of_camera`, not of the whole take.
+    """
     max_attempts = settings.JOB_ATTEMPTS
+    reason = reason.replace(f"take {job.episode_id}: ", "")  # pages name it by its number
     if not final and job.attempt < max_attempts:
         pause = timedelta(seconds=2 * 3 ** (job.attempt - 1))
         _requeue(job, reason, pause)
@@ -221,7 +226,8 @@ def fail_job(job: Job, reason: str, *, final: bool = False) -> None:
             finished_at=now,
             log=with_line(job.log, Stage.FAILED, error),
         ):
-            fail_episode(job.episode, f"{_camera_prefix(job.camera)}{error}", job.operation_id)
+            prefix = _camera_prefix(job.camera) if of_camera else ""
+            fail_episode(job.episode, f"{prefix}{error}", job.operation_id)
 
 
 def fail_episode(episode: Episode, reason: str, operation_id: uuid.UUID) -> None:
@@ -273,8 +279,8 @@ def failures(operation: Operation) -> str:
     if not count:
         return ""
     total = Episode.objects.filter(jobs__operation=operation).distinct().count()
-    first = "; ".join(f"{episode}: {episode.error}" for episode in failed[:3])
-    return f"{count} of {total}{LEFT_OUT} {first}"
+    first = "; ".join(f"{episode}: {episode.error.removesuffix('.')}" for episode in failed[:3])
+    return f"{count} of {total}{LEFT_OUT} {first}."
 
 
 def is_no_space(error: BaseException | None) -> bool:
@@ -296,7 +302,7 @@ def _finish_job(job: Job, frames: int) -> None:
     now = timezone.now()
     seconds = (now - job.started_at).total_seconds() if job.started_at else 0.0
     speed = f", {frames / seconds:.0f} frames/s" if job.camera and seconds > 0 else ""
-    line = with_line(job.log, Stage.DONE, f"{frames} frames checked in {seconds:.1f} s{speed}")
+    line = with_line(job.log, Stage.DONE, f"{count_of(frames, 'frame')} checked in {seconds:.1f} s{speed}")
     ended = {"finished_at": now, "lease_until": None, "error": "", "log": line}
     if not move(job, JobState.DONE, conditions={"token": job.token}, frames_done=frames, frames_total=frames, **ended):
         raise LostLease
@@ -325,8 +331,9 @@ def _handle_error(job: Job, error: Exception) -> None:
         Job.objects.filter(pk=job.pk, token=job.token).update(attempt=F("attempt") - 1)
         _requeue(job, reason, SPACE_RETRY_AFTER)
     elif isinstance(error, FINAL_ERRORS):
-        advice = "Trim that part, or reject the take." if isinstance(error, TornPacket) else ""
-        fail_job(job, f"{error} {advice}".strip(), final=True)
+        is_torn = isinstance(error, TornPacket)  # the others are about the whole take
+        advice = "Trim that part, or reject the take." if is_torn else ""
+        fail_job(job, f"{error} {advice}".strip(), final=True, of_camera=is_torn)
     else:
         is_known = type(error).__module__.startswith("robotdata.") or isinstance(error, OSError)
         log.warning("%s failed: %s", job, error, exc_info=not is_known)
@@ -351,8 +358,8 @@ def _requeue(job: Job, reason: str, pause: timedelta) -> None:
 def _work_line(plan: ExportPlan, encoding: EncodeSettings, *, is_encoded: bool) -> tuple[Stage, str]:
     """Return stage and text of the log's line about the video."""
     if is_encoded:
-        return Stage.REUSED, f"the video of an earlier attempt, {plan.rows} frames"
-    return Stage.ENCODING, f"{plan.rows} frames at {plan.fps:g} fps to {encoding.codec}"
+        return Stage.REUSED, f"the video of an earlier attempt, {count_of(plan.rows, 'frame')}"
+    return Stage.ENCODING, f"{count_of(plan.rows, 'frame')} at {plan.fps:g} fps to {encoding.codec}"
 
 
 def _rows_only(take: Take, plan: ExportPlan) -> int:

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import transaction
 
 from recorder.actor import WORKER
+from recorder.catalog.import_uploads import remove_uploads
 from recorder.catalog.takes import index_take
 from recorder.jobs.leases import Heartbeat, LostLease
 from recorder.models import Dataset, Episode, Operation
@@ -41,12 +42,13 @@ def run_import(operation: Operation, heartbeat: Heartbeat) -> list[Episode]:
         progress=in_shown_steps(step_recorder(operation, heartbeat)),
     )
     _record(operation, batch)
+    remove_uploads(operation)
     return []
 
 
 def misfit_of(plan: Plan, dataset: Dataset) -> str:
-    """Return why the take to be cannot be added to the dataset's episodes; empty if it can, or if there are none."""
-    if not dataset.total_episodes or not dataset.features:
+    """Return why the take to be does not fit the dataset's episodes; empty if it does, or if none were there yet."""
+    if not dataset.has_fixed_features or not dataset.features:
         return ""
     found = differences(plan.features, dataset.features, plan.fps, float(dataset.fps or plan.fps))
     if not found:

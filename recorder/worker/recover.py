@@ -38,6 +38,7 @@ from robotdata.dataset.layout import INFO
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import read_info
 from robotdata.dataset.write.swap import recover_dataset
+from robotdata.numbers import count as count_of
 from robotdata.numbers import size
 from robotdata.spool import SpoolError, list_takes, read_manifest
 from robotdata.spool.manifest import FILE
@@ -111,14 +112,14 @@ def _requeue_jobs(report: Report) -> None:
 
 def _recover_datasets(report: Report) -> None:
     if repaired := recover_trash():
-        report.messages.append(f"Trash: {repaired} unfinished moves of datasets completed or undone.")
+        report.messages.append(f"Trash: {count_of(repaired, 'unfinished move')} of datasets completed or undone.")
     for folder in _dataset_folders():
         subject = f"Dataset {folder.name}"
         with isolate_errors(subject, log, partial(_report_loss, report, subject)):  # its tables may hold anything
             _recover_dataset(folder, report)
     for unknown in adopt_unknown_folders(Dataset.objects.all(), Unopened.objects.all(), actor=COMMAND, recheck=True):
         if unknown.dataset is not None:
-            message = f"{unknown.dataset.total_episodes} episodes, found in its folder."
+            message = f"{count_of(unknown.dataset.total_episodes, 'episode')}, found in its folder."
             report.messages.append(f"Dataset {unknown.name}: {message}")
             report.datasets += not unknown.dataset.problem
             _report_problems(unknown.dataset, report)
@@ -179,7 +180,7 @@ def _count_problem(dataset: Dataset) -> str:
     if type(counted) is not int or counted <= dataset.total_episodes:
         return ""
     cure = f"The next commit or edit recounts; `verify {dataset.slug}` checks the present state."
-    return f"{INFO} counts {counted} episodes, there are {dataset.total_episodes}. {cure}"
+    return f"{INFO} counts {count_of(counted, 'episode')}, there are {dataset.total_episodes}. {cure}"
 
 
 def _committed_rows(dataset: Dataset) -> dict[uuid.UUID, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from contextlib import suppress
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from django.conf import settings
@@ -24,7 +24,7 @@ from recorder.text import sanitize_json
 from recorder.worker.known_takes import KnownTakes, signature_of
 from recorder.worker.recovery_report import Report
 from robotdata.files.replace import TEMPORARY
-from robotdata.spool import SpoolError, TakeBusy, leftover_files, list_takes, read_manifest, recover_take
+from robotdata.spool import TakeBusy, leftover_files, list_takes, read_manifest, recover_take
 from robotdata.spool.annotation import Annotation
 from robotdata.spool.batch_curation import update_curations
 from robotdata.spool.facts import Facts
@@ -42,7 +42,6 @@ def recover_takes(report: Report, *, deep: bool) -> None:
     """Close unfinished takes and make the rows agree with all of them; with `deep`, read every byte."""
     versions = dict(Episode.objects.order_by().values_list("pk", "updated_at"))
     known = KnownTakes(settings.STATE_DIR / "known-takes.json")
-    unreadable: set[str] = set()
     signatures: dict[Path, str] = {}
     for folder in list_takes(Path(settings.SPOOL_DIR)):
         report.takes += 1
@@ -53,24 +52,21 @@ def recover_takes(report: Report, *, deep: bool) -> None:
         else:
             signatures[folder] = signature
     rows = Episode.objects.in_bulk([uuid.UUID(folder.name) for folder in signatures])
+    unreadable: set[str] = set()
     numbers = _Numbers()
+    unnumbered: list[tuple[Path, Facts]] = []
+    for folder in signatures:
+        row = rows.get(uuid.UUID(folder.name))
+        with _isolated(folder, report, unreadable):
+            manifest = read_manifest(folder)
+            if row is None and "number" not in manifest:
+                unnumbered.append((folder, manifest))
+            elif _check_take(folder, manifest, row, report, numbers, deep=deep):
+                known.remember(folder.name, signatures[folder])
     # Rows that are missing get the numbers in their folders before those without one get numbers that are left.
-    unnumbered = {folder for folder in signatures if uuid.UUID(folder.name) not in rows and not _has_number(folder)}
-    for folder, signature in sorted(signatures.items(), key=lambda item: item[0] in unnumbered):
-
-        def lost(problem: str, name: str = folder.name) -> None:
-            report.lost.append(f"Take {name}: {problem}.")
-            note_take(take_id=name, why=problem)
-            unreadable.add(name)
-
-        with isolate_errors(f"Take {folder.name}", log, lost):  # its manifest may hold anything
-            try:
-                if _recover_take(folder, rows.get(uuid.UUID(folder.name)), report, numbers):
-                    known.remember(folder.name, signature)
-                if deep:
-                    report.lost += [f"Take {folder.name}: {problem}." for problem in find_damage(folder)]
-            except TakeBusy:  # it is being recorded
-                report.usable += 1
+    for folder, manifest in unnumbered:
+        with _isolated(folder, report, unreadable):
+            _check_take(folder, manifest, None, report, numbers, deep=deep)
     numbers.write()
     known.save()
     forget_except(kind=UnopenedKind.TAKE, names=unreadable)
@@ -99,15 +95,33 @@ class _Numbers:
                     log.warning("The number of the take %s is only in the database: %s", folder.name, problem)
 
 
-def _has_number(folder: Path) -> bool:
-    with suppress(SpoolError, OSError):
-        return "number" in read_manifest(folder)
-    return False
+def _isolated(folder: Path, report: Report, unreadable: set[str]) -> AbstractContextManager[None]:
+    """Report an error of this take and continue with the others: its manifest may hold anything."""
+
+    def lost(problem: str) -> None:
+        report.lost.append(f"Take {folder.name}: {problem}.")
+        note_take(take_id=folder.name, why=problem)
+        unreadable.add(folder.name)
+
+    return isolate_errors(f"Take {folder.name}", log, lost)
 
 
-def _recover_take(folder: Path, row: Episode | None, report: Report, numbers: _Numbers) -> bool:
+def _check_take(
+    folder: Path, manifest: Facts, row: Episode | None, report: Report, numbers: _Numbers, *, deep: bool
+) -> bool:
+    """Recover the take, and with `deep` read every byte of it. Return whether nothing was left to do."""
+    try:
+        agrees = _recover_take(folder, manifest, row, report, numbers)
+    except TakeBusy:  # it is being recorded
+        report.usable += 1
+        return False
+    if deep:
+        report.lost += [f"Take {folder.name}: {problem}." for problem in find_damage(folder)]
+    return agrees
+
+
+def _recover_take(folder: Path, manifest: Facts, row: Episode | None, report: Report, numbers: _Numbers) -> bool:
     """Close the take and make its row agree. Return whether nothing was left to do."""
-    manifest = read_manifest(folder)
     agrees = row is not None and not any(folder.glob(TEMPORARY))
     if manifest["state"] == "recording" or (folder / ".recovery.json").exists() or leftover_files(folder):
         agrees = False

@@ -91,7 +91,8 @@ def _make_revision(operation: Operation, heartbeat: Heartbeat, folder: Path) -> 
         case OperationType.REORDER:
             reorder_episodes(root, lambda base: order_of(dataset, base, arguments), where, how, begin)
         case OperationType.CUT:
-            cut_out(root, lambda base: cuts_of(dataset, base, arguments), where, how, begin)
+            seam = bool(arguments.get("seam"))
+            cut_out(root, lambda base: cuts_of(dataset, base, arguments), where, how, begin, seam=seam)
         case OperationType.REENCODE:
             cameras, size = arguments["cameras"], size_of(arguments)
             reencode_cameras(root, cameras, settings_of(arguments), aside, where, size=size, how=how)

@@ -26,13 +26,14 @@ from recorder.worker.importing import run_import
 from recorder.worker.older import run_older
 from recorder.worker.push import run_push
 from recorder.worker.repair import run_repair
+from recorder.worker.rescue import run_rescue
 from recorder.worker.reshape import run_reshape
 from recorder.worker.revise import run_edit, run_revert
 from recorder.worker.run_steps import owned_row
 from recorder.worker.transfer import run_transfer
 from recorder.worker.undo_transfer import run_undo
 from robotdata.dataset.errors import ConversionError, DatasetBusy, EditError, FeaturesDiffer, NotADataset
-from robotdata.dataset.hub.errors import HubRefused
+from robotdata.dataset.exchange.errors import TransferRefused
 from robotdata.dataset.write.commit_progress import step_of
 from robotdata.imports.errors import ImportsError
 
@@ -49,6 +50,7 @@ RUNNERS: dict[OperationType, Runner] = {
     OperationType.IMPORT: run_import,
     OperationType.UNDO: run_undo,
     OperationType.REPAIR: run_repair,
+    OperationType.RESCUE: run_rescue,
     OperationType.OLDER: run_older,
     OperationType.FEATURES: run_features,
     OperationType.PUSH: run_push,
@@ -67,8 +69,8 @@ _FINAL_ERRORS = (
     EditError,
     ConversionError,
     FolderMissing,
-    HubRefused,
     ImportsError,
+    TransferRefused,
 )
 
 

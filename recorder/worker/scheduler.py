@@ -7,13 +7,12 @@ import time
 from typing import Any
 
 from celery import beat
+from django.conf import settings
 from django.db import Error, close_old_connections
 
 from recorder.worker import sweep
 
 log = logging.getLogger(__name__)
-
-SWEEP_EVERY_S = 5.0
 
 
 class Scheduler(beat.Scheduler):  # type: ignore[misc]
@@ -32,7 +31,7 @@ class Scheduler(beat.Scheduler):  # type: ignore[misc]
         now = time.monotonic()
         if now >= self._next_sweep_at:
             run_sweep()
-            self._next_sweep_at = time.monotonic() + SWEEP_EVERY_S
+            self._next_sweep_at = time.monotonic() + settings.SWEEP_EVERY_S
         return max(0.05, min(1.0, self._next_sweep_at - time.monotonic()))
 
 

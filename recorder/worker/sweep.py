@@ -19,6 +19,7 @@ from recorder.actor import WORKER
 from recorder.alone import isolate_errors
 from recorder.catalog.additions import incoming
 from recorder.catalog.folder_watch import refresh_changed_folders
+from recorder.catalog.import_uploads import uploads_in_use
 from recorder.catalog.sending import tidy_work
 from recorder.catalog.take_files import remove_staging
 from recorder.catalog.takes import index_take
@@ -66,7 +67,7 @@ def sweep() -> None:
         "Rechecking unreadable takes": lambda: retry_takes(unopened),
         "Tidying the staging folder": tidy_staging,
         "Tidying re-encodes": lambda: tidy_encoded({dataset.work_path for dataset in datasets}),
-        "Tidying additions": lambda: incoming().tidy(),
+        "Tidying additions": lambda: incoming().tidy(uploads_in_use),
         "Tidying downloads": lambda: tidy_work({dataset.work_path for dataset in datasets}),
         "Notifying workers of takes to measure": lambda: notify_unassessed(now),
     }

@@ -99,9 +99,9 @@ def _check_free(todo: dict[Path, dict[str, Any]]) -> None:
 
 
 def _check_takes(theirs: DatasetFolder, dest: Path, part: dict[str, Any]) -> None:
-    """Raise EditError if an existing dataset has no commit yet, but takes that the episodes do not fit."""
+    """Raise EditError if a dataset without episodes has takes, or had episodes, that these do not fit."""
     row = Dataset.objects.filter(slug=part["slug"]).first()
-    if part["new"] or row is None or not is_fresh(dest):
+    if part["new"] or row is None or not (is_fresh(dest) or not DatasetFolder.open(dest).episodes):
         return
     if differing := differing_from_takes(theirs, row):
         listed = "; ".join(f"{each.what}: {each.rig} there, {each.dataset} here" for each in differing)
@@ -131,6 +131,7 @@ def _delete(operation: Operation, how: How, write: Callable[[], None] | None) ->
         made_by=how.made_by,
         ids=how.ids,
         before_swap=write,
+        may_empty=True,
     )
     if edited is None and write is not None:
         write()  # none of them is there any more: it says so

@@ -1,4 +1,4 @@
-"""`robotdata add SOURCE`: add the datasets in a folder or a zip file of this computer, or one of the Hub."""
+"""`robotdata add SOURCE`: add the datasets in a folder or a zip file of this computer, or of the Hub or a bucket."""
 
 from __future__ import annotations
 
@@ -6,31 +6,33 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from recorder.actor import COMMAND
 from recorder.catalog.additions import add_from_hub, add_paths, look_into
 from recorder.errors import Refused
+from recorder.management.terminal import TerminalCommand
 from recorder.text import sanitize_json
 from robotdata.dataset.exchange.addition import INTERRUPTED, Addition
+from robotdata.dataset.storage.names import is_target
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     """The command; exit codes: 0 all were added, 3 some of them cannot be opened, 1 nothing was added."""
 
     help = (
         "Add the datasets in a folder or zip file: a dataset, a folder of datasets, a LeRobot home, the Hub's cache. "
         "What is in the home already is used where it is; everything else is copied. Or fetch a dataset from the "
-        "Hugging Face Hub: user/name, if that is not a path, or its address."
+        "Hugging Face Hub: user/name, if that is not a path, or its address; or from object storage: s3://bucket/folder."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the source, `--list`, and what is fetched from the Hub."""
-        parser.add_argument("source", help="a folder, a zip file, or user/name on the Hub")
+        parser.add_argument("source", help="a folder, a zip file, user/name on the Hub, or s3://bucket/folder")
         parser.add_argument("--list", action="store_true", help="only list what would be added")
         parser.add_argument("--revision", default="", help="of the Hub: a branch, a tag or a commit")
-        parser.add_argument("--episodes", default="", help="of the Hub: these episodes, as 0,3,5-9")
-        parser.add_argument("--no-videos", action="store_true", help="of the Hub: all but the videos")
+        parser.add_argument("--episodes", default="", help="of the Hub or a bucket: these episodes, as 0,3,5-9")
+        parser.add_argument("--no-videos", action="store_true", help="of the Hub or a bucket: all but the videos")
 
     def run_from_argv(self, argv: list[str]) -> None:
         """Run the command from a shell, and exit with its code."""
@@ -41,7 +43,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         """List or add the datasets. Raise CommandError if nothing can be added."""
         try:
-            addition = self._fetch(options) if _is_on_hub(options["source"]) else self._add(options)
+            addition = self._fetch(options) if _is_elsewhere(options["source"]) else self._add(options)
         except Refused as error:
             raise CommandError(sanitize_json(error.message)) from error
         if addition is None:
@@ -66,7 +68,7 @@ class Command(BaseCommand):
 
     def _fetch(self, options: dict[str, Any]) -> Addition:
         if options["list"]:
-            raise CommandError("--list shows what is in a folder; look at the page of the repository instead.")
+            raise CommandError("--list shows what is in a folder; look at the page of the other side instead.")
         return add_from_hub(
             repository=options["source"],
             revision=options["revision"],
@@ -77,8 +79,10 @@ class Command(BaseCommand):
         )
 
 
-def _is_on_hub(source: str) -> bool:
-    """Return whether the source is a name or an address of the Hub, and not a path of this computer."""
+def _is_elsewhere(source: str) -> bool:
+    """Return whether the source is a name or an address of the Hub or a bucket, and not a path of this computer."""
+    if is_target(source):
+        return True
     if source.startswith(("https://", "http://", "hf.co/")):
         return True
     named = source.count("/") == 1 and not source.startswith(("/", "~", ".")) and not source.endswith(".zip")

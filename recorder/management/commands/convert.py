@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from recorder.management.terminal import TerminalCommand
 from recorder.models.paths import WORK
 from recorder.text import sanitize_json
 from robotdata.dataset.convert.examine import OldDataset, examine
@@ -17,9 +18,10 @@ from robotdata.dataset.convert.older import convert_to_older
 from robotdata.dataset.convert.run import convert_dataset, refusal
 from robotdata.dataset.errors import ConversionError, DatasetError
 from robotdata.dataset.reader import DatasetFolder
+from robotdata.numbers import count
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     """The command; exit codes: 0 converted, 3 some episodes cannot be converted, 1 nothing can be converted."""
 
     help = (
@@ -71,7 +73,10 @@ class Command(BaseCommand):
             raise CommandError(sanitize_json(str(error)), returncode=code) from error
         for note in made.notes:
             self._say(f"note: {note}")
-        self._say(f"{target}: {made.episodes} episodes, {made.frames} frames, v{options['to']}. {source} is unchanged.")
+        self._say(
+            f"{target}: {count(made.episodes, 'episode')}, {count(made.frames, 'frame')}, v{options['to']}. "
+            f"{source} is unchanged."
+        )
 
     def _report(self, old: OldDataset, *, leave_out: bool) -> None:
         for note in old.notes:
@@ -79,8 +84,8 @@ class Command(BaseCommand):
         for number, why in old.problems.items():
             self._say(f"episode {number}: {why}")
         self._say(
-            f"{old.meta.root}, {old.meta.version}: {len(old.episodes)} episodes with {old.frames} frames would be "
-            f"converted, {len(old.problems)} cannot be. Nothing was written."
+            f"{old.meta.root}, {old.meta.version}: {count(len(old.episodes), 'episode')} with "
+            f"{count(old.frames, 'frame')} would be converted, {len(old.problems)} cannot be. Nothing was written."
         )
         if old.problems and not leave_out:
             self._say(refusal(old))

@@ -5,17 +5,18 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from recorder.actor import COMMAND
 from recorder.catalog.disk import FREEABLE, Kind, measure
 from recorder.errors import Refused
+from recorder.management.terminal import TerminalCommand
 from recorder.review.free_space import free_space
 from recorder.templatetags.formatting import size
 from recorder.text import sanitize_json
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     """The command; exit codes: 0 done, 1 refused with the reason."""
 
     help = "List what takes space on the disk, and what deleting it would free; or delete one thing with --free."

@@ -8,17 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from recorder.management import edit_shape
-from recorder.management.edit_words import episode_numbers, frame_range, names_of, parts_of
+from recorder.management.edit_words import episode_numbers, frame_range, names_of, parts_of, rest_note
 from recorder.management.feature_words import add_feature_words, change_features_by_words
+from recorder.management.terminal import TerminalCommand
 from recorder.models.paths import datasets_root, revision_problem, revisions_of, work_of
 from recorder.text import sanitize_json
 from robotdata.dataset.errors import DatasetError
 from robotdata.dataset.reader import DatasetFolder
-from robotdata.dataset.write.edit import edit_episodes
+from robotdata.dataset.write.edit import edit_episodes, preview_edit
 from robotdata.dataset.write.fit import Names
 from robotdata.dataset.write.swap import is_fresh
 from robotdata.dataset.write.transfer import (
@@ -31,14 +32,15 @@ from robotdata.dataset.write.transfer import (
     move_episodes,
     split,
 )
-from robotdata.dataset.write.transfer_preview import Preview, preview_copy, preview_merge
-from robotdata.numbers import seconds, size
+from robotdata.dataset.write.transfer_preview import Preview, emptied_note, preview_copy, preview_merge
+from robotdata.numbers import count, seconds, size
+from robotdata.numbers import frame_range as frame_range_text
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}")
 _EPISODES = "numbers of episodes, such as 0,3,7-9"
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     """The command; exit codes: 0 done, 1 refused with the reason."""
 
     help = "Change a dataset: delete, trim, cut, copy, merge, re-encode, features. --dry-run says what it would do."
@@ -124,28 +126,33 @@ def _edit(say: Say, root: Path, options: dict[str, Any]) -> None:
     """Delete, trim or relabel."""
     numbers, change = options["episodes"], options["change"]
     dataset = DatasetFolder.open(root)
-    preview = preview_copy(dataset, numbers)
-    say(f"{change} {_counted(preview)} of {root.name}, which has {len(dataset.episodes)}")
-    if options["dry_run"]:
-        return
     arguments: dict[str, Any] = {
         "delete": {"delete": numbers},
         "trim": {"trims": dict.fromkeys(numbers, options.get("frames"))},
         "relabel": {"tasks": dict.fromkeys(numbers, options.get("task"))},
     }[change]
+    kept = preview_edit(dataset, **arguments)
+    say(f"{change} {_counted(preview_copy(dataset, numbers))} of {root.name}, which has {len(dataset.episodes)}")
+    if options["dry_run"]:
+        for number, (first, end) in sorted(kept.items()):
+            say(f"episode {number}: {frame_range_text(first, end)} would be kept")
+        return
     result = edit_episodes(root, **arguments, work=work_of(root), revisions=revisions_of(root))
     for number, (first, end) in sorted(result.trimmed.items()):
         say(f"episode {number}: kept frames {first} to {end - 1}")
-    say(f"{root}: {result.episodes} episodes, {result.frames} frames, revision {result.revision}")
+    say(f"{root}: {count(result.episodes, 'episode')}, {count(result.frames, 'frame')}, revision {result.revision}")
 
 
 def _transfer(say: Say, root: Path, options: dict[str, Any]) -> None:
     """Copy or move."""
     dest, names, numbers = destination(options["to"]), _names(options), options["episodes"]
     base = None if is_fresh(dest) else DatasetFolder.open(dest)
-    preview = preview_copy(DatasetFolder.open(root), numbers, base, names)
+    source = DatasetFolder.open(root)
+    preview = preview_copy(source, numbers, base, names)
     say(f"{options['change']} {_counted(preview)} of {root.name} to {dest} ({'new' if base is None else 'existing'})")
     _say_differences(say, preview)
+    if options["change"] == "move" and (note := emptied_note(root.name, len(source.episodes), len(numbers))):
+        say(f"note: {note}")
     if options["dry_run"]:
         return
     if options["change"] == "move":
@@ -156,9 +163,13 @@ def _transfer(say: Say, root: Path, options: dict[str, Any]) -> None:
 
 def _split(say: Say, root: Path, options: dict[str, Any]) -> None:
     dataset = DatasetFolder.open(root)
-    parts = {destination(name): n for name, n in parts_of(options["parts"], len(dataset.episodes)).items()}
+    total = len(dataset.episodes)
+    named = parts_of(options["parts"], total)
+    parts = {destination(name): numbers for name, numbers in named.items()}
     for dest, numbers in parts.items():
-        say(f"{dest}: {_counted(preview_copy(dataset, numbers))}")
+        say(f"{dest}: {len(numbers)} of {_counted(preview_copy(dataset, numbers), total)}")
+    if note := rest_note(options["parts"], named, total):
+        say(f"note: {note}")
     if not options["dry_run"]:
         for result in split(root, parts, {dest: where(dest) for dest in parts}, how=_how()):
             _say_result(say, result)
@@ -167,7 +178,7 @@ def _split(say: Say, root: Path, options: dict[str, Any]) -> None:
 def _merge(say: Say, root: Path, options: dict[str, Any]) -> None:
     roots, dest, names = [root, *map(existing, options["others"])], destination(options["to"]), _names(options)
     preview = preview_merge([DatasetFolder.open(each) for each in roots], names)
-    say(f"merge {_counted(preview)} of {len(roots)} datasets into {dest}")
+    say(f"merge {_counted(preview)} of {count(len(roots), 'dataset')} into {dest}")
     _say_differences(say, preview)
     if not options["dry_run"]:
         _say_result(say, merge(roots, dest, where(dest), names=names, how=_how()))
@@ -211,9 +222,9 @@ def _names(options: dict[str, Any]) -> Names:
     return names_of(options["map"], options["map_joint"], options["map_task"])
 
 
-def _counted(preview: Preview) -> str:
-    about = f"{preview.frames} frames, {seconds(preview.seconds)}, {size(preview.size_bytes)}"
-    return f"{preview.episodes} episodes ({about})"
+def _counted(preview: Preview, of: int | None = None) -> str:
+    about = f"{count(preview.frames, 'frame')}, {seconds(preview.seconds)}, {size(preview.size_bytes)}"
+    return f"{count(preview.episodes if of is None else of, 'episode')} ({about})"
 
 
 def _say_differences(say: Say, preview: Preview) -> None:
@@ -226,4 +237,5 @@ def _say_differences(say: Say, preview: Preview) -> None:
 
 
 def _say_result(say: Say, result: Transferred) -> None:
-    say(f"{result.root}: {result.episodes} episodes, {result.frames} frames, revision {result.revision}")
+    made = f"{count(result.episodes, 'episode')}, {count(result.frames, 'frame')}"
+    say(f"{result.root}: {made}, revision {result.revision}")

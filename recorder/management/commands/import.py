@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from recorder.actor import COMMAND
 from recorder.catalog.importing import Changes, changed, keep_mapping, look_at, start_import
 from recorder.errors import Refused
+from recorder.management.terminal import TerminalCommand
 from recorder.models import Operation
 from recorder.models.states import OperationState
 from recorder.text import sanitize_json
@@ -22,12 +23,13 @@ from robotdata.imports import ImportsError, Mapping
 from robotdata.imports.open import KINDS
 from robotdata.imports.preview import Preview
 from robotdata.imports.saved import load_mapping, read_mapping
+from robotdata.numbers import count
 
 _POLL_S = 0.5
 _OPEN = (OperationState.RUNNING, OperationState.QUEUED)
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     """The command; exit codes: 0 all are there, 3 some could not be imported, 1 nothing was imported."""
 
     help = (
@@ -45,7 +47,7 @@ class Command(BaseCommand):
         parser.add_argument("--task", default="", help="the task of all takes")
         parser.add_argument("--robot", default="", help="the type of the robot")
         parser.add_argument("--dry-run", action="store_true", help="only show what would come; write nothing")
-        parser.add_argument("--again", action="store_true", help="import once more what was imported before")
+        parser.add_argument("--again", action="store_true", help="import again what was imported before")
 
     def run_from_argv(self, argv: list[str]) -> None:
         """Run the command from a shell, and exit with its code."""
@@ -93,16 +95,16 @@ class Command(BaseCommand):
             name = each.file if Path(each.file).stem == each.name else f"{each.file}, {each.name}"
             problems = f"; cannot be imported: {'; '.join(each.problems)}" if each.problems else ""
             if in_full or problems:
-                self._say(f"{name}: {each.rows} rows, {each.duration_s:.1f} s{problems}")
+                self._say(f"{name}: {count(each.rows, 'row')}, {each.duration_s:.1f} s{problems}")
             for note in each.notes if in_full else ():
                 self._say(f"  note: {note}")
         for problem in preview.problems:
             self._say(problem)
         if in_full:
-            more = preview.more_files and f" {preview.more_files} more files were not opened."
-            self._say(
-                f"{len(preview.recordings) + preview.more_recordings} recordings.{more or ''} Nothing was written."
-            )
+            left = preview.more_files
+            more = f" {count(left, 'more file')} {'was' if left == 1 else 'were'} not opened." if left else ""
+            all_of_them = count(len(preview.recordings) + preview.more_recordings, "recording")
+            self._say(f"{all_of_them}.{more} Nothing was written.")
 
     def _finish(self, operation: Operation) -> None:
         """Run the import here, or wait for the worker that has claimed it; say what came of it."""

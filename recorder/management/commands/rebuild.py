@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandParser
 from django.db import DatabaseError, connection
 
-from recorder.catalog.hub_tokens import forget_all
+from recorder.catalog.account_secrets import KINDS
 from recorder.management.commands import recover
 from recorder.worker import recover as recovery
 from recorder.worker.recovery_report import Report
@@ -32,9 +32,10 @@ class Command(recover.Command):
             path = Path(str(connection.settings_dict["NAME"]))
             if path.exists() and (options["fresh"] or not readable()):
                 aside = set_aside(path)
-                forget_all()  # the next accounts get the same numbers
+                for kind in KINDS:
+                    kind.forget_all()  # the next accounts get the same numbers
                 self.stdout.write(
-                    f"The old database is {aside}; everybody has to sign in, and to enter a token for the Hub, again."
+                    f"The old database is {aside}; everybody has to sign in, and to enter tokens and keys, again."
                 )
         call_command("migrate", verbosity=0, interactive=False)
         super().handle(**options)

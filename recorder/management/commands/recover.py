@@ -5,20 +5,22 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from recorder.errors import other_version_message, unusable_message
+from recorder.management.terminal import TerminalCommand
 from recorder.text import sanitize_json
 from recorder.worker import recover
 from recorder.worker.recovery_report import EXIT_UNUSABLE, Report
+from robotdata.numbers import count
 
 MAX_PRINTED = 50
 """The maximum number of differences that are printed; the others are counted."""
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     """The command; exit codes: 0 all intact, 3 data was lost, 1 nothing is usable."""
 
     help = "Match database and folders after a crash. Exit 0: all intact. 3: data was lost. 1: nothing is usable."
@@ -37,7 +39,7 @@ class Command(BaseCommand):
         try:
             super().run_from_argv(argv)
         except DatabaseError as error:
-            self.stderr.write(self.style.ERROR(unusable_message(error)))
+            self.stderr.write(unusable_message(error))
             sys.exit(EXIT_UNUSABLE)
         sys.exit(self.report.code)
 
@@ -65,9 +67,9 @@ class Command(BaseCommand):
             self.stdout.write(sanitize_json(f"LOST {line}"))
         if not options["quiet"]:
             self.stdout.write(
-                f"{report.takes} takes in the spool: {report.usable} usable, {report.interrupted} closed as "
-                f"interrupted, {report.adopted} new to the database. {report.datasets} datasets. "
-                f"{report.jobs_requeued} jobs requeued."
+                f"{count(report.takes, 'take')} in the spool: {report.usable} usable, {report.interrupted} closed as "
+                f"interrupted, {report.adopted} new to the database. {count(report.datasets, 'dataset')}. "
+                f"{count(report.jobs_requeued, 'job')} requeued."
             )
 
     def work(self) -> Report:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from recorder.actor import COMMAND
 from recorder.catalog.dataset_trash import rename_dataset
 from recorder.errors import Refused
+from recorder.management.terminal import TerminalCommand
 from recorder.models import Dataset
 from recorder.text import sanitize_json
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     """The command; exit codes: 0 done, 1 refused with the reason."""
 
     help = "Rename a dataset. With --folder its folder and its address get a name that is derived from the title."

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from recorder.management.embedded import Embedded, EmbeddedError, Options
+from recorder.management.terminal import TerminalCommand
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     """The command; it ends when the processes have ended."""
 
     help = "Start web, worker and rigs on this machine; Ctrl-C stops them in order."
@@ -18,7 +19,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the address, the rigs and the parts to start."""
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
-        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: 8000; 0: any free one)")
         parser.add_argument(
             "--rig", action="append", default=[], metavar="FILE.toml", help="a rig file; may be repeated"
         )

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
 
+from recorder.management.terminal import TerminalCommand
 from recorder.models import SignInCode
 from robotdata.files.lock import read_holder
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     """The command."""
 
     help = "Print a new one-use sign-in link."

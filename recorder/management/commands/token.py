@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
+from recorder.management.terminal import TerminalCommand
 from recorder.models import ApiToken
 from recorder.models.access import ensure_operator
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     """The command."""
 
     help = "Print a new bearer token for /api/; it is shown only once."

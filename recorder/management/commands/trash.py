@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from recorder.actor import COMMAND
 from recorder.catalog.dataset_trash import (
@@ -16,11 +16,13 @@ from recorder.catalog.dataset_trash import (
     trashed_datasets,
 )
 from recorder.errors import Refused
+from recorder.management.terminal import TerminalCommand
 from recorder.models import Dataset
 from recorder.text import format_time, sanitize_json
+from robotdata.numbers import count
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     """The command; exit codes: 0 done, 1 refused with the reason."""
 
     help = f"List the datasets in the trash, or delete DATASET to it. They are kept for {TRASH_KEPT.days} days."
@@ -54,7 +56,7 @@ class Command(BaseCommand):
 
     def _list(self) -> None:
         for one in trashed_datasets():
-            self._say(f"{one.name}: {one.title}, {one.episodes} episodes, until {format_time(one.until)}")
+            self._say(f"{one.name}: {one.title}, {count(one.episodes, 'episode')}, until {format_time(one.until)}")
 
     def _say(self, text: str) -> None:
         self.stdout.write(sanitize_json(text))

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from recorder.management.terminal import TerminalCommand
 from recorder.text import sanitize_json
 from robotdata.dataset.verify.check import verify_dataset
+from robotdata.numbers import count
 
 
-class Command(BaseCommand):
+class Command(TerminalCommand):
     """The command; exit codes: 0 no problem, 3 problems, 1 no such dataset."""
 
     help = "Check a dataset. Exit 0: nothing wrong. 3: problems, which are printed. 1: no such dataset."
@@ -44,5 +46,6 @@ class Command(BaseCommand):
         for note in report.notes:
             self.stdout.write(sanitize_json(f"note: {note}"))
         self.problems = report.count
-        result = f"{self.problems} problems" if self.problems else "nothing wrong"
-        self.stdout.write(f"{root}: {report.episodes} episodes, {report.frames} frames: {result}")
+        result = count(self.problems, "problem") if self.problems else "nothing wrong"
+        read = f"{count(report.episodes, 'episode')}, {count(report.frames, 'frame')}"
+        self.stdout.write(f"{root}: {read}: {result}")
