@@ -5,6 +5,7 @@
 //   data-then      reload, remove (its .line), close (its dialog), go:/path/{slug}/; otherwise what shows it is fetched again
 //   data-toast     (without a call) what is so already: said, nothing is changed
 //   data-twice     the words of a second press, for what cannot be undone
+import { whenOver } from "./ends.js";
 import { bodyOf } from "./lib/api.js";
 import { bytes } from "./lib/format.js";
 import { complain, toast } from "./lib/toast.js";
@@ -14,19 +15,40 @@ import { change, learn } from "./versions.js";
 const fill = (text, answer) =>
   text.replace(/\{(\w+)\}/g, (_, name) => (name.endsWith("bytes") ? bytes(answer?.[name] ?? 0) : String(answer?.[name] ?? "")));
 
+const disarms = new WeakMap(); // by button that waits for its second press
+
+/** Its second press ends the question: a third one would be asked again. */
 function armed(button) {
-  if (!button.dataset.twice || button.dataset.armed) return true;
+  if (!button.dataset.twice) return true;
+  if (button.getAttribute("aria-busy") === "true") return false;
+  if (button.dataset.armed) {
+    disarms.get(button)();
+    return true;
+  }
   button.dataset.armed = "yes";
   const words = button.textContent;
   button.textContent = button.dataset.twice;
+  const isDanger = button.classList.contains("danger");
   button.classList.add("danger");
-  setTimeout(() => {
+  const disarm = () => {
+    button.classList.toggle("danger", isDanger);
     delete button.dataset.armed;
     button.textContent = words;
-    const shown = button.closest("[data-live]");
-    if (shown) ring(shown);
+  };
+  const timer = setTimeout(() => {
+    disarm();
+    ringAround(button);
   }, 4000);
+  disarms.set(button, () => {
+    clearTimeout(timer);
+    disarm();
+  });
   return false;
+}
+
+function ringAround(element) {
+  const shown = element.closest("[data-live]");
+  if (shown) ring(shown);
 }
 
 /** Keyboard focus moves to the next line of a list. */
@@ -43,19 +65,10 @@ function afterwards(element, answer) {
   else if (then.startsWith("go:")) location.assign(encodeURI(fill(then.slice(3), answer)));
   else if (then !== "stay") {
     if (then === "close") element.closest("dialog")?.close();
-    const shown = element.closest("[data-live]");
-    if (shown && "keepsOpen" in shown.dataset) element.closest("details")?.removeAttribute("open");
-    if (shown) ring(shown);
+    if (element.closest("[data-live]")?.matches("[data-keeps-open]")) element.closest("details")?.removeAttribute("open");
+    ringAround(element);
     ringTopics(["operations", "new-operation"]);
   }
-}
-
-const begun = new Map(); // by operation, what is said when it is done
-
-function operationMoved({ detail: { kind, id, state } }) {
-  if (kind !== "operation" || !begun.has(id) || !["done", "failed", "cancelled"].includes(state)) return;
-  if (state === "done") toast(begun.get(id));
-  begun.delete(id);
 }
 
 export async function act(element, body) {
@@ -63,6 +76,7 @@ export async function act(element, body) {
   const button = element.matches("form") ? element.querySelector("button:not([type=button])") : element;
   if (button?.getAttribute("aria-busy") === "true") return;
   button?.setAttribute("aria-busy", "true");
+  const since = performance.now();
   try {
     const answer = await change(method, url, body);
     if (element.dataset.said && !("quiet" in element.dataset)) {
@@ -70,11 +84,14 @@ export async function act(element, body) {
       if (element.dataset.then === "reload") sessionStorage.setItem("said", words);
       else toast(words, { undo: "undo" in element.dataset });
     }
-    if (element.dataset.ended) begun.set(answer.id, element.dataset.ended);
+    const { ended } = element.dataset;
+    if (ended) whenOver(answer.id, (state) => state === "done" && toast(ended), since);
     afterwards(element, answer);
-    element.dispatchEvent(new CustomEvent("done", { bubbles: true, detail: answer }));
+    // What shows it may have been fetched again already, before its own answer came.
+    (element.isConnected ? element : document).dispatchEvent(new CustomEvent("done", { bubbles: true, detail: answer }));
   } catch (error) {
     complain(error);
+    if (element.dataset.twice) ringAround(element); // what moved while it asked
     // What is being typed is not fetched away: who is told what the other one did, and saves again, means it.
     if (error.code === "conflict" && element.matches("form")) learn(url.split("/")[3], error.detail.version);
   } finally {
@@ -105,6 +122,5 @@ export function watchActions() {
     event.preventDefault();
     act(event.target, bodyOf(event.target));
   });
-  document.addEventListener("row-moved", operationMoved);
   document.addEventListener("undone", ({ detail }) => ringTopics([...detail.episodes.map((id) => `episode:${id}`), "episodes"]));
 }

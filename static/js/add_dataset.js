@@ -1,18 +1,18 @@
 // The dialog "Add a dataset": a zip file goes up in pieces, a folder of the server is looked into first.
-import { call, put } from "./lib/api.js";
+import { call } from "./lib/api.js";
 import { make, say, show } from "./lib/dom.js";
 import { bytes } from "./lib/format.js";
 import { complain } from "./lib/toast.js";
+import { uploadFile } from "./lib/upload.js";
 import { ringTopics } from "./live.js";
 
-const PIECE = 4 << 20;
 const POLL_MS = 400;
-const RETRY_MS = 2000;
 const dialog = document.getElementById("add-dataset");
 const part = (name) => dialog.querySelector(`[data-part="${name}"]`);
 const ENDED = ["done", "failed", "cancelled", "interrupted"];
 let current = null; // the addition that is shown
 let abort = null; // of the upload in this page
+let looked = 0; // how often a folder was looked into
 let stale = false; // what the page shows besides datasets has changed
 
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -67,33 +67,12 @@ async function follow(id) {
   }
 }
 
-/** A failure of the network is tried again; what the server refuses is final. */
-async function sendPieces(file, addition) {
-  while (addition.done < addition.total) {
-    const at = addition.done;
-    try {
-      addition = await put(`/api/additions/${addition.id}/bytes?offset=${at}`, file.slice(at, at + PIECE), abort.signal);
-    } catch (error) {
-      if (error.name === "AbortError" || error.status) throw error;
-      say(part("amount"), "Can't reach robotdata. Trying again …");
-      await wait(RETRY_MS);
-      continue;
-    }
-    draw(addition);
-  }
-  return addition;
-}
-
 async function upload(file) {
   abort = new AbortController();
   try {
-    const open = await call("GET", "/api/additions");
-    const same = open.find(({ state, source, total }) => state === "uploading" && source === file.name && total === file.size);
-    let addition = same ?? (await call("POST", "/api/additions", { name: file.name, size: file.size }));
-    draw(addition);
-    addition = await sendPieces(file, addition);
+    const waiting = (words) => say(part("amount"), words);
+    const addition = await uploadFile(file, "/api/additions", { signal: abort.signal, draw, waiting });
     abort = null;
-    await call("POST", `/api/additions/${addition.id}/finish`);
     await follow(addition.id);
   } catch (error) {
     abort = null;
@@ -105,7 +84,11 @@ async function upload(file) {
 
 async function look(form) {
   const path = form.elements.path.value.trim();
-  const found = await call("POST", "/api/additions/look", { path });
+  const mine = ++looked;
+  const found = await call("POST", "/api/additions/look", { path }).catch((error) => {
+    if (mine === looked) throw error;
+  });
+  if (mine !== looked) return; // another folder was asked for since
   part("list").replaceChildren(
     ...found.map(({ path: where, name, problem, here }) =>
       make(
@@ -170,7 +153,11 @@ dialog?.addEventListener("click", async ({ target }) => {
 
 dialog?.addEventListener("submit", (event) => {
   event.preventDefault();
-  (event.target.dataset.from === "hub" ? fetchFromHub : look)(event.target).catch(complain);
+  const form = event.target;
+  if (form.dataset.from !== "hub") return void look(form).catch(complain);
+  if (form.getAttribute("aria-busy") === "true") return; // a second press fetches nothing twice
+  form.setAttribute("aria-busy", "true");
+  fetchFromHub(form).catch(complain).finally(() => form.removeAttribute("aria-busy"));
 });
 dialog?.addEventListener("change", ({ target }) => {
   if (target.type !== "file" || !target.files.length) return;

@@ -2,9 +2,13 @@
 import { watchActions } from "./actions.js";
 import "./installed.js";
 import { remember, say } from "./lib/dom.js";
+import { keepFocus } from "./lib/focus.js";
+import { keepFolds } from "./lib/folds.js";
 import { keys } from "./lib/keys.js";
+import { keepPresses } from "./lib/presses.js";
 import { toast, undoLast } from "./lib/toast.js";
-import { listen } from "./live.js";
+import { listen, ring } from "./live.js";
+import { watchMotion } from "./motion.js";
 import { watchParts } from "./parts.js";
 import { watchTabs } from "./tabs.js";
 import { watchBatches } from "./told.js";
@@ -99,7 +103,11 @@ window.addEventListener("pageshow", (event) => {
 });
 
 keys({ "?": () => document.getElementById("keys").showModal(), z: undoLast });
+keepPresses(ring);
+keepFolds();
+keepFocus();
 watchActions();
+watchMotion();
 watchParts();
 watchTabs();
 watchWall();

@@ -8,13 +8,15 @@ const ALL = ACTIONS.flatMap(([, actions]) => actions);
 const LEFT = new Set(["Escape", "Enter", "Tab", "Shift+Tab", "Shift", "Control", "Alt", "Meta", "Dead", "Unidentified"]);
 const lines = new Map();
 let waiting = "";
+let wanted = chosenKeys(); // with what is not saved yet
+let under = Promise.resolve(); // what is being saved
 
 function line([key, words]) {
   const button = make("button", { class: "button", type: "button", "aria-label": words });
   const back = make("button", { class: "button quiet small", type: "button", "aria-label": `Reset ${words}` }, "Reset");
   button.addEventListener("click", () => wait(waiting === key ? "" : key));
   back.addEventListener("click", () => {
-    const keys = chosenKeys();
+    const keys = { ...wanted };
     delete keys[key];
     save(keys);
   });
@@ -44,15 +46,21 @@ function wait(key) {
   draw();
 }
 
+/** The next key may be chosen before the answer: it counts on this one, and is sent after it. */
 async function save(keys) {
+  wanted = keys;
+  wait("");
+  const sent = under.then(() => call("POST", "/keys/", { keys }));
+  under = sent.catch(() => {}); // said below; the next one is sent anyway
   try {
-    await call("POST", "/keys/", { keys });
+    await sent;
     useKeys(keys);
     toast("Saved.");
   } catch (error) {
+    wanted = chosenKeys();
     complain(error);
   }
-  wait("");
+  draw();
 }
 
 function pressed(event) {
@@ -65,13 +73,12 @@ function pressed(event) {
   if (LEFT.has(name) || LEFT.has(event.key) || /^[1-9]$/.test(name)) return;
   event.preventDefault();
   event.stopPropagation();
-  const chosen = chosenKeys();
-  const taken = ALL.find(([key]) => key !== waiting && (chosen[key] ?? key) === name);
+  const taken = ALL.find(([key]) => key !== waiting && (wanted[key] ?? key) === name);
   if (taken) {
     toast(`${labelOf(name)} is already used for “${taken[1]}”. Reassign it first.`, { bad: true });
     return;
   }
-  const keys = { ...chosen, [waiting]: name };
+  const keys = { ...wanted, [waiting]: name };
   if (name === waiting) delete keys[waiting];
   save(keys);
 }

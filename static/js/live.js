@@ -15,10 +15,9 @@ const near = new IntersectionObserver((entries) => {
     if (target.isConnected) window.htmx?.trigger(target, "moved");
   }
 }, { rootMargin: NEAR });
-const due = new Map(); // by place, whether it moved once more since its burst began
+const due = new Map(); // by place, whether it moved again since its burst began
 const rigs = new Map(); // by name, how it looks
 const operations = new Map(); // by id, its state
-const arriving = new Set();
 let wasLost = false;
 
 /** What is being filled in is not fetched away, nor is a button that waits for its second press: it rings when it no longer does. */
@@ -38,7 +37,7 @@ export function ringIfMissed(element, since) {
 /** The path that an element fetches itself from: an answer that takes its place has the same one. */
 const placeOf = (element) => element.getAttribute("hx-get").split("?")[0];
 
-/** Fetch an element now, and whatever stands in its place once more at the end of a burst. */
+/** Fetch an element now, and whatever has its place again at the end of a burst. */
 function bell(element) {
   if (staysPut(element)) return;
   const place = placeOf(element);
@@ -134,21 +133,20 @@ const BELONGS = {
 /** What is new in a list, or comes back to it, comes to its place in what is loaded. */
 function arrived({ id, dataset, state, verdict, recorded_at: at }) {
   if (state === "recording") return;
-  if (arriving.has(id) || document.getElementById(`take-${id}`)) return;
+  if (document.getElementById(`take-${id}`)) return;
   for (const list of document.querySelectorAll("[data-arrivals]")) {
+    if (list.querySelector(`[data-coming="${CSS.escape(id)}"]`)) continue;
     if (list.dataset.arrivals !== dataset || !BELONGS[list.dataset.view]?.({ state, verdict })) continue;
     const older = [...list.querySelectorAll(".take")].find((each) => Date.parse(at) >= Date.parse(each.querySelector("time")?.dateTime));
     if (!older && list.querySelector(".loading")) continue; // it comes when one scrolls there
     const camera = new URLSearchParams(location.search).get("camera");
     const card = `/episodes/${id}/card/?view=${list.dataset.view}&wall=yes${camera ? `&camera=${encodeURIComponent(camera)}` : ""}`;
-    arriving.add(id);
-    // Its neighbour may be fetched again meanwhile: what keeps the place is nobody else's.
-    const place = make("div", { hidden: "" });
+    // Its neighbour may be fetched again meanwhile: what keeps the place is nobody else's. It asks for itself: of what one
+    // element asks for, htmx keeps only the newest, and takes come together.
+    const place = make("div", { hidden: true, "data-coming": id, "data-live": "", "hx-get": card, "hx-trigger": "moved", "hx-swap": "outerHTML" });
     list.insertBefore(place, older ?? null);
-    window.htmx.ajax("GET", card, { target: place, swap: "outerHTML" }).finally(() => {
-      arriving.delete(id);
-      place.remove();
-    });
+    window.htmx.process(place);
+    bell(place);
   }
 }
 

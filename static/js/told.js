@@ -65,18 +65,19 @@ async function announce({ id, dataset, state, said }) {
   if (isWanted()) await notify(failed ? "A batch failed" : "A batch is done", { body: said, tag: `batch-${id}` });
 }
 
+// Where there is no answer it is not told; the page Encoding shows it.
+const fetched = (id) => call("GET", `/api/operations/${id}`).catch(() => null);
+
 async function ended(id) {
-  if (!forget(id)) return;
-  // Where there is no answer it is not told; the page Encoding shows it.
-  const batch = await call("GET", `/api/operations/${id}`).catch(() => null);
+  const batch = forget(id) && (await fetched(id));
   if (batch) await announce(batch);
 }
 
 /** Too much moved at once to be told each: look after those that were at work. */
 async function lookAgain() {
   for (const id of atWork()) {
-    const { state } = await call("GET", `/api/operations/${id}`).catch(() => ({}));
-    if (ENDED.has(state)) ended(id);
+    const batch = await fetched(id);
+    if (batch && ENDED.has(batch.state) && forget(id)) await announce(batch);
   }
 }
 

@@ -1,7 +1,7 @@
 // Changes of one episode go one after another, each with the version that was on screen when it was pressed: what somebody
 // else did meanwhile is refused and said, what one did oneself, here or in another tab, is not.
 import { call } from "./lib/api.js";
-import { undoThrough } from "./lib/toast.js";
+import { undoFirst } from "./lib/toast.js";
 import { ringTopics } from "./live.js";
 
 const ONE = /^\/api\/episodes\/([0-9a-f-]{36})(?:\/revert)?$/;
@@ -62,5 +62,5 @@ export function tracked(act) {
 export const answered = () => Promise.all([...underWay.values(), ...others]);
 
 // Undo takes back the newest change on the server: what was pressed before it has to be there first.
-undoThrough((undo) => answered().then(undo));
+undoFirst((onward) => answered().then(onward));
 document.addEventListener("undone", ({ detail }) => detail.episodes.forEach((id) => settled.set(id, performance.now())));

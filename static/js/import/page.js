@@ -4,11 +4,13 @@ import { make, say, show } from "../lib/dom.js";
 import { count as counted, number, seconds } from "../lib/format.js";
 import { complain, toast } from "../lib/toast.js";
 import { chosen, draw, tell } from "./streams.js";
+import { forget, uploaded } from "./uploads.js";
 
 const WAIT_MS = 400;
 const [files, go, found] = ["files", "go", "found"].map((id) => document.getElementById(id));
 const at = (id) => document.getElementById(id);
-let paths = []; // of the newest look
+let paths = []; // of what is on the page
+let looking = new AbortController(); // the look that runs, if one does
 let dtypes = {}; // of the mapping that was read: the page does not change them
 let asked = 0;
 let timer = 0;
@@ -49,11 +51,27 @@ function showTakes({ recordings, problems, more_files: files, more_recordings: m
   at("import").disabled = !count;
 }
 
-async function look() {
-  paths = files.elements.paths.value.split("\n").map((line) => line.trim()).filter(Boolean);
+/** What the server sees in the files. Those of large logs take a while: it is asked again until they are read. */
+async function seenOf(body, { wanted = () => true, signal } = {}) {
+  for (;;) {
+    try {
+      return await call("POST", "/api/imports/look", body, signal);
+    } catch (error) {
+      if (error.code !== "running" || !wanted()) throw error;
+    }
+    await new Promise((wake) => setTimeout(wake, WAIT_MS));
+  }
+}
+
+async function look(signal) {
+  const lines = files.elements.paths.value.split("\n").map((line) => line.trim()).filter(Boolean);
+  const picked = [...files.elements.upload.files];
+  if (!lines.length && !picked.length) throw new Error("Choose files of this computer, or name a path on the server.");
+  const into = [...lines, ...(await uploaded(picked, signal))];
   const name = files.elements.saved?.value;
-  const saved = name ? await call("GET", `/api/imports/mappings/${encodeURIComponent(name)}`) : null;
-  const seen = await call("POST", "/api/imports/look", saved ? { paths, mapping: saved } : { paths });
+  const saved = name ? await call("GET", `/api/imports/mappings/${encodeURIComponent(name)}`, {}, signal) : null;
+  const seen = await seenOf(saved ? { paths: into, mapping: saved } : { paths: into }, { signal });
+  paths = into;
   dtypes = Object.fromEntries(Object.entries(seen.mapping.features).map(([feature, rule]) => [feature, rule.dtype]));
   draw(seen);
   say(at("stream-count"), seen.streams.length);
@@ -72,7 +90,7 @@ async function look() {
 async function lookAgain() {
   const mine = ++asked;
   try {
-    const seen = await call("POST", "/api/imports/look", { paths, mapping: mapping() });
+    const seen = await seenOf({ paths, mapping: mapping() }, { wanted: () => mine === asked });
     if (mine !== asked) return;
     tell(seen.streams);
     showTakes(seen);
@@ -90,16 +108,36 @@ async function busy(button, act) {
   button.removeAttribute("aria-busy");
 }
 
+/** What was seen before goes first: nobody imports by a mapping of other files than are looked into. */
+function begin() {
+  clearTimeout(timer);
+  asked += 1;
+  looking = new AbortController();
+  show(found, false);
+  show(at("files-error"), false);
+  show(at("cancel-look"), true);
+}
+
 files.addEventListener("submit", (event) => {
   event.preventDefault();
-  show(at("files-error"), false);
-  busy(at("look"), () =>
-    look().catch((error) => {
-      show(found, false);
+  busy(at("look"), async () => {
+    begin();
+    try {
+      await look(looking.signal);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      if (error.code === "no_upload") forget();
       say(at("files-error").querySelector("[data-words]"), error.message);
       show(at("files-error"), true);
-    }),
-  );
+    } finally {
+      show(at("cancel-look"), false);
+    }
+  });
+});
+
+at("cancel-look").addEventListener("click", () => {
+  looking.abort();
+  at("look").focus();
 });
 
 found.addEventListener("change", ({ target }) => {

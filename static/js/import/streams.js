@@ -1,5 +1,6 @@
 // The list of streams: which feature each becomes, with the names and the unit of its values.
 import { make } from "../lib/dom.js";
+import { count as countOf } from "../lib/format.js";
 
 const list = document.getElementById("streams");
 const units = document.getElementById("unit-options");
@@ -9,7 +10,7 @@ let drawn = []; // the streams of the newest look, each with its inputs
 function amount({ kind, shape, dtype, count, rate_hz: rate }) {
   const [height, width] = shape;
   const size = PICTURES.includes(kind) ? `${width} × ${height}` : `${shape.join(" × ")} ${dtype}`;
-  return [kind, shape.length ? size : "", `${count.toLocaleString("en")} messages`, rate ? `${rate.toFixed(1)} a second` : ""].filter(Boolean).join(" · ");
+  return [kind, shape.length ? size : "", countOf(count, "message"), rate ? `${rate.toFixed(1)} a second` : ""].filter(Boolean).join(" · ");
 }
 
 /** The names that the server gives to values without names. */

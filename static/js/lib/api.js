@@ -22,8 +22,8 @@ export async function reach(url, options) {
 
 const token = () => document.querySelector("meta[name=csrf-token]")?.content ?? "";
 
-/** The JSON answer; throws a Refusal whose message is meant for people. */
-export async function call(method, url, body) {
+/** The JSON answer; throws a Refusal whose message is meant for people, and an AbortError once `signal` says so. */
+export async function call(method, url, body, signal) {
   const headers = { "X-CSRFToken": token(), Accept: "application/json" };
   if (method !== "GET") headers["Content-Type"] = "application/json";
   const words = JSON.stringify(body ?? {});
@@ -35,8 +35,10 @@ export async function call(method, url, body) {
       credentials: "same-origin",
       keepalive: method !== "GET" && words.length < KEPT_ALIVE,
       body: method === "GET" ? undefined : words,
+      signal,
     });
-  } catch {
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
     throw new Refusal(0, { code: "lost", message: "No reply from robotdata; this may or may not have been saved. Reload to check." });
   }
   return answerOf(response);

@@ -11,6 +11,7 @@ const LABELS = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "�
 /** Every key that can be changed, with what it does where; one key means the same everywhere. */
 export const ACTIONS = [
   ["Deciding", [["k", "Keep"], ["r", "Reject"], ["u", "Clear the verdict"], ["z", "Undo your last change"], ["j", "Next"], ["n", "Next (alternative); while recording, a note"], ["b", "Previous, or back to the take just judged"], ["[", "Set start here"], ["]", "Set end here"], ["t", "Trim idle ends"], ["s", "Success"], ["f", "Failure"], ["e", "Edit the task"]]],
+  ["Subtasks", [["a", "Begin a subtask here"], ["q", "It begins here"], ["w", "It ends here"], [",", "Previous subtask"], [".", "Next subtask"], ["i", "A remark here"], ["Delete", "Delete the subtask or remark"]]],
   ["Looking", [["ArrowLeft", "Previous frame"], ["ArrowRight", "Next frame"], ["Ctrl+ArrowLeft", "Five frames back"], ["Ctrl+ArrowRight", "Five frames forward"], ["Shift+ArrowLeft", "Ten frames back"], ["Shift+ArrowRight", "Ten frames forward"], ["Home", "First frame"], ["End", "Last frame"], ["<", "Slower"], [">", "Faster"], ["l", "Loop"], ["g", "All cameras as a grid"], ["y", "Copy a link to this frame"]]],
   ["Recording, playing", [[" ", "Record and stop; play and pause"], ["Backspace", "Discard this take, or the one just ended, and record it again"], ["p", "Pause recording"], ["m", "Sound on, off"], ["o", "Ghost of an earlier take over the live pictures"]]],
   ["Lists", [["x", "Select"], ["c", "Compare the two selected"], ["/", "Search"]]],

@@ -1,6 +1,6 @@
 // How pictures of several cameras share their place, so that all keep their shape.
 
-const ONE_COLUMN = 4; // so many small ones stand under one another; more of them stand in two columns
+const ONE_COLUMN = 4; // so many small ones are drawn in one column; more of them in two
 
 /** One large picture and the others beside it, in rows as high as they come out; on a phone under it. */
 export function shape(stage, count) {

@@ -7,6 +7,9 @@ import { count } from "./format.js";
 import { PORTION, Progress } from "./progress.js";
 
 const MOST = 4;
+const POINTED_MS = 30_000; // how much longer words stay that somebody points at, or has the focus in
+// A touch screen says that a finger still points where it was last.
+const pointer = matchMedia("(hover: hover)");
 
 export function toast(words, { bad = false, undo = false, href = "", links = [] } = {}) {
   const region = document.getElementById("toasts");
@@ -32,10 +35,24 @@ export function toast(words, { bad = false, undo = false, href = "", links = [] 
   close.addEventListener("click", () => box.remove());
   box.append(close);
   region.append(box);
-  const passing = region.querySelectorAll(".toast:not(.is-long)");
-  for (let at = 0; at < passing.length - MOST; at++) passing[at].remove();
+  trim(region, box);
   const lasting = bad ? Math.max(9000, words.length * 90) : 6000;
-  setTimeout(() => box.remove(), lasting);
+  setTimeout(() => pass(box, POINTED_MS), lasting);
+}
+
+const isPointedAt = (box) => box.matches(":focus-within") || (pointer.matches && box.matches(":hover"));
+
+/** The oldest go, but neither those that somebody is about to read or press, nor the newest. */
+function trim(region, newest) {
+  const passing = [...region.querySelectorAll(".toast:not(.is-long)")];
+  const free = passing.filter((box) => box !== newest && !isPointedAt(box));
+  free.slice(0, Math.max(0, passing.length - MOST)).forEach((box) => box.remove());
+}
+
+/** Not indefinitely: the pointer may be parked there, and Undo means the newest change of any page. */
+function pass(box, more) {
+  if (more > 0 && isPointedAt(box)) setTimeout(() => pass(box, more - 1000), 1000);
+  else box.remove();
 }
 
 /** Undo takes back the newest change: only what says that one may offer it. */
@@ -47,14 +64,26 @@ export function complain(error) {
   toast(error.message, { bad: true, href: error.detail?.href ?? "" });
 }
 
-let through = (act) => act();
+let way = takeBack;
 
-/** A page that has changes on their way says how undo waits for them: else undo would revert the change before. */
-export function undoThrough(way) {
-  through = way;
+/** What has changes that the server may not know comes first: `step` waits for them, or undoes them itself, and calls
+ *  `onward` for what was there before. The step that was added last is asked first. */
+export function undoFirst(step) {
+  const onward = way;
+  way = () => step(onward);
 }
 
-export const undoLast = () => through(takeBack);
+export const undoLast = () => way();
+
+/** Undo a whole operation, not the newest change; returns the operation that does it, or "" where it was refused. */
+export async function undoOperation(operation) {
+  try {
+    return (await call("POST", `/api/operations/${operation}/undo`)).id;
+  } catch (error) {
+    complain(error);
+    return "";
+  }
+}
 
 /** One act may have changed thousands: they come back in portions, and how far it is is shown. */
 async function undoAll() {

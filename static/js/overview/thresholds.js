@@ -1,6 +1,7 @@
 // Thresholds of quality marks: try them, see how many takes each mark would hold, then save.
 import { bodyOf, call } from "../lib/api.js";
 import { make, told } from "../lib/dom.js";
+import { count } from "../lib/format.js";
 import { complain, toast } from "../lib/toast.js";
 
 const form = document.getElementById("thresholds");
@@ -16,7 +17,7 @@ const line = ({ now, then }, name) => make("tr", { class: now === then ? "dim" :
 function table({ takes, of, marked, marks }) {
   const head = ["Issue", "Now", "Then"].map((words, at) => make("th", { scope: "col", class: at ? "right" : false }, words));
   const rows = [line(marked, "Any issue"), ...marks.map((one) => line(one, names[one.code] ?? one.code))];
-  const caption = make("caption", { class: "hint" }, takes < of ? `Of the newest ${takes.toLocaleString("en")} of ${of.toLocaleString("en")} takes; saving checks all takes again` : `Of all ${takes.toLocaleString("en")} takes`);
+  const caption = make("caption", { class: "hint" }, takes < of ? `Of the newest ${takes.toLocaleString("en")} of ${count(of, "take")}; saving checks all takes again` : `Of all ${count(takes, "take")}`);
   return make("table", { class: "table" }, caption, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows));
 }
 

@@ -31,7 +31,7 @@ export class Edits {
       this.sent = Number(target.dataset.typed);
       ring(details());
     });
-    // What is typed and not saved is never fetched away, neither by what is asked for now nor by what was under way; and
+    // What is typed and not saved is never fetched away, neither by a request of now nor by an earlier one; and
     // the form of a take that is left gets no successor but that of the next one.
     const keep = (event) => {
       if (event.detail.elt !== details() || !(this.dirty || this.left)) return;
@@ -59,6 +59,7 @@ export class Edits {
     const form = document.getElementById("edit");
     form?.toggleAttribute("inert", true);
     this.grips.close();
+    this.review.spans?.leave();
     if (!this.dirty || !form?.reportValidity()) return;
     form.dataset.typed = this.typed;
     this.fresh();
@@ -92,6 +93,7 @@ export class Edits {
     const { firstTick, frames, scrub } = this.player;
     this.old &&= !this.player.about;
     this.showCut();
+    this.review.spans?.read();
     scrub.marks([...document.querySelectorAll("[data-seek-tick]")].map(({ dataset }) => {
       const first = Math.max(0, Number(dataset.seekTick) - firstTick);
       return [first, Math.min(frames - 1, dataset.untilTick ? Number(dataset.untilTick) - firstTick : first)];

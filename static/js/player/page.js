@@ -8,7 +8,7 @@ import { watchReplay } from "./replay.js";
 import { Review } from "./review.js";
 import { watchCut } from "./cut.js";
 import { copyLink, followPause, frameAsked } from "./share.js";
-import { watchHistory } from "./history.js";
+import { Spans } from "./spans.js";
 import { Typing } from "./typing.js";
 import { watchAdvance } from "./verdict.js";
 
@@ -16,10 +16,10 @@ const details = () => document.getElementById("details").dataset;
 const player = new Player(() => review.read());
 const review = new Review(player);
 const typing = new Typing(review);
+const spans = (review.spans = new Spans(review));
 
 player.stage.layout(remembered("stage", "large"));
 new OneCamera(player);
-watchHistory();
 watchAdvance();
 player.open(details().episode, frameAsked());
 followPause(player);
@@ -76,6 +76,13 @@ keys(
     s: () => review.edits.outcome("success"),
     f: () => review.edits.outcome("failure"),
     e: () => typing.begin(),
+    a: () => spans.begin(),
+    i: () => spans.remark(),
+    q: () => spans.move("first"),
+    w: () => spans.move("end"),
+    ",": () => spans.step(-1),
+    ".": () => spans.step(1),
+    Delete: () => spans.remove(),
     y: () => copyLink(player.wanted),
     g: () => player.stage.layout(player.stage.name === "grid" ? "large" : "grid"),
     ...Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => [String(n), () => player.stage.enlarge(n - 1)])),

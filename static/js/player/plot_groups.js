@@ -1,4 +1,4 @@
-// Which numbers stand in one plot: action over state where both have the same joints, and apart what differs in scale.
+// Which numbers share a plot: action over state where both have the same joints, and apart what differs in scale.
 
 const TITLES = { "observation.state": "State", action: "Action" };
 const FIRST = ["observation.state", "action"];

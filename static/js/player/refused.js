@@ -15,7 +15,7 @@ export const isUncertain = (error) => error.code === "lost";
 const isSaved = (body, episode) => Object.entries(body).every(([name, value]) => OURS.has(name) || JSON.stringify(episode[name]) === JSON.stringify(value));
 
 export class Refused {
-  /** `again(one)` sends a change once more. */
+  /** `again(one)` sends a change again. */
   constructor(element, again) {
     Object.assign(this, { element, again, lines: new Map(), looking: false });
     document.addEventListener("reconnected", () => this.look());

@@ -20,10 +20,12 @@ export function watchReplay(player) {
 async function open(button, player) {
   if (button.getAttribute("aria-busy") === "true") return;
   button.setAttribute("aria-busy", "true");
+  const { episode } = player;
   try {
     const response = await reach(button.dataset.replay);
     if (!response.ok) throw new Error(`The server answered ${response.status}. Reload the page, then try again.`);
     const parsed = new DOMParser().parseFromString(await response.text(), "text/html");
+    if (player.episode !== episode) return; // whoever is at another take now meant the one before
     if (player.link?.playing) player.toggle();
     dialog().replaceChildren(...parsed.body.children);
     asFrames(dialog(), player.firstTick);

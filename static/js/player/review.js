@@ -1,14 +1,14 @@
 // Deciding: keep and reject; and walking to the next without loading a page.
 // What is decided goes out over the wire, and the next take is on screen before the answer: one that is refused comes back.
-import { complain, toast, undoThrough } from "../lib/toast.js";
+import { swapIn } from "../lib/folds.js";
+import { complain, toast, undoFirst } from "../lib/toast.js";
 import { ring, ringIfMissed } from "../live.js";
-import { answered } from "../versions.js";
 import { comingOf, fetchWords, toPrepare } from "./ahead.js";
 import { Edits } from "./edits.js";
 import { refuseLate } from "./late.js";
 import { Refused, isUncertain } from "./refused.js";
 import { SeenFrames } from "./seen_frames.js";
-import { Trail, advances, alreadyWords, showAdvance, verdictWords } from "./verdict.js";
+import { Trail, advances, alreadyWords, showAdvance, toTell } from "./verdict.js";
 import { Wire } from "./wire.js";
 
 const STAYS_MS = 250;
@@ -25,7 +25,7 @@ export class Review {
     document.addEventListener("click", ({ target }) => this.clicked(target));
     document.addEventListener("htmx:afterSwap", ({ detail: { elt, target } }) => [elt.id, target?.id].includes("details") && this.replaced());
     // Undo reverts the newest change: pending ones are older. Then show the take that it reverted.
-    undoThrough((undo) => this.then(() => this.undo(undo)));
+    undoFirst((onward) => this.then(() => this.undo(onward)));
     // What somebody else changes of those that come next, and an applied change, is not what was opened ahead.
     document.addEventListener("row-moved", ({ detail }) => detail.kind === "episode" && this.player.ahead.drop(detail.id));
     document.addEventListener("undone", ({ detail }) => {
@@ -93,9 +93,10 @@ export class Review {
     if (had === verdict) toast(alreadyWords(name, verdict));
     else {
       const said = (this.said = { episode, verdict });
+      const told = toTell(name, verdict, committed, this.player.stage.largeCanvas);
       this.send({ verdict }, (answer) => {
         said.version = answer.version;
-        toast(verdictWords(name, verdict, committed), { undo: true });
+        told();
       });
     }
     const onward = moves ? this.coming()[0] || (await this.lookAgain()) : "";
@@ -152,10 +153,10 @@ export class Review {
     return this.coming()[0] ?? "";
   }
 
-  async undo(undo) {
-    await this.wire.idle().then(answered);
+  async undo(onward) {
+    await this.wire.idle();
     this.back = "";
-    await undo();
+    await onward();
     if (this.back) await this.go(this.back, true);
   }
 
@@ -189,8 +190,7 @@ export class Review {
 
   put(words) {
     this.edits.leave(); // what was typed while the words came
-    const target = document.getElementById("beside");
-    window.htmx.swap(target, words, { swapDelay: 0, settleDelay: 0 }, { eventInfo: { target } });
+    swapIn(document.getElementById("beside"), words);
     this.replaced();
   }
 

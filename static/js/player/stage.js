@@ -31,6 +31,11 @@ export class Stage {
     return this.keys?.[this.large] ?? "";
   }
 
+  /** The canvas of the large picture; none where there is no camera. */
+  get largeCanvas() {
+    return this.tiles[this.large]?.picture.canvas;
+  }
+
   enlarge(index, save = true) {
     if (!this.tiles[index]) return;
     this.large = index;

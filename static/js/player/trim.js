@@ -85,7 +85,7 @@ export class Trim {
     this.timer = setTimeout(() => this.keep(), RESTS_MS);
   }
 
-  /** What was moved is said, once. */
+  /** Report once what was moved. */
   keep() {
     clearTimeout(this.timer);
     this.timer = 0;

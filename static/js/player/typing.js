@@ -25,7 +25,7 @@ export class Typing {
     else if (key !== "Enter") this.typed += key;
   }
 
-  /** Into the task's field, in the place of what is there. */
+  /** Into the task's field, in place of its text. */
   hand() {
     const field = document.getElementById("edit-task");
     const { typed } = this;

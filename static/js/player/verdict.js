@@ -1,6 +1,8 @@
 // The words of a verdict, and the way back to the takes that were judged.
 
 import { remember, remembered } from "../lib/dom.js";
+import { flightToTrash } from "../lib/flight.js";
+import { toast } from "../lib/toast.js";
 
 const MOST = 200;
 const PHONE = window.matchMedia("(max-width: 760px)");
@@ -21,7 +23,15 @@ export function showAdvance() {
   if (PHONE.matches) document.getElementById("review-end")?.scrollIntoView({ block: "nearest" });
 }
 
-/** What a toast says once `verdict` of the episode `name` (#12) is saved. */
+/** What tells, once called, that `verdict` of the episode `name` (#12) is saved: a toast; a rejected take's picture flies. */
+export function toTell(name, verdict, committed, picture) {
+  const fly = verdict === "reject" && !committed ? flightToTrash(picture) : null; // as it is shown now
+  return () => {
+    fly?.();
+    toast(verdictWords(name, verdict, committed), { undo: true });
+  };
+}
+
 export function verdictWords(name, verdict, committed) {
   if (verdict === "keep") return `${name} kept.`;
   if (verdict === "unreviewed") return `Verdict of ${name} cleared.`;

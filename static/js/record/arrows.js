@@ -18,6 +18,7 @@ export class Arrows {
   }
 
   on() {
+    if (this.controls.busy === "record") return this.controls.main();
     return this.controls.press(["stop", "finish_reset"].find((command) => this.controls.may(command)));
   }
 

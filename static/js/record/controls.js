@@ -4,22 +4,16 @@ import { make, say, show } from "../lib/dom.js";
 import { keys } from "../lib/keys.js";
 import { showChip } from "../live.js";
 import { Again } from "./again.js";
+import { wordsOf } from "./big_words.js";
+import { Leaving } from "./leaving.js";
+import { Refused } from "./refused.js";
+import { Stopping, begins, isAway } from "./stopping.js";
 
-const BIG = {
-  record: "Record",
-  stop: "Stop and save",
-  finish_reset: "Start next take",
-  resume: "Resume",
-  cancel: "Cancel",
-  clear_error: "Clear the error",
-  follow: "Let the teleoperator drive",
-};
-const STOP_REPLAY = "Stop replay";
-const ASKED = { record: "Starting …", stop: "Stopping …", rerecord: "Starting again …" };
 // The second press of somebody who stops a replay in a hurry must not move the robot again.
 const STOPPED_MS = 1500;
-const MISMATCH = "This rig doesn't match the dataset: all episodes must have the same features. Choose another dataset or edit the rig file.";
-const OF_DEVICES = new Set(["camera_missing", "disk_full", "offline"]); // cured as soon as the rig can record
+const SHOWN = new Set(["record", "rerecord", "finish_reset", "stop", "cancel"]);
+const UNSEEN_MS = 2000;
+const DOUBLE_MS = 500;
 const OF_A_TAKE = new Set(["stop", "discard", "rerecord"]);
 
 export class Controls {
@@ -27,38 +21,53 @@ export class Controls {
     this.api = desk.dataset.api;
     this.form = form;
     this.again = new Again();
+    this.stopping = new Stopping();
+    this.leaving = new Leaving();
+    this.refusal = new Refused(form.form);
     this.status = { state: desk.dataset.state, controls: [] };
     this.panel = desk.querySelector(".control");
     this.big = document.getElementById("big");
     this.chip = document.getElementById("state");
     this.states = JSON.parse(document.getElementById("rig-states").textContent);
     this.states.lost = { waiting: "Connection lost" };
-    this.busy = ""; // the command that waits for its answer
-    this.big.addEventListener("click", () => this.press(this.big.dataset.does));
+    this.busy = ""; // the command that waits for its answer, or for the rig to show that it has done it
+    this.recordedAt = -DOUBLE_MS;
+    this.turn = 0; // of the commands, which one that is
+    this.big.addEventListener("click", ({ detail }) => this.main(detail > 1));
     for (const button of this.panel.querySelectorAll("[data-command]")) {
       button.addEventListener("click", () => this.press(button.dataset.command));
     }
     // A press with the pointer leaves no focus behind: Space must stay the key of recording.
     desk.addEventListener("click", (event) => {
-      if (event.detail > 0) event.target.closest("button")?.blur();
+      if (event.detail > 0) event.target.closest("button, summary, a, input[type=checkbox], input[type=radio]")?.blur();
     });
-    document.getElementById("refusal-close").addEventListener("click", () => this.forgive());
-    // What is changed in the form may be what was wrong.
-    for (const change of ["input", "change"]) form.form.addEventListener(change, () => this.forgive());
   }
 
   keys(others) {
     keys({
-      " ": () => (["record", "stop"].includes(this.big.dataset.does) || this.status.state === "replaying") && this.press(this.big.dataset.does),
+      " ": () => (begins(this.busy) || ["record", "stop", "cancel"].includes(this.big.dataset.does)) && this.main(),
       Backspace: () => this.press("rerecord"),
       Enter: () => this.press("finish_reset"),
-      Escape: () => this.press("cancel"),
+      Escape: () => (begins(this.busy) ? this.main() : this.press("cancel")),
       p: () => this.press(this.may("resume") ? "resume" : "pause"),
       ...others,
     });
   }
 
+  /** The main button. While something begins it stops that; the second click of a double one on Record does not. */
+  main(isDouble = false) {
+    const { does } = this.big.dataset;
+    if (isDouble && performance.now() < this.recordedAt + DOUBLE_MS) return;
+    if (!this.stopping.takes(this.busy)) {
+      if (does === "record") this.recordedAt = performance.now();
+      return void this.press(does);
+    }
+    this.stopping.want(this.status, this.busy);
+    this.show(this.status);
+  }
+
   may(command) {
+    if (command === "stop" && isAway(this.status)) return this.stopping.mayReach(this.status);
     if (command === "rerecord" && !this.meant(command)) return false;
     return (this.status.controls ?? []).includes(command);
   }
@@ -66,24 +75,46 @@ export class Controls {
   /** The take that a command is about; the one that has ended last is recorded again only in its session. */
   meant(command) {
     const { take, last_take: last } = this.status;
+    if (command === "stop") return take?.id ?? this.stopping.running;
     if (take || command !== "rerecord") return take?.id;
     return last && document.getElementById("session")?.dataset.running === last.session ? last.id : undefined;
   }
 
   show(status) {
-    this.cured(this.status, status);
+    const isBack = isAway(this.status) && !isAway(status);
+    this.refusal.cured(this.status, status);
     this.status = status;
+    // What was sent before the connection was lost may never be answered.
+    if (isBack && this.stopping.wanted) {
+      this.busy = "";
+      this.stopping.answered();
+    }
+    // A rig that offers it no more has done it: an answer that is late holds back no Stop.
+    if (this.busy && this.isShown(status)) this.busy = "";
+    this.leaving.heard(status);
+    const due = this.stopping.due(status, this.busy);
+    if (this.may(due)) return void this.press(due);
+    this.draw(status);
+  }
+
+  /** Whether the rig shows what was asked for last. */
+  isShown(status) {
+    return !isAway(status) && (!this.may(this.busy) || status.take?.id !== this.before);
+  }
+
+  draw(status) {
     const { state, blockers = [] } = status;
     if (state === "replaying") this.replayedAt = performance.now();
-    const does = [this.states[state]?.command, "record"].find((command) => this.may(command)) ?? "";
+    const does = [isAway(status) ? "stop" : this.states[state]?.command, "record"].find((command) => this.may(command)) ?? "";
     this.panel.dataset.state = state;
     showChip(this.chip, status.label ?? state, status.tone, this.chip.querySelector("[data-state-words]"));
     this.big.dataset.does = does;
     this.big.dataset.blocked = blockers.length ? "yes" : "";
     const isHasty = does === "follow" && performance.now() - (this.replayedAt ?? -STOPPED_MS) < STOPPED_MS;
-    this.big.disabled = !does || Boolean(this.busy) || isHasty || (does === "record" && blockers.length > 0);
-    say(document.getElementById("big-words"), this.words(does));
-    show(this.big.querySelector("kbd"), does === "stop" || state === "replaying" || (does === "record" && !blockers.length));
+    const isHeld = (!does || !this.isFree(does) || Boolean(this.stopping.wanted)) && !this.stopping.takes(this.busy);
+    this.big.disabled = isHeld || isHasty || (does === "record" && blockers.length > 0);
+    say(document.getElementById("big-words"), wordsOf(does, status, this.busy, this.stopping.wanted) || this.states[state]?.waiting || "Waiting for the rig …");
+    show(this.big.querySelector("kbd"), ["stop", "cancel"].includes(does) || (does === "record" && !blockers.length));
     this.block(status);
     for (const button of this.panel.querySelectorAll("[data-command]")) {
       const { command } = button.dataset;
@@ -91,14 +122,6 @@ export class Controls {
       if (["resume", "cancel", "clear_error"].includes(command)) show(button, this.may(command) && command !== does);
     }
     show(this.panel.querySelector('[data-command="pause"]'), !this.may("resume"));
-  }
-
-  words(does) {
-    const { state, label, blockers = [] } = this.status;
-    if (this.busy) return ASKED[this.busy] ?? "One moment …";
-    if (does === "record" && blockers.length) return label === "cannot record" ? "Can't record" : `Can't record: ${label}`;
-    if (state === "replaying" && does === "cancel") return STOP_REPLAY;
-    return BIG[does] || this.states[state]?.waiting || "Waiting for the rig …";
   }
 
   /** Why no take may begin, or what the error is, for as long as that is so. */
@@ -118,55 +141,47 @@ export class Controls {
     this.show({ ...this.status, state: "lost", label: "no connection", tone: "", controls: [], blockers: [] });
   }
 
+  /** Stop waits for no other command, but for one that begins a take: then it is kept (`main`). */
+  isFree(command) {
+    return !this.busy || (command === "stop" && this.busy !== "stop" && !begins(this.busy));
+  }
+
   async press(command) {
-    if (!command || this.busy || !this.may(command) || (command === "record" && this.status.blockers?.length)) return;
+    if (!command || !this.isFree(command) || !this.may(command) || (command === "record" && this.status.blockers?.length)) return;
     this.busy = command;
+    const turn = (this.turn += 1);
+    this.before = this.status.take?.id;
     const take = this.meant(command);
+    const isAgain = this.stopping.asks(command, this.status);
     // Only the error that is shown is cleared: an emergency stop may have come since.
     const args = command === "clear_error" ? { since: this.status.error?.since } : take && OF_A_TAKE.has(command) ? { take } : {};
     if (["rerecord", "discard"].includes(command) && take) this.again.expect(take, command);
     this.show(this.status);
+    let isDone = false;
     try {
       if (command === "record") await call("POST", `${this.api}/record`, await this.form.body());
       else await call("POST", `${this.api}/commands/${command}`, { args });
-      this.forgive();
+      isDone = true;
+      this.stopping.did(command);
+      if (begins(command)) this.leaving.began();
+      this.refusal.forgive();
     } catch (error) {
       this.again.forget(take);
-      this.refused(error, command);
+      if (this.stopping.tells(error, command, isAgain || turn !== this.turn)) this.refusal.show(error, command, this.status.state, Boolean(this.stopping.wanted));
     } finally {
-      this.busy = "";
+      if (turn === this.turn) this.settle(isDone);
       this.show(this.status);
     }
   }
 
-  refused(error, command) {
-    const box = document.getElementById("differences");
-    const table = box.querySelector("table");
-    const rows = error.detail?.differences ?? [];
-    const cells = (tag, values) => make("tr", {}, ...values.map((value) => make(tag, {}, worded(value))));
-    table.querySelectorAll("tr").forEach((row) => row.remove());
-    if (rows.length) table.append(cells("th", ["What", "This rig", "The dataset"]), ...rows.map((row) => cells("td", [row.what, row.rig, row.dataset])));
-    // The table says better what the message lists.
-    say(document.getElementById("refusal-words"), rows.length ? MISMATCH : error.message);
-    show(box, rows.length > 0);
-    say(document.getElementById("refusal-title"), command === "record" ? "Can't record" : "Not done");
-    this.refusal = { code: error.code, state: this.status.state };
-    show(document.getElementById("refusal"), true);
-  }
-
-  forgive() {
-    this.refusal = null;
-    show(document.getElementById("refusal"), false);
-  }
-
-  /** A refusal leaves with its cause: the rig changed its state, or what was missing is back. */
-  cured(before, status) {
-    if (!this.refusal) return;
-    const isOther = status.state !== this.refusal.state && status.state !== "lost";
-    const isFree = Boolean(before.blockers?.length) && !status.blockers?.length;
-    const isBack = this.refusal.code === "lost" && before.state === "lost" && status.state !== "lost";
-    if (isOther || isFree || isBack || (OF_DEVICES.has(this.refusal.code) && status.can_record)) this.forgive();
+  /** What is done holds back the next command until the rig shows it: its status may be later than its answer. */
+  settle(isDone) {
+    const { turn, busy } = this;
+    if (!isDone || !SHOWN.has(busy) || this.isShown(this.status)) this.busy = "";
+    else setTimeout(() => {
+      if (turn !== this.turn) return;
+      this.busy = "";
+      this.show(this.status);
+    }, UNSEEN_MS);
   }
 }
-
-const worded = (value) => (value === null || value === undefined ? "–" : typeof value === "object" ? JSON.stringify(value) : String(value));

@@ -19,6 +19,8 @@ export class Emergency {
     this.button.addEventListener("click", () => this.press());
     document.getElementById("estop-close").addEventListener("click", () => show(this.alarm, false));
     window.addEventListener("keydown", (event) => this.key(event), { capture: true });
+    const early = window.continueStop?.();
+    if (early) this.press(early);
   }
 
   key(event) {
@@ -28,10 +30,10 @@ export class Emergency {
     if (!event.repeat) this.press();
   }
 
-  press() {
+  press(id = newId()) {
     clearInterval(this.timer);
     this.tries = 0;
-    this.id = newId(); // the rig knows by it that what comes by both ways, or again, is one press
+    this.id = id; // the rig knows by it that what comes by both ways, or again, is one press
     this.move("asked");
     this.ask();
     this.timer = setInterval(() => this.ask(), AGAIN_MS);
@@ -43,7 +45,7 @@ export class Emergency {
     if (this.tries > TRIES) clearInterval(this.timer);
     const id = this.id;
     this.send({ type: "emergency_stop", id });
-    // That nothing was confirmed is said in large letters; any other reason is news.
+    // A stop that was not confirmed is shown in large letters; any other reason is news.
     const why = (error) => error.code !== "no_answer" && say(document.getElementById("estop-why"), error.message);
     call("POST", this.url, { id }).then((reply) => this.answered(reply), why);
   }

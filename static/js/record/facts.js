@@ -35,7 +35,7 @@ export class Facts {
     show(this.saving, Boolean(status.saving));
     this.places.dropped.parentElement.classList.toggle("is-bad", Boolean(counters?.dropped_ticks));
     this.places.disk.parentElement.classList.toggle("is-bad", typeof disk?.minutes_left === "number" && disk.minutes_left < 10);
-    // What is wrong with a camera is said on its picture.
+    // A camera's problem is shown on its picture.
     const ours = warnings.filter((one) => !one.camera).map((one) => [one.code, one.text]);
     this.warn([...ours, ...(this.isNews(message, status.can_record && !warnings.length) ? [["message", message]] : [])]);
   }
@@ -46,7 +46,7 @@ export class Facts {
     return Boolean(message) && performance.now() - this.wellSince < READ_MS;
   }
 
-  /** Nothing is measured: the rig, or the connection, is away. */
+  /** Nothing is measured: the rig or the connection is lost. */
   clear() {
     const { message, wellSince } = this;
     this.seen.clear();

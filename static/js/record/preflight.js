@@ -34,7 +34,7 @@ export class Preflight {
     }
   }
 
-  /** Nothing is offered by a rig that is away, or that knows no such command. */
+  /** Nothing is offered by a rig that is offline, or that knows no such command. */
   show({ online = true, controls = [], preflight, blockers = [] }) {
     show(this.box, online && preflight !== undefined);
     if (!online || preflight === undefined) return;

@@ -5,6 +5,8 @@ const BITS = { mjpeg: 2, h264: 0.3, yuyv: 16, uyvy: 16, nv12: 12, yuv420: 12, rg
 const ORDER = ["mjpeg", "nv12", "yuyv", "uyvy", "yuv420", "rgb", "bgr", "grey", "h264"];
 /** Of a bus's speed so much carries pictures. */
 const USABLE = 0.8;
+/** `3` of the socket `3-1.2`: every socket of one bus shares what it carries. */
+const busOf = (device) => device.bus.split("-")[0];
 
 /** The format that the rig will take, as docs/devices.md says: the first of ORDER that gives size and rate. */
 export function formatFor(device, table) {
@@ -25,10 +27,10 @@ export function busWarnings(chosen) {
   const buses = new Map();
   for (const [device, table] of chosen) {
     if (!device.bus || !device.usb_mbit) continue;
-    const bus = buses.get(device.bus) ?? { mbit: device.usb_mbit, names: [], load: 0 };
+    const bus = buses.get(busOf(device)) ?? { mbit: device.usb_mbit, names: [], load: 0 };
     bus.load += loadOf(device, table);
     bus.names.push(device.name || device.node);
-    buses.set(device.bus, bus);
+    buses.set(busOf(device), bus);
   }
   return [...buses].filter(([, { load, mbit }]) => load > USABLE * mbit).map(([name, { load, mbit, names }]) =>
     `USB bus ${name} carries about ${Math.round(USABLE * mbit)} Mbit/s of pictures, and ${names.join(", ")} ${names.length > 1 ? "ask" : "asks"} for about ${Math.round(load)}. Choose a smaller size, a lower rate or MJPEG, or plug a camera into another bus.`);

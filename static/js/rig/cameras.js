@@ -2,6 +2,7 @@
 import { make, show } from "../lib/dom.js";
 import { busWarnings } from "./bus.js";
 import { ChosenCamera, sizesOf } from "./camera.js";
+import { FoundByDrivers } from "./found.js";
 import { Looking } from "./looking.js";
 import { Snapshot } from "./snapshot.js";
 import { after, isSideways, turn, turnOf } from "./turn.js";
@@ -18,6 +19,7 @@ export class Cameras {
     this.looking = new Looking();
     this.snapshots = new Map(); // by url: a picture stays while the list is drawn again
     this.turns = new Map(); // by url: how a camera that is not chosen is turned
+    this.byDrivers = new FoundByDrivers(this);
   }
 
   get tables() {
@@ -33,7 +35,7 @@ export class Cameras {
     this.warnings = make("div", { class: "stack-tight", role: "status" });
     const none = known && !devices.length ? make("p", { class: "small faint" }, "No camera is plugged into this computer.") : null;
     const state = known ? none : make("p", { class: "loading" }, problem || "Looking for cameras …");
-    const parts = [make("h2", {}, "Cameras ", make("span", { class: "count" }, String(entries.length))), state, found.length ? make("div", { class: "found-cameras" }, ...found) : null, this.warnings, ...others.map(([name, table]) => this.other(name, table)), this.adding()];
+    const parts = [make("h2", {}, "Cameras ", make("span", { class: "count" }, entries.length ? String(entries.length) : "")), state, found.length ? make("div", { class: "found-cameras" }, ...found) : null, this.warnings, ...others.map(([name, table]) => this.other(name, table)), this.adding(), this.byDrivers.drawn()];
     this.section.replaceChildren(...parts.filter(Boolean));
     this.warn();
     if (focus) document.getElementById(focus)?.focus();
@@ -51,7 +53,7 @@ export class Cameras {
     tick.checked = Boolean(entry);
     tick.addEventListener("change", () => (tick.checked ? this.use(device) : this.drop(entry[0])));
     const title = make("label", { class: "check", for: id }, tick, make("b", { class: "clip" }, device.name || device.node));
-    const where = make("span", { class: "small faint clip", title: device.url }, [device.node, device.bus && `bus ${device.bus}`].filter(Boolean).join(" · "));
+    const where = make("span", { class: "small faint clip", title: device.url }, [device.node, device.bus && `USB ${device.bus}`].filter(Boolean).join(" · "));
     const trouble = [device.holder && `In use by ${device.holder}.`, device.problem].filter(Boolean).join(" ");
     const words = make("p", { class: "small tone-warn words-tone" }, trouble);
     show(words, Boolean(trouble));
@@ -103,9 +105,9 @@ export class Cameras {
     const button = make("button", { class: "button", type: "button", id: "add-camera" }, "Add another camera");
     button.addEventListener("click", () => {
       const kind = kinds.find((each) => idOf(each) === select.value);
-      this.add({ kind: kind.kind, ...(kind.type ? { type: kind.type } : {}), ...USUAL });
+      this.add({ kind: kind.kind, ...(kind.type ? { type: kind.type } : {}) });
     });
-    return make("div", { class: "row add-camera" }, select, button);
+    return make("div", { class: "row add-camera" }, select, button, this.byDrivers.button);
   }
 
   freeName() {
@@ -113,10 +115,11 @@ export class Cameras {
     return [...NAMES, ...numbered].find((name) => !(name in this.tables));
   }
 
+  /** Add a camera; what its table does not say is USUAL. */
   add(table) {
     const name = this.freeName();
     this.page.draft.set((tables) => {
-      tables.cameras = { ...(tables.cameras ?? {}), [name]: table };
+      tables.cameras = { ...(tables.cameras ?? {}), [name]: { ...table, ...USUAL, ...table } };
     });
     this.draw();
   }

@@ -8,6 +8,7 @@ import { Guide } from "./guide.js";
 
 const ENTER = "\r";
 const MOST_TYPED = 1000;
+const NONE = "Choose at least one driver.";
 const BETWEEN_MS = 150;
 const AFTER_ERROR_MS = 1000;
 const page = document.getElementById("dialog");
@@ -17,6 +18,7 @@ const remembered = `dialog ${begin} ${body}`;
 const state = document.getElementById("dialog-state");
 const beginning = document.getElementById("begin");
 const answers = document.getElementById("answers");
+const packages = document.getElementById("packages"); // what to install, where the page has a choice
 const guided = document.getElementById("guide");
 const guide = guided ? new Guide(guided, answers) : null;
 let dialog = "";
@@ -29,6 +31,20 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 function show(runs) {
   beginning.hidden = runs;
   answers.hidden = !runs;
+  if (packages) packages.disabled = runs;
+}
+
+function asked() {
+  const chosen = packages && { packages: [...packages.querySelectorAll(":checked")].map(({ value }) => value) };
+  return { ...JSON.parse(body), ...chosen };
+}
+
+/** Return whether there is nothing to install, which the page says beside the button. */
+function lacks() {
+  const none = packages !== null && packages.querySelector(":checked") === null;
+  if (none) say(state, NONE);
+  else if (state.textContent === NONE) say(state, "");
+  return none;
 }
 
 function open({ rows, columns }) {
@@ -91,11 +107,13 @@ async function follow(id) {
   }
 }
 
+packages?.addEventListener("change", lacks);
 beginning.addEventListener("click", async () => {
+  if (lacks()) return packages.querySelector("input").focus();
   beginning.disabled = true;
   document.getElementById("done").hidden = true;
   try {
-    const begun = await call("POST", begin, JSON.parse(body));
+    const begun = await call("POST", begin, asked());
     sessionStorage.setItem(remembered, JSON.stringify(begun));
     open(begun);
     follow(begun.dialog);

@@ -17,6 +17,7 @@ export class Drivers {
       const { kinds, lerobot, failed } = await call("POST", `${this.page.draft.base}/kinds`, { python });
       if (python !== this.page.python) return null;
       const broken = Object.entries(failed).map(([module, why]) => `${module}: ${why}`);
+      this.linkMore();
       say(words, [lerobot ? `LeRobot ${lerobot}.` : broken.length ? "" : "LeRobot is not installed there.", ...broken].join(" "));
       this.look(lerobot);
       return kinds;
@@ -25,6 +26,18 @@ export class Drivers {
       say(words, error.message);
       return this.page.kinds;
     }
+  }
+
+  /** The page that installs them, which leads back to here. */
+  get address() {
+    const rig = this.page.edited ? `&rig=${encodeURIComponent(this.page.edited)}` : "";
+    return `/rigs/drivers/?station=${encodeURIComponent(this.page.station)}${rig}`;
+  }
+
+  linkMore() {
+    const more = document.getElementById("more-drivers");
+    more.href = this.address;
+    show(more, true);
   }
 
   /** After the kinds of a Python were listed: where it has no LeRobot, use one that has, or say how to get one. */
@@ -39,7 +52,8 @@ export class Drivers {
     }
     this.datalist.replaceChildren(...pythons.filter(({ path }) => path).map(({ path, lerobot: version }) => make("option", { value: path }, `LeRobot ${version}`)));
     const usable = pythons.find(({ path, robotdata }) => path && robotdata);
-    if (usable && this.page.isNew && !this.page.python) this.page.usePython(usable.path);
+    const wants = this.page.isNew || new URLSearchParams(location.search).has("drivers"); // they were installed just now
+    if (usable && wants && !this.page.python) this.page.usePython(usable.path);
     else this.offer(usable, pythons.find(({ path, robotdata }) => path && !robotdata));
   }
 
@@ -52,11 +66,11 @@ export class Drivers {
       use.addEventListener("click", () => this.page.usePython(usable.path));
       acts.push(use);
     } else {
-      const there = lacking ? ` LeRobot ${lacking.lerobot} is in ${lacking.path}, without robotdata: run ${lacking.path} -m pip install robotdata-lab.` : "";
+      const there = lacking ? ` LeRobot ${lacking.lerobot} is in ${lacking.path}, without robotdata: name that Python to see the command that adds it.` : "";
       say(words, `SO-101, Koch and other arms need LeRobot's drivers, which are not installed here.${there}`);
       const elsewhere = make("button", { class: "button small quiet", type: "button" }, "Name their Python");
       elsewhere.addEventListener("click", () => this.page.showPython());
-      acts.push(make("a", { class: "button small", href: `/rigs/drivers/?station=${encodeURIComponent(this.page.station)}` }, "Install them"), elsewhere);
+      acts.push(make("a", { class: "button small", href: this.address }, "Install them"), elsewhere);
     }
     this.note.replaceChildren(words, ...acts);
     show(this.note, true);

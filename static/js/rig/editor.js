@@ -24,11 +24,12 @@ export class Editor {
   draw(draft) {
     if (this.box.value !== draft.text) this.box.value = draft.text;
     // Nobody has done anything wrong in a file that nobody has begun to fill in.
-    const errors = draft.dirty ? draft.errors : [];
+    const errors = draft.dirty || !draft.isToml ? draft.errors : [];
     this.wrong = new Set(errors.map(({ line }) => line));
     this.number();
     this.errors.replaceChildren(...errors.map((error) => this.line(error, draft.isToml)));
     this.box.setAttribute("aria-invalid", String(errors.length > 0));
+    show(document.getElementById("unreadable"), !draft.isToml);
     show(this.lost, draft.lost.length > 0);
     if (draft.lost.length) say(this.lost, `Removed with what it stood beside: ${draft.lost.join("  ")}`);
   }

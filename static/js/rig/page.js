@@ -130,7 +130,7 @@ class Page {
     else show(document.getElementById("away"), true);
   }
 
-  /** Read what there is to begin with; where the station is away, again once it is there. */
+  /** Read what there is to begin with; if the station is offline, again once it is back. */
   open() {
     this.opening ??= this.begin().finally(() => {
       this.opening = null;

@@ -26,7 +26,12 @@ function show(field, value) {
 function asAddressed() {
   const asked = new URLSearchParams(location.search);
   for (const field of filter().elements) if (field.name && field.name !== "view") show(field, asked.get(field.name) ?? "");
-  window.htmx.ajax("GET", `${filter().getAttribute("hx-get")}${location.search}`, { target: "#wall-list" });
+  filter().dataset.step = "";
+  // Of the filter's own answers and this one, only what was asked for last is shown (hx-sync).
+  const answer = window.htmx.ajax("GET", `${filter().getAttribute("hx-get")}${location.search}`, { source: "#filter-again", target: "#wall-list" });
+  answer.catch(() => {
+    // Overtaken; the page reports other failures.
+  });
 }
 
 function keepPlace() {
@@ -63,7 +68,7 @@ async function backToPlace() {
   }
   const card = document.getElementById(place.card);
   if (!card) return;
-  // Once more when all of it is laid out.
+  // Again when all of it is laid out.
   for (let turn = 0; turn < 2; turn++) {
     scrollBy({ top: card.getBoundingClientRect().top - place.top, behavior: "instant" });
     await new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn, 0)));

@@ -15,7 +15,7 @@ const takes = (n) => count(n, "take");
 export class Many {
   constructor(selection) {
     this.selection = selection;
-    this.busy = false;
+    this.busy = ""; // what is being done
     document.addEventListener("click", ({ target }) => {
       const button = target.closest("[data-many], [data-reject-all]");
       if (!button) return;
@@ -57,16 +57,25 @@ export class Many {
     event.preventDefault();
     const form = event.target;
     const said = Object.fromEntries(Object.entries(bodyOf(form)).filter(([, value]) => value !== "" && !(Array.isArray(value) && !value.length)));
-    if (!Object.keys(said).length) return;
-    form.closest("dialog").close();
-    if (await this.act("/api/episodes/edit", said, this.selection.editable, "changed", "Changing")) form.reset();
+    if (!Object.keys(said).length || this.isBusy()) return;
+    const dialog = form.closest("dialog");
+    dialog.close();
+    const isDone = await this.act("/api/episodes/edit", said, this.selection.editable, "changed", "Changing");
+    if (isDone && !dialog.open) form.reset(); // it may be open again, for others
+  }
+
+  /** Whether another act is not done yet; says so: what is picked stays picked. */
+  isBusy() {
+    if (this.busy) toast(`${this.busy} … Not done yet: wait for that, then press again.`, { bad: true });
+    return Boolean(this.busy);
   }
 
   /** In portions that belong to one act, undone as one; whether all of it was done. */
   async act(url, body, episodes, said, doing) {
-    if (this.busy || !episodes.length) return false;
-    this.busy = true;
+    if (this.isBusy() || !episodes.length) return false;
+    this.busy = doing;
     // As it is when one presses: what another person does meanwhile was not seen.
+    const picked = this.selection.ids;
     const seen = new Map(episodes.map((id) => [id, versionOf(id)]));
     document.getElementById("wall-bar").setAttribute("aria-busy", "true");
     try {
@@ -77,14 +86,14 @@ export class Many {
       });
       const stopped = done < episodes.length ? ` Stopped before the other ${number(episodes.length - done)}.` : "";
       toast(`${takes(done)} ${said}.${stopped}`, { undo: true });
-      this.selection.clear();
+      this.selection.drop(picked);
       return !stopped;
     } catch (error) {
       complain(error);
       if (error.done) toast(`${takes(error.done)} ${said} before that.`, { undo: true });
       return false;
     } finally {
-      this.busy = false;
+      this.busy = "";
       document.getElementById("wall-bar").removeAttribute("aria-busy");
       ringTopics([...episodes.map((id) => `episode:${id}`), "episodes"]);
       document.querySelectorAll("#wall-head").forEach((head) => window.htmx.trigger(head, "moved"));

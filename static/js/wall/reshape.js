@@ -87,7 +87,7 @@ function described(answer) {
   return [
     ...answer.notes.map((note) => make("p", {}, note)),
     make("p", { class: "small dim num" }, make("span", { class: "strong" }, "Afterwards: "), after.join(" · ")),
-    make("p", { class: "small dim num" }, `${work} · takes about ${seconds(answer.seconds)}`),
+    make("p", { class: "small dim num" }, `${work} · takes ${answer.seconds < 1 ? "less than a second" : `about ${seconds(answer.seconds)}`}`),
   ];
 }
 

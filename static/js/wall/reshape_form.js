@@ -19,7 +19,7 @@ function cut(form, _, { episode, frames }) {
   const most = Number(frames) - 2;
   if (most < 1) throw new Error("The episode is too short to be cut in two.");
   if (first < 1 || last < first || last > most) throw new Error(`Choose frames inside the episode: from 1 up to ${most}. To cut off an end, trim it.`);
-  return { name: "cut", body: { episode, first, end: last + 1 } };
+  return { name: "cut", body: { episode, first, end: last + 1, seam: form.elements.parts.value === "seam" } };
 }
 
 function reencode(form) {

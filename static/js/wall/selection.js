@@ -78,6 +78,12 @@ export class Selection {
     return call("GET", bar().dataset.ids);
   }
 
+  /** What was done is done with these; what was picked meanwhile stays. */
+  drop(ids) {
+    for (const id of ids) this.picked.delete(id);
+    this.show();
+  }
+
   clear() {
     this.picked.clear();
     this.last = null;
@@ -93,7 +99,7 @@ export class Selection {
     box.checked = count > 0 && all.every((one) => one.checked);
     box.indeterminate = count > 0 && !box.checked;
     box.disabled = !all.length;
-    say(bar().querySelector("[data-picked]"), count ? `${count} selected${editable < count ? `, ${count - editable} of them under way` : ""}` : "Select");
+    say(bar().querySelector("[data-picked]"), count ? `${count} selected${editable < count ? `, ${count - editable} of them in progress` : ""}` : "Select");
     show(bar().querySelector(".picked-acts"), count > 0);
     for (const button of bar().querySelectorAll('[data-many="keep"], [data-many="reject"], [data-open="#many-words"]')) button.disabled = !editable;
     const whole = Number(document.getElementById("wall-count")?.textContent ?? 0);

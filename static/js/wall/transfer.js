@@ -1,8 +1,9 @@
 // Copy or move what is selected, split, merge, duplicate, change features: a sheet each, with what would happen before it does.
+import { whenOver } from "../ends.js";
 import { call } from "../lib/api.js";
 import { make, say, show } from "../lib/dom.js";
 import { bytes, count, seconds } from "../lib/format.js";
-import { complain, toast } from "../lib/toast.js";
+import { complain, toast, undoOperation } from "../lib/toast.js";
 import { ringTopics } from "../live.js";
 import { describedChange, fillFeatures, showFeatureFields } from "./features_form.js";
 import { readBody } from "./transfer_form.js";
@@ -39,7 +40,7 @@ class Sheet {
 
   async listDatasets() {
     const { items } = await call("GET", "/api/datasets?limit=500");
-    const others = items.filter(({ slug, total_episodes: count }) => slug !== this.dialog.dataset.slug && count);
+    const others = items.filter(({ slug, total_episodes: count }) => slug !== this.dialog.dataset.slug && (count || this.kind === "copy"));
     const select = this.dialog.querySelector("[data-datasets]");
     if (select) {
       const chosen = select.value;
@@ -123,21 +124,14 @@ class Sheet {
   }
 }
 
-const begun = new Map(); // the type of each operation that this page began, by its id
-
 /** Say that an operation has begun, and when it has ended; then it can be undone. */
 export function follow(operation) {
-  begun.set(operation.id, operation.type);
   toast(`${VERBS[operation.type]} …`);
   ringTopics(["operations", "new-operation"]);
+  whenOver(operation.id, (state) => ended(operation, state));
 }
 
-document.addEventListener("row-moved", ended);
-
-async function ended({ detail: { kind, id, state } }) {
-  if (kind !== "operation" || !begun.has(id) || !["done", "failed", "cancelled"].includes(state)) return;
-  const type = begun.get(id);
-  begun.delete(id);
+async function ended({ id, type }, state) {
   if (state !== "done") return; // its line on the page says why, and has the buttons
   try {
     const { made } = await call("GET", `/api/operations/${id}`);
@@ -149,13 +143,9 @@ async function ended({ detail: { kind, id, state } }) {
 }
 
 async function undo(id) {
-  try {
-    await call("POST", `/api/operations/${id}/undo`);
-    toast("Undoing it …");
-    ringTopics(["operations", "new-operation"]);
-  } catch (error) {
-    complain(error);
-  }
+  if (!(await undoOperation(id))) return;
+  toast("Undoing it …");
+  ringTopics(["operations", "new-operation"]);
 }
 
 /** The counts of what would be made, what prevents it and what is only worth knowing. */
@@ -168,6 +158,7 @@ function described(answer, named) {
     lines.push(table(answer.differing));
   }
   if (answer.notes.length) lines.push(make("p", { class: "hint" }, "Differs, and does not matter:"), table(answer.notes));
+  if (answer.emptied) lines.push(make("p", { class: "note tone-wait" }, answer.emptied));
   if (answer.new_tasks.length && !named) lines.push(make("p", { class: "hint" }, `Tasks it brings: ${answer.new_tasks.slice(0, 8).join(", ")}${answer.new_tasks.length > 8 ? " …" : ""}`));
   return lines;
 }
