@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 NEEDS = ["django", "channels", "celery", "ninja", "av", "pyarrow", "PIL", "playwright", "websockets"]
-NEEDS += ["pytest_django", "pytest_asyncio", "pytest_timeout", "huggingface_hub"]
+NEEDS += ["pytest_django", "pytest_asyncio", "pytest_timeout", "huggingface_hub", "botocore"]
 if missing := [name for name in NEEDS if importlib.util.find_spec(name) is None]:
     # Said once, before thousands of tests fail to import it.
     raise SystemExit(
         f"The tests need packages that this Python lacks ({', '.join(missing)}): run `make test`, which installs them "
         "into .venv, or `pip install -r requirements.txt -r requirements-scale.txt -r requirements-hub.txt "
-        "-r requirements-dev.txt`."
+        "-r requirements-storage.txt -r requirements-dev.txt`."
     )
 
 import django  # noqa: E402
@@ -48,9 +48,56 @@ os.environ["ROBOTDATA_HOME"] = tempfile.mkdtemp(prefix="robotdata-test-")
 atexit.register(shutil.rmtree, os.environ["ROBOTDATA_HOME"], ignore_errors=True)
 os.environ.setdefault("ROBOTDATA_LOG", "WARNING")
 os.environ["DJANGO_SETTINGS_MODULE"] = "robotdata.settings"
+# No test may touch the person's own database either. `tests.support.on_postgres` names one for the rows of the tests;
+# a program that a test starts keeps its own in its home, or is told of another by the test.
+os.environ["DATABASE_URL"] = POSTGRES = os.environ.get("ROBOTDATA_TEST_DATABASE", "")
 django.setup()
+del os.environ["DATABASE_URL"]
+
+from tests.support import quick_flush  # noqa: E402
+
+quick_flush.install()
 # The product's own takes a quarter of a second for each password, by design.
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+LONGEST = [
+    "tests/scale/test_fleet.py",
+    "tests/scale/test_database.py",
+    "tests/recorder/test_api_contract.py",
+    "tests/dataset/test_swap.py",
+    "tests/recorder/test_worker.py",
+    "tests/recorder/test_transfer_safety.py",
+    "tests/recorder/sockets/test_live_truth.py",
+    "tests/rig/test_replaying.py",
+    "tests/station/test_rigs.py",
+    "tests/viewer/test_bombs.py",
+    "tests/video/test_remux.py",
+    "tests/test_shape.py",
+]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the longest files, so that no tester works alone at the end; the others keep their order.
+
+    On PostgreSQL those are left out that do not use the database, and the others commit what they write, because the
+    threads of a worker and of a page see nothing else: SQLite lets them wait instead.
+    """
+    if POSTGRES:
+        others = [item for item in items if not uses_database(item)]
+        items[:] = [item for item in items if uses_database(item)]
+        config.hook.pytest_deselected(items=others)
+        for item in items:
+            item.add_marker(pytest.mark.django_db(transaction=True), append=False)
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(places)))
+
+
+def uses_database(item: pytest.Item) -> bool:
+    """Return whether the test reads or writes rows through Django in this process."""
+    fixtures = {"db", "transactional_db"} & set(getattr(item, "fixturenames", ()))
+    return bool(fixtures) or item.get_closest_marker("django_db") is not None
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ HOUSEKEEPING = {
         "adopt_settings",
         "read_folder",
         "refresh_rows",
+        "move_indexes",
         "save_settings",
         "close_changes",
         "adopt_sidecar",

@@ -1,4 +1,4 @@
-"""The pages say what is so: generated pages are up to date; the paths, links and commands that they name exist."""
+"""The pages say what is so: generated pages are up to date; what they name (paths, links, commands, code) exists."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ WIDTH = 120
 TOPS = "robotdata|recorder|viewer|static|templates|tests|bench|docs"
 NAMED_PATH = re.compile(rf"(?<![\w/.<>'\x22-])((?:{TOPS})/[\w./*-]*\w)")
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
+PLACED_NAME = re.compile(rf"`(_?[A-Za-z][\w.]*)`\s+(?:\(|in\s+)`((?:{TOPS})/[\w./]+\.(?:py|js))`")
 # The pages name the rooms of recorder/; until it is divided there is nothing to compare them with.
 IS_DIVIDED = (ROOT / "recorder/live").is_dir()
 
@@ -54,6 +55,16 @@ def missing_commands(page: Path) -> Iterator[str]:
             yield f"{where(page, text, match.start())}: {match[0]}"
 
 
+def undefined_names(page: Path) -> Iterator[str]:
+    """The names that a page places in a file, as `Name` (`path`), which does not define them."""
+    text = page.read_text()
+    for match in PLACED_NAME.finditer(text):
+        name, path = match[1].rpartition(".")[2], ROOT / match[2]
+        defined = rf"(?m)\b(?:def|class|function|const|let) +{name}\b|^ *(?:async )?{name}\(.*\{{$|^{name}\b[^=\n]*="
+        if path.is_file() and not re.search(defined, path.read_text()):
+            yield f"{where(page, text, match.start())}: {match[1]} in {match[2]}"
+
+
 def long_lines(page: Path) -> Iterator[str]:
     for number, line in enumerate(page.read_text().splitlines(), 1):
         if len(line) > WIDTH and not line.startswith("|"):
@@ -71,6 +82,11 @@ def test_pages_name_paths_links_and_commands_that_exist() -> None:
     found = [line for page in [*PAGES, *RESULTS] for line in (*missing_paths(page), *missing_links(page))]
     found += [line for page in [*PAGES, *RESULTS] for line in missing_commands(page)]
     assert found == []
+
+
+def test_pages_place_names_in_the_files_that_define_them() -> None:
+    assert sum(len(PLACED_NAME.findall(page.read_text())) for page in PAGES) > 50
+    assert [line for page in PAGES for line in undefined_names(page)] == []
 
 
 def test_pages_are_wrapped() -> None:

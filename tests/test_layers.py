@@ -28,7 +28,7 @@ ROOMS = [
 ]
 ROOMS += ["devices"]
 DATASET = ["dataset.verify", "dataset.write", "dataset.convert", "dataset.repair", "dataset.exchange"]
-DATASET += ["dataset.hub"]
+DATASET += ["dataset.hub", "dataset.storage"]
 INNER = {"video": ["video.depth"], "dataset": DATASET}
 ORDER = [f"robotdata.{each}" for room in ROOMS for each in (room, *INNER.get(room, []))] + ["recorder", "viewer"]
 FRONTS = {"robotdata.dataset": "robotdata.dataset.write", "robotdata.video": "robotdata.lerobot_compat"}
@@ -63,6 +63,7 @@ ONLY_IN = {
     "lerobot": {"robotdata.devices"},
     "draccus": {"robotdata.devices"},
     "huggingface_hub": {"robotdata.dataset.hub"},
+    "botocore": {"robotdata.dataset.storage"},
 }
 FRAMEWORKS = ("django", "celery", "channels", "ninja")
 

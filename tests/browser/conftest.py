@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from robotdata.video.barcode import Barcode
 from tests.support import browser
-from tests.support.browser import Product, Visit, pictures
+from tests.support.browser import Product, Visit, Window, pictures
+from tests.support.desk_data import fill
 from tests.support.leaving import close_context
 
 # A busy machine is not a defect of the page.
@@ -31,9 +31,10 @@ class Shared:
         self.stack = ExitStack()
         self.chromium: Browser | None = None
         self.product: Product | None = None
+        self.window: Window | None = None
 
     def close(self) -> None:
-        self.chromium = self.product = None
+        self.chromium = self.product = self.window = None
         self.stack.close()
 
 
@@ -76,25 +77,33 @@ def chromium() -> Browser:
 
 
 @pytest.fixture(scope="module")
-def signed_in(chromium: Browser, product: Product) -> dict[str, Any]:
-    """The cookies of somebody who followed the printed link."""
-    if not product.cookies:
-        context = chromium.new_context()
-        page = context.new_page()
-        page.goto(product.printed)
-        product.cookies = dict(context.storage_state())
-        close_context(context)
-    return product.cookies
+def window(chromium: Browser, product: Product) -> Iterator[Window]:
+    """The browser of somebody who followed the printed link."""
+    if product is not SHARED.product:
+        own = Window(chromium, product)
+        yield own
+        close_context(own.context)
+        return
+    if SHARED.window is None:
+        SHARED.window = Window(chromium, product)
+    yield SHARED.window
 
 
 @pytest.fixture
-def visit(chromium: Browser, product: Product, signed_in: dict[str, Any]) -> Iterator[Visit]:
+def visit(chromium: Browser, product: Product, window: Window) -> Iterator[Visit]:
     """A test fails where the browser had to complain."""
-    visit = Visit(chromium, product, signed_in)
+    visit = Visit(window, chromium, product)
     yield visit
-    for page in visit.pages:
-        close_context(page.context)
+    visit.end()
     assert not visit.complaints
+
+
+@pytest.fixture(scope="module")
+def crowd(product: Product) -> list[str]:
+    """The ids of 70 takes to review, two pages of a wall; every module leaves them to review."""
+    if not product.crowd:
+        product.crowd = fill(product, "crowd", 70, 4)
+    return product.crowd
 
 
 @pytest.fixture

@@ -11,9 +11,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from robotdata.dataset.write.new_episode import NewEpisode
+from robotdata.imports.streams import PICTURES
 from robotdata.video import open_video
 from tests.dataset.conftest import LENGTHS, _recorded, staged
 from tests.support.browser import Visit
+from tests.support.foreign import one_of
+from tests.support.in_sight import into_sight
+from tests.support.late import Late
+from tests.support.looking import look
 
 __all__ = ["_recorded", "staged"]
 pytestmark = pytest.mark.browser
@@ -37,8 +42,17 @@ def test_a_dataset_comes_in_and_goes_out(
     page.get_by_role("button", name="Add a dataset").first.click()
     dialog = page.get_by_role("dialog", name="Add a dataset")
 
+    shutil.copytree(_recorded / "datasets/cubes", tmp_path / "other/elsewhere")
+    late = Late(page, "**/api/additions/look")
+    dialog.get_by_label("Path").fill(str(tmp_path / "other"))
+    dialog.get_by_role("button", name="Look inside").click()
+    late.wait()
+    late.holding = False
     dialog.get_by_label("Path").fill(str(tmp_path / "in"))
     dialog.get_by_role("button", name="Look inside").click()
+    expect(dialog.get_by_role("checkbox", name="from-afar")).to_be_checked()
+    late.come()  # what was asked for before
+    expect(dialog.get_by_role("checkbox", name="elsewhere")).to_have_count(0)
     expect(dialog.get_by_role("checkbox", name="from-afar")).to_be_checked()
     dialog.get_by_role("button", name="Back").click()
 
@@ -50,6 +64,7 @@ def test_a_dataset_comes_in_and_goes_out(
     page.get_by_role("link", name="Files", exact=True).click()
     expect(page.locator("#download .num")).to_contain_text("kB")
 
+    look(page, "files-tar")
     sent = download(page, "Download", tmp_path)
     with zipfile.ZipFile(sent) as archive:
         assert archive.testzip() is None
@@ -57,9 +72,13 @@ def test_a_dataset_comes_in_and_goes_out(
     page.goto(page.url.removesuffix("files/") + "?view=committed&sort=oldest")
     page.locator("#cards .take a").first.click()
     expect(page.get_by_role("link", name="MP4")).to_be_visible()
+    into_sight(page.get_by_role("link", name="MCAP"))
+    look(page, "episode-downloads")
     film = download(page, "MP4", tmp_path)
     with open_video(film) as video:
         assert video.count in LENGTHS
+    recording, _ = one_of(download(page, "MCAP", tmp_path))
+    assert {stream.count for stream in recording.streams if stream.kind in PICTURES} == {video.count}
 
 
 def folders_of(path: Path) -> set[str]:

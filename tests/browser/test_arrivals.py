@@ -7,31 +7,26 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from recorder.quality.assess import METRICS_FILE
+from robotdata.quality.stored import METRICS_FILE
 from tests.support.browser import heard, quiet
-from tests.support.desk_data import call, filled, until
+from tests.support.desk_data import call, fill, until
 from tests.support.takes import make_take
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def takes(chromium: Any, product: Any, signed_in: Any) -> list[str]:
-    return filled(chromium, product, signed_in, "arrivals", 60, 6)
-
-
-def test_only_a_new_take_comes_to_the_top_and_only_once(visit: Any, takes: list[str], product: Any) -> None:
-    page = visit("/datasets/arrivals/", width=1024, height=500)
+def test_only_a_new_take_comes_to_the_top_and_only_once(visit: Any, crowd: list[str], product: Any) -> None:
+    page = visit("/datasets/crowd/", width=1024, height=500)
     cards = page.locator("#cards .take")
-    expect(cards.first).to_have_id(f"take-{takes[-1]}")
+    expect(cards.first).to_have_id(f"take-{crowd[-1]}")
     had = cards.count()
-    assert had < len(takes)
+    assert had < len(crowd)
     for change in ({"rating": 2}, {"verdict": "reject"}, {"verdict": "unreviewed"}):
-        with heard(page, takes[0]):
-            call(page, "PATCH", f"/api/episodes/{takes[0]}", change)  # far down, not loaded
+        with heard(page, crowd[0]):
+            call(page, "PATCH", f"/api/episodes/{crowd[0]}", change)  # far down, not loaded
         assert cards.count() == had
-        expect(cards.first).to_have_id(f"take-{takes[-1]}")
-    new = make_take(product.home / "spool", 6, episode=61, dataset="arrivals", task="new").name
+        expect(cards.first).to_have_id(f"take-{crowd[-1]}")
+    new = make_take(product.home / "spool", 6, episode=71, dataset="crowd", task="new").name
     product.recover()
     expect(cards.first).to_have_id(f"take-{new}")
     until((product.home / "spool" / new / METRICS_FILE).exists, True)  # it has moved for that
@@ -40,3 +35,16 @@ def test_only_a_new_take_comes_to_the_top_and_only_once(visit: Any, takes: list[
     quiet(page, 1.0)
     assert page.locator(f'[id="take-{new}"]').count() == 1
     assert cards.count() == had + 1
+    call(page, "PATCH", f"/api/episodes/{new}", {"verdict": "reject"})  # the crowd is again what it was
+
+
+def test_takes_that_come_together_come_all(visit: Any, product: Any) -> None:
+    takes = fill(product, "together", 6, 4)
+    product.api.call("POST", "/api/episodes/verdict", {"episodes": takes[1:5], "verdict": "reject"})
+    page = visit("/datasets/together/?view=review&sort=newest")
+    cards = page.locator("#cards .take")
+    expect(cards).to_have_count(2)
+    page.keyboard.press("z")
+    expect(cards).to_have_count(6)
+    ids = "(cards) => cards.map((card) => card.id)"
+    assert cards.evaluate_all(ids) == [f"take-{take}" for take in reversed(takes)], "each in its place"

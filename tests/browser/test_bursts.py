@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.browser import quiet
-from tests.support.desk_data import filled
+from tests.support.desk_data import fill
 
 pytestmark = pytest.mark.browser
 
@@ -24,9 +24,9 @@ async (take) => {
 """
 
 
-def test_it_ends_after_a_burst(chromium: Any, product: Any, signed_in: Any, visit: Any) -> None:
+def test_it_ends_after_a_burst(product: Any, visit: Any) -> None:
     """Two panels of this page show the same things: neither may take the other for what stands in its place."""
-    takes = filled(chromium, product, signed_in, "bursts", 2, 10)
+    takes = fill(product, "bursts", 2, 10)
     page = visit("/datasets/bursts/?view=all")
     quiet(page, 1.0)
     page.evaluate(CHANGES, takes[0])

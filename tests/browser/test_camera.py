@@ -13,7 +13,7 @@ from tests.support.browser import Product, Visit, rig_file
 from tests.support.desk_data import call
 
 pytestmark = pytest.mark.browser
-RIG = rig_file({"front": ""}) + '[cameras.phone]\nkind = "browser"\nwidth = 320\nheight = 240\nfps = 15\n'
+RIG = rig_file({"front": ""}) + '[cameras.phone]\nkind = "browser"\nwidth = 320\nheight = 240\nfps = 10\n'
 CAMERA = "/camera/bench-1/phone/"
 KEY = "observation.images.phone"
 
@@ -43,10 +43,13 @@ def test_frames_of_a_phone_reach_a_take(visit: Visit, product: Product) -> None:
     desk.fill("[name=task]", "Look")
     desk.fill("[name=countdown_s]", "0")
     desk.keyboard.press("Enter")
+    expect(desk.locator("#big")).to_have_attribute("data-does", "record")
     expect(desk.locator("#big")).to_be_enabled()
     desk.keyboard.press("Space")
     expect(desk.locator("#state")).to_have_text("recording")
     until(desk, lambda: desk.locator("#timer").inner_text() >= "0:02")
+    expect(desk.locator("#big")).to_have_attribute("data-does", "stop")
+    expect(desk.locator("#big")).to_be_enabled()
     desk.keyboard.press("Space")
     expect(desk.locator("#takes-count")).to_have_text("1")
     (folder,) = (product.home / "spool").glob("*/take.json")

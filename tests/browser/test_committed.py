@@ -12,6 +12,7 @@ from robotdata.dataset import DatasetFolder
 from tests.support.browser import pictures, quiet
 from tests.support.committing import commit, shown
 from tests.support.desk_data import call, fill, until, until_drawn
+from tests.support.questions import let_questions_stay
 
 pytestmark = pytest.mark.browser
 TICKS = 8
@@ -49,9 +50,9 @@ def judge_by_keys(page: Page, ids: list[str]) -> None:
 
 
 def test_it_is_judged_by_keys_applied_and_taken_back(visit: Any, product: Any) -> None:
-    page = visit("/")
-    ids = fill(page, product, "shelf", 5, TICKS)
-    commit(page, "shelf", ids)
+    page = visit("about:blank")
+    ids = fill(product, "shelf", 5, TICKS)
+    commit(product, "shelf", ids)
     root = product.home / "datasets" / "shelf"
     whole = [(n, list(range(TICKS))) for n in range(5)]
     assert shown(root) == whole
@@ -80,6 +81,7 @@ def test_it_is_judged_by_keys_applied_and_taken_back(visit: Any, product: Any) -
 
     page.goto("/datasets/shelf/#revisions")  # an address of before
     page.wait_for_url("**/datasets/shelf/history/#revisions")
+    let_questions_stay(page)
     page.get_by_role("button", name="Revert").click()
     page.get_by_role("button", name="Revert to 1?").click()
     until_revision(page, "shelf", 3)
@@ -91,12 +93,11 @@ def test_it_is_judged_by_keys_applied_and_taken_back(visit: Any, product: Any) -
 
 
 def test_a_task_is_renamed_everywhere_and_back(visit: Any, product: Any) -> None:
-    page = visit("/")
-    ids = fill(page, product, "words", 4, TICKS)
-    commit(page, "words", ids[:2])
+    ids = fill(product, "words", 4, TICKS)
+    commit(product, "words", ids[:2])
     wall = visit("/datasets/words/?view=all")
     quiet(wall)
-    page.goto("/datasets/words/edit/")
+    page = visit("/datasets/words/edit/")
     quiet(page)
     tasks = page.locator("section.panel", has=page.get_by_role("heading", name=re.compile("^Tasks")))
     tasks.locator("summary").first.click()

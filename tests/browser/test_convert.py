@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def folders(product: Any, signed_in: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folders(product: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two datasets v2.1 among the datasets; one has an episode without rows. The product never sees half of one."""
     root = product.home / "datasets"
     root.mkdir(exist_ok=True)

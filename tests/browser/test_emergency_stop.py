@@ -12,24 +12,23 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.support import browser
-from tests.support.desk_data import call, until
+from tests.support.desk_data import call, until, until_held
+from tests.support.in_sight import box_of
 
 pytestmark = pytest.mark.browser
 ADDRESS = "/api/rigs/bench-1"
 
 
-# The rest pose of this rig is for the last test.
 RIG = browser.RIG.replace(
     'kind = "sim"\n', 'kind = "sim"\non_end = "rest"\nrest = { "shoulder_pan.pos" = 0 }\nrest_speed = 90\n', 1
 )
 
 
 @pytest.fixture
-def page(visit: Any) -> Iterator[Page]:
+def page(visit: Any, product: Any) -> Iterator[Page]:
     """The record page of a rig that is ready."""
-    page: Page = visit("/")
-    until(lambda: [rig["name"] for rig in call(page, "GET", "/api/rigs")["items"]], ["bench-1"])
-    page.goto("/record/bench-1/")
+    until(lambda: [rig["name"] for rig in product.api.call("GET", "/api/rigs")["items"]], ["bench-1"])
+    page: Page = visit("/record/bench-1/")
     # The page follows the rig at once; its row, which the API shows, may be behind the stop of the test before.
     expect(page.locator("#state")).to_have_text(re.compile("ready|needs help"))
     if page.locator("#state").inner_text() == "needs help":
@@ -46,15 +45,8 @@ def stopped(page: Page) -> None:
     expect(page.locator("#estop-alarm")).to_be_hidden()
 
 
-def test_the_button_stops_the_rig_until_the_error_is_cleared(page: Page) -> None:
-    page.locator("#estop button").click()
-    stopped(page)
-    page.locator("#big").click()
-    expect(page.locator("#state")).to_have_text("ready")
-    expect(page.locator("#estop button")).to_contain_text("Emergency stop")
-
-
-def test_the_page_clears_only_the_error_that_it_shows(page: Page) -> None:
+def test_it_stops_the_rig_until_the_error_that_the_page_shows_is_cleared(page: Page) -> None:
+    expect(page.locator("[data-fact=ending]")).to_contain_text("moves to its rest pose")
     page.locator("#estop button").click()
     stopped(page)
     shown = call(page, "GET", ADDRESS)["status"]["error"]["since"]
@@ -62,6 +54,7 @@ def test_the_page_clears_only_the_error_that_it_shows(page: Page) -> None:
         page.locator("#big").click()
     assert asked.value.post_data_json == {"args": {"since": shown}}
     expect(page.locator("#state")).to_have_text("ready")
+    expect(page.locator("#estop button")).to_contain_text("Emergency stop")
 
 
 def test_the_key_works_while_typing_and_over_a_dialog(page: Page) -> None:
@@ -92,15 +85,16 @@ def test_it_ends_a_take_and_keeps_it(page: Page) -> None:
     expect(page.locator(".session .take")).to_contain_text("emergency stop")
 
 
-@pytest.mark.parametrize("broken", ["socket", "requests"])
-def test_one_of_its_two_ways_is_enough(page: Page, broken: str) -> None:
-    def never_answer(route: Route) -> None:
-        pass
-
-    if broken == "requests":
-        page.route("**/commands/emergency_stop", never_answer)
-    else:
-        page.evaluate("WebSocket.prototype.send = () => {}")
+def test_one_of_its_two_ways_is_enough(page: Page) -> None:
+    page.route("**/commands/emergency_stop", lambda _: None)  # never answered
+    page.locator("#estop button").click()
+    stopped(page)
+    page.unroute_all()
+    page.reload()
+    expect(page.locator("#state")).to_have_text("needs help")
+    page.locator("#big").click()
+    expect(page.locator("#state")).to_have_text("ready")
+    page.evaluate("WebSocket.prototype.send = () => {}")
     page.locator("#estop button").click()
     stopped(page)
 
@@ -133,23 +127,40 @@ def test_it_sends_people_to_the_power_switch_where_nothing_is_confirmed(visit: A
     finally:
         os.kill(int(host[1]), signal.SIGCONT)
     stopped(page)
-    visit.complaints.clear()  # of a request that the rig did not confirm in time (504)
+    visit.forgive()  # of a request that the rig did not confirm in time (504)
 
 
-@pytest.mark.parametrize("width", [1440, 390])
-def test_the_button_stays_in_sight(page: Page, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 700})
+def test_the_button_stays_in_sight(page: Page) -> None:
     page.evaluate("document.querySelector('.control-side').style.minHeight = '3000px'")
     page.evaluate("document.querySelector('.desk').style.minHeight = '3000px'")
-    page.mouse.wheel(0, 1500)
-    page.wait_for_function("() => scrollY > 500")
-    box = page.locator("#estop button").bounding_box()
-    assert box is not None and box["y"] >= 40 and box["y"] + box["height"] <= 700
-    assert page.evaluate(
-        "([x, y]) => document.elementFromPoint(x, y)?.closest('#estop') !== null",
-        [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2],
-    )
+    for width in (1440, 390):
+        page.set_viewport_size({"width": width, "height": 700})
+        page.evaluate("scrollTo(0, 0)")
+        page.mouse.wheel(0, 1500)
+        page.wait_for_function("() => scrollY > 500")
+        box = box_of(page.locator("#estop button"))
+        assert box["y"] >= 40 and box["y"] + box["height"] <= 700
+        assert page.evaluate(
+            "([x, y]) => document.elementFromPoint(x, y)?.closest('#estop') !== null",
+            [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2],
+        )
 
 
-def test_the_page_says_what_the_robot_does_at_the_end(page: Page) -> None:
-    expect(page.locator("[data-fact=ending]")).to_contain_text("moves to its rest pose")
+def test_it_stops_before_the_scripts_are_here(page: Page) -> None:
+    held: list[Route] = []
+    asked: list[Any] = []
+    page.on("request", lambda request: "emergency_stop" in request.url and asked.append(request.post_data_json))
+    page.route("**/js/record/page.js", lambda route: held.append(route))
+    for press in (lambda: page.locator("#estop button").click(), lambda: page.keyboard.press("Shift+Escape")):
+        page.goto("/record/bench-1/", wait_until="commit")
+        page.locator("#toasts").wait_for(state="attached")
+        until_held(page, held, "")
+        press()
+        expect(page.locator("#estop button")).to_contain_text("Stopping")
+        until(lambda: (call(page, "GET", ADDRESS)["status"]["error"] or {}).get("code"), "emergency_stop")
+        held.pop().continue_()
+        stopped(page)
+        assert len({body["id"] for body in asked}) == 1  # the page has continued the same press
+        page.locator("#big").click()
+        expect(page.locator("#state")).to_have_text("ready")
+        asked.clear()

@@ -27,8 +27,7 @@ def verdicts(page: Page, slug: str) -> dict[str, str]:
 
 
 def test_it_judges_each_take_once_however_slow_the_answers_are(visit: Any, product: Any) -> None:
-    page = visit("/")
-    ids = fill(page, product, "fast", 10, TICKS)
+    ids = fill(product, "fast", 10, TICKS)
     sent: list[str] = []
 
     def slowly(route: Route) -> None:
@@ -37,7 +36,7 @@ def test_it_judges_each_take_once_however_slow_the_answers_are(visit: Any, produ
             time.sleep(0.15)
         route.continue_()
 
-    page.goto(f"/episodes/{ids[0]}/?list=review&sort=oldest")
+    page = visit(f"/episodes/{ids[0]}/?list=review&sort=oldest")
     expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
     quiet(page)
     page.route("**/api/episodes/*", slowly)
@@ -60,8 +59,7 @@ def test_it_judges_each_take_once_however_slow_the_answers_are(visit: Any, produ
 
 
 def test_a_refused_verdict_comes_back_with_its_take_and_the_reason(visit: Any, product: Any) -> None:
-    page = visit("/")
-    ids = fill(page, product, "refused", 6, TICKS)
+    ids = fill(product, "refused", 6, TICKS)
     words = "It is in a batch that is being encoded."
     refusing = [True]
 
@@ -77,7 +75,7 @@ def test_a_refused_verdict_comes_back_with_its_take_and_the_reason(visit: Any, p
         time.sleep(0.8)  # longer than a hand rests
         route.continue_()
 
-    page.goto(f"/episodes/{ids[0]}/?list=review&sort=oldest")
+    page = visit(f"/episodes/{ids[0]}/?list=review&sort=oldest")
     expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
     quiet(page)
     page.route(f"**/api/episodes/{ids[1]}", refuse)
@@ -100,13 +98,12 @@ def test_a_refused_verdict_comes_back_with_its_take_and_the_reason(visit: Any, p
     page.keyboard.press("k")
     expect(page.locator("#refused")).to_be_hidden()
     until(lambda: verdicts(page, "refused")[ids[1]], "keep")
-    visit.complaints.clear()  # the browser writes down each answer of 409
+    visit.forgive()  # the browser writes down each answer of 409
 
 
 def test_what_waits_is_sent_when_the_page_is_left(visit: Any, product: Any) -> None:
-    page = visit("/")
-    ids = fill(page, product, "left", 6, TICKS)
-    page.goto(f"/episodes/{ids[0]}/?list=review&sort=oldest")
+    ids = fill(product, "left", 6, TICKS)
+    page = visit(f"/episodes/{ids[0]}/?list=review&sort=oldest")
     expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
     quiet(page)
     # In one go, so that no answer comes in between, and away as soon as the fifth is shown.
@@ -126,8 +123,8 @@ def test_what_waits_is_sent_when_the_page_is_left(visit: Any, product: Any) -> N
 
 
 def test_keys_before_the_scripts_are_here_are_counted(visit: Any, product: Any) -> None:
-    page = visit("/")
-    ids = fill(page, product, "early", 3, TICKS)
+    page = visit("about:blank")
+    ids = fill(product, "early", 3, TICKS)
     held: list[Route] = []
     page.route("**/js/player/review.js", lambda route: held.append(route))
     page.goto(f"/episodes/{ids[0]}/?list=review&sort=oldest", wait_until="commit")

@@ -27,7 +27,7 @@ def test_it_leads_from_the_first_visit_to_what_waits(visit: Any, product: Any) -
     expect(page.locator("[data-waits]")).to_have_count(0)
     page.wait_for_function(DRAWN)
 
-    takes = fill(visit("/datasets/"), product, "home", 4, 20)
+    takes = fill(product, "home", 4, 20)
     expect(page.locator("[data-waits=to_review] b")).to_have_text("4")  # the page came again by itself
     page.wait_for_function(DRAWN)
     call(page, "PATCH", f"/api/episodes/{takes[0]}", {"verdict": "keep"})

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.desk_data import call, filled
+from tests.support.desk_data import call, fill
 
 pytestmark = pytest.mark.browser
 
@@ -37,7 +37,7 @@ KEPT = """async () => {
 
 def test_an_installed_product_says_that_it_cannot_be_reached_and_keeps_nothing_else(visit: Any) -> None:
     page = visit("/offline/")
-    page.context.add_init_script(INSTALLED)
+    page.add_init_script(INSTALLED)
     page.goto("/")
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")
     page.goto("/help/")
@@ -53,13 +53,13 @@ def test_an_installed_product_says_that_it_cannot_be_reached_and_keeps_nothing_e
     page.context.set_offline(False)
     page.get_by_role("link", name="Try again").click()
     expect(page.get_by_role("heading", name="Datasets", level=1)).to_be_visible()
-    visit.complaints.clear()
+    visit.forgive()
 
 
-def test_the_screen_stays_on_while_a_take_is_recorded(chromium: Any, product: Any, signed_in: Any, visit: Any) -> None:
-    filled(chromium, product, signed_in, "awake", 0, 0)
+def test_the_screen_stays_on_while_a_take_is_recorded(product: Any, visit: Any) -> None:
+    fill(product, "awake", 0, 0)
     page = visit("/help/")
-    page.context.add_init_script(SCREEN)
+    page.add_init_script(SCREEN)
     page.goto("/record/bench-1/?dataset=awake")
     expect(page.locator("#state")).to_have_text("ready")
     expect(page.locator("#big")).to_contain_text("Record")  # the rig itself has said what may be pressed

@@ -18,10 +18,10 @@ pytestmark = pytest.mark.browser
 
 
 def test_a_dataset_is_looked_after(visit: Any, product: Any) -> None:
-    page = visit("/")
+    page = visit("about:blank")
     root = product.home / "datasets" / "jars"
-    commit(page, "jars", fill(page, product, "jars", 3, 8))
-    until(lambda: call(page, "GET", "/api/datasets/jars")["total_episodes"], 3, within_s=90)
+    commit(product, "jars", fill(product, "jars", 3, 8))
+    until(lambda: product.api.call("GET", "/api/datasets/jars")["total_episodes"], 3, within_s=90)
     told = json.loads((root / "meta/info.json").read_text())
     (root / "meta/info.json").unlink()
     (root / "meta/info.json").write_text(json.dumps(told | {"total_frames": 7}))

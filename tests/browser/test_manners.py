@@ -8,17 +8,15 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.desk_data import filled
+from tests.support.desk_data import fill
 
 pytestmark = pytest.mark.browser
 
-PAGES = ["/", "/record/bench-1/", "/rigs/", "/rigs/add/", "/datasets/", "/operations/", "/trash/"]
-
 
 @pytest.fixture(scope="module")
-def dataset(chromium: Any, product: Any, signed_in: Any) -> str:
+def dataset(product: Any) -> str:
     """An empty one, which any rig fits."""
-    filled(chromium, product, signed_in, "manners", 0, 0)
+    fill(product, "manners", 0, 0)
     return "manners"
 
 
@@ -32,16 +30,14 @@ def desk(visit: Any, dataset: str) -> Page:
     return page
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1440, "dark"), (1024, "light"), (390, "dark")])
-def test_it_never_scrolls_sideways(visit: Any, width: int, scheme: str) -> None:
-    page = visit("/", width=width, color_scheme=scheme)
-    for path in PAGES:
-        page.goto(path)
-        expect(page.locator("#main")).to_be_visible()
-        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
+def test_keys_and_what_they_do_on_the_record_page(desk: Page) -> None:
+    it_says_what_is_missing_before_it_records(desk)
+    it_types_a_space_into_a_field_and_records_nothing(desk)
+    it_shows_the_keys_of_the_page(desk)
+    it_cancels_a_countdown(desk)
 
 
-def test_it_says_what_is_missing_before_it_records(desk: Page) -> None:
+def it_says_what_is_missing_before_it_records(desk: Page) -> None:
     desk.fill("[name=task]", "")
     desk.locator("[name=task]").blur()
     desk.keyboard.press("Space")
@@ -50,15 +46,25 @@ def test_it_says_what_is_missing_before_it_records(desk: Page) -> None:
     expect(desk.locator("#state")).to_have_text("ready")
 
 
-def test_it_types_a_space_into_a_field_and_records_nothing(desk: Page) -> None:
+def it_types_a_space_into_a_field_and_records_nothing(desk: Page) -> None:
     desk.locator("[name=task]").fill("")
     desk.keyboard.type("pick up r p")
     desk.keyboard.press("Space")
     assert desk.input_value("[name=task]") == "pick up r p "
     expect(desk.locator("#state")).to_have_text("ready")
+    desk.locator("[name=task]").blur()
 
 
-def test_it_cancels_a_countdown(desk: Page) -> None:
+def it_shows_the_keys_of_the_page(desk: Page) -> None:
+    desk.keyboard.press("?")
+    expect(desk.locator("#keys")).to_contain_text("Discard this take, or the one just ended, and record it again")
+    desk.keyboard.press("Space")
+    desk.keyboard.press("Escape")
+    expect(desk.locator("#keys")).to_be_hidden()
+    expect(desk.locator("#state")).to_have_text("ready")
+
+
+def it_cancels_a_countdown(desk: Page) -> None:
     fill_in(desk, countdown="30")
     desk.keyboard.press("Space")
     expect(desk.locator("#countdown")).to_be_visible()
@@ -78,15 +84,6 @@ def test_it_shows_a_recording_in_every_tab_and_discards_it(desk: Page, visit: An
     other.get_by_role("button", name="Discard", exact=True).click()
     expect(desk.locator("#state")).to_have_text("ready")
     expect(desk.locator("#session .chip.tone-bad").first).to_have_text("rejected")
-
-
-def test_it_shows_the_keys_of_the_page(desk: Page) -> None:
-    desk.keyboard.press("?")
-    expect(desk.locator("#keys")).to_contain_text("Discard this take, or the one just ended, and record it again")
-    desk.keyboard.press("Space")
-    desk.keyboard.press("Escape")
-    expect(desk.locator("#keys")).to_be_hidden()
-    expect(desk.locator("#state")).to_have_text("ready")
 
 
 def test_it_remembers_the_theme(visit: Any) -> None:

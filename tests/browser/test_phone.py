@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, TimeoutError, expect
 
-from tests.support.desk_data import call, filled
+from tests.support.desk_data import call, fill
+from tests.support.in_sight import box_of
 
 pytestmark = pytest.mark.browser
 
 
 def swipe(page: Page, right: int) -> None:
     """A finger that draws over the large picture."""
-    box = page.locator(".camera.is-large").bounding_box()
-    assert box is not None
+    box = box_of(page.locator(".camera.is-large"))
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     touch = page.context.new_cdp_session(page)
     touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
@@ -37,15 +37,14 @@ def swipe_to(page: Page, camera: int, right: int) -> None:
     raise AssertionError(f"no swipe shows camera {camera}")
 
 
-def test_one_camera_is_shown_and_nothing_is_covered(chromium: Any, product: Any, signed_in: Any, visit: Any) -> None:
-    takes = filled(chromium, product, signed_in, "phone", 2, 20)
+def test_one_camera_is_shown_and_nothing_is_covered(product: Any, visit: Any) -> None:
+    takes = fill(product, "phone", 2, 20)
     page = visit(f"/episodes/{takes[0]}/?list=review", width=390, height=844, has_touch=True, is_mobile=True)
     expect(page.locator("#frames")).to_have_text("19")
     names = page.locator(".camera-names button")
     expect(page.locator(".camera:visible")).to_have_count(1)
     expect(names).to_have_count(2)
-    transport, bar = page.locator("#play").bounding_box(), page.locator(".verdicts").bounding_box()
-    assert transport is not None and bar is not None
+    transport, bar = box_of(page.locator("#play")), box_of(page.locator(".verdicts"))
     assert transport["y"] + transport["height"] <= bar["y"]
 
     expect(names.nth(0)).to_have_attribute("aria-pressed", "true")

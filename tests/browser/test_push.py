@@ -38,9 +38,8 @@ def product(hub: FakeHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def test_it_is_pushed_from_its_page(visit: Any, product: Any, hub: FakeHub) -> None:
-    page = visit("/")
-    commit(page, "spoons", fill(page, product, "spoons", 2, 8))
-    page.goto("/datasets/spoons/files/")
+    commit(product, "spoons", fill(product, "spoons", 2, 8))
+    page = visit("/datasets/spoons/files/")
     quiet(page)
     page.get_by_role("button", name="Push to the Hub …").click()
     sheet = page.locator("#push-sheet")

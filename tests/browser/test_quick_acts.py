@@ -8,16 +8,17 @@ import pytest
 from playwright.sync_api import APIResponse, Route, expect
 
 from tests.support.browser import heard, quiet
-from tests.support.desk_data import call, filled, until_held
+from tests.support.desk_data import call, fill, until_held
 from tests.support.late import Late
+from tests.support.questions import let_questions_stay
 
 pytestmark = pytest.mark.browser
 WALL = "/datasets/quick/?view=all"
 
 
 @pytest.fixture(scope="module")
-def takes(chromium: Any, product: Any, signed_in: Any) -> list[str]:
-    return filled(chromium, product, signed_in, "quick", 6, 20)
+def takes(product: Any) -> list[str]:
+    return fill(product, "quick", 6, 20)
 
 
 def test_a_card_that_was_asked_for_before_something_moved_is_asked_for_again(visit: Any, takes: list[str]) -> None:
@@ -69,11 +70,65 @@ def test_a_verdict_follows_an_act_on_many_at_once(visit: Any, takes: list[str]) 
     expect(page.locator(f"#take-{takes[4]}")).to_have_class("take is-keep")
 
 
+TWO_FINGERS = """() => {
+  const elt = document.querySelector("article.take[data-live]");
+  const button = elt.querySelector("button");
+  const finger = (type, pointerId) => button.dispatchEvent(new PointerEvent(type, { pointerId, bubbles: true }));
+  const comes = () => {
+    const detail = { elt, target: elt, shouldSwap: true, xhr: { status: 200, responseURL: "" } };
+    document.dispatchEvent(new CustomEvent("htmx:beforeSwap", { detail }));
+    return detail.shouldSwap;
+  };
+  finger("pointerdown", 5);
+  finger("pointerdown", 6);
+  finger("pointerup", 5);
+  const while_one_is_down = comes();
+  finger("pointercancel", 6);
+  return [while_one_is_down, comes()];
+}"""
+
+
+def test_a_finger_that_is_lifted_leaves_the_press_of_another(visit: Any, takes: list[str]) -> None:
+    page = visit(WALL)
+    expect(page.locator(f"#take-{takes[0]}")).to_be_visible()
+    assert page.evaluate(TWO_FINGERS) == [False, True]
+
+
+def test_a_second_act_on_many_says_that_the_first_is_not_done(visit: Any, takes: list[str]) -> None:
+    page = visit(WALL)
+    act = Late(page, "**/api/episodes/verdict")
+    for take in takes[1:3]:  # neither has a verdict
+        page.locator(f"[data-pick='{take}']").click()
+    page.keyboard.press("k")
+    act.wait()
+    page.keyboard.press("r")
+    expect(page.locator(".toast.is-bad")).to_contain_text("Keeping … Not done yet")
+    act.end()
+    undo = page.locator(".toast", has_text="2 takes kept.")
+    undo.get_by_role("button", name="Close").click()
+    page.keyboard.press("z")  # also without its button
+    expect(page.locator(".toast", has_text="Undone for 2 takes.")).to_be_visible()
+
+
+def test_what_is_picked_while_an_act_on_many_runs_stays_picked(visit: Any, takes: list[str]) -> None:
+    page = visit(WALL)
+    act = Late(page, "**/api/episodes/verdict")
+    page.locator(f"[data-pick='{takes[0]}']").click()
+    page.keyboard.press("k")
+    act.wait()
+    page.locator(f"[data-pick='{takes[2]}']").click()
+    act.end()
+    expect(page.locator(".toast", has_text="1 take kept.")).to_be_visible()
+    expect(page.locator("[data-picked]")).to_have_text("1 selected")
+    expect(page.locator(f"[data-pick='{takes[2]}']")).to_be_checked()
+
+
 def test_a_second_press_is_heard_whatever_moves_meanwhile(visit: Any, takes: list[str]) -> None:
     page = visit(WALL)
     call(page, "PATCH", f"/api/episodes/{takes[5]}", {"verdict": "reject"})
     page.goto("/trash/")
     page.wait_for_function("() => 'htmx-internal-data' in document.getElementById('trash-head')")
+    let_questions_stay(page)
     button = page.locator("#empty-old")
     button.click()
     expect(button).to_have_text("Delete those permanently?")

@@ -45,6 +45,9 @@ def cut_and_take_back(page: Page, root: Path, episode: str, whole: list[Any]) ->
     expect(sheet.locator("[data-preview]")).to_contain_text("inside the episode: from 1 up to 6")
     sheet.get_by_label("From frame").fill("2")
     sheet.get_by_label("To frame").fill("5")
+    sheet.get_by_label("One, with a mark at the seam").check()
+    expect(sheet.locator("[data-preview]")).to_contain_text("Episode 0 stays one, of 2 and 2 frames")
+    sheet.get_by_label("Two episodes").check()
     expect(sheet.locator("[data-preview]")).to_contain_text("Episode 0 becomes two, of 2 and 2 frames.")
     look(page, "cut")
     expect(sheet.get_by_role("button", name="Cut out", exact=True)).to_be_enabled()
@@ -73,10 +76,10 @@ def encode_again(page: Page, root: Path) -> None:
 
 
 def test_it_reorders_cuts_takes_back_and_encodes_again(visit: Any, product: Any) -> None:
-    page = visit("/")
-    ids = fill(page, product, "drawers", 3, TICKS)
-    commit(page, "drawers", ids)
-    until(lambda: call(page, "GET", "/api/datasets/drawers")["total_episodes"], 3, within_s=90)
+    page = visit("about:blank")
+    ids = fill(product, "drawers", 3, TICKS)
+    commit(product, "drawers", ids)
+    until(lambda: product.api.call("GET", "/api/datasets/drawers")["total_episodes"], 3, within_s=90)
     root = product.home / "datasets" / "drawers"
     whole = shown(root)
     reorder(page, root, ids, whole)

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from robotdata.video.barcode import read
-from tests.support.desk_data import call, filled, until_drawn
+from tests.support.desk_data import call, fill, until_drawn, until_held
 
 pytestmark = pytest.mark.browser
 
@@ -26,9 +26,9 @@ def press(page: Page, *keys: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def wall_ids(chromium: Any, product: Any, signed_in: Any) -> list[str]:
+def wall_ids(product: Any) -> list[str]:
     """A dataset of fifty takes, more than a page of the wall."""
-    return filled(chromium, product, signed_in, "wall", 50, 6)
+    return fill(product, "wall", 50, 6)
 
 
 def test_it_filters_at_once_and_keeps_the_filter_in_the_address(visit: Any, wall_ids: list[str]) -> None:
@@ -128,6 +128,27 @@ def test_it_lets_people_choose_their_keys(visit: Any, wall_ids: list[str]) -> No
     expect(page.get_by_role("button", name="Keep", exact=True)).to_have_text("K")
 
 
+def test_a_key_is_chosen_before_the_one_before_it_is_saved(visit: Any, wall_ids: list[str]) -> None:
+    page = visit("/keys/")
+    held: list[Route] = []
+    page.route("**/keys/", lambda route: route.continue_() if held else held.append(route))
+    keep, reject = (page.get_by_role("button", name=name, exact=True) for name in ("Keep", "Reject"))
+    keep.click()
+    press(page, "PageDown")
+    until_held(page, held, "")
+    reject.click()
+    held[0].continue_()
+    expect(page.locator(".toast", has_text="Saved")).to_have_count(1)
+    expect(reject).to_have_text("Press a key …")
+    press(page, "PageUp")
+    expect(page.locator(".toast", has_text="Saved")).to_have_count(2)
+    page.reload()
+    expect(keep).to_have_text("PageDown")
+    expect(reject).to_have_text("PageUp")
+    page.get_by_role("button", name="Reset to defaults").click()
+    expect(keep).to_have_text("K")
+
+
 def test_it_shows_another_camera_and_keeps_it_while_one_filters(visit: Any, wall_ids: list[str]) -> None:
     page = visit("/datasets/wall/?view=all")
     first = page.locator("#cards .take").first.locator("img")
@@ -158,3 +179,84 @@ def test_it_keeps_the_history_open_after_going_back(visit: Any, wall_ids: list[s
     page.get_by_role("button", name="Restore the original recording").click()
     expect(history.locator("li")).to_have_count(before + 1)
     expect(history.locator("li").first).to_be_visible()
+
+
+def test_it_keeps_what_is_opened_just_before_an_answer_comes(visit: Any, wall_ids: list[str]) -> None:
+    page = visit(f"/episodes/{wall_ids[4]}/?list=all")
+    call(page, "PATCH", f"/api/episodes/{wall_ids[4]}", {"note": "odd"})
+    page.reload()
+    expect(page.locator("#history-summary")).to_have_text("History (1)")
+    # The press comes in the same task as the answer: the browser tells of the opened fold only after the swap.
+    page.evaluate(
+        """() => {
+          const press = () => document.getElementById("history-summary").click();
+          document.addEventListener("htmx:beforeOnLoad", press, { once: true, capture: true });
+        }"""
+    )
+    call(page, "PATCH", f"/api/episodes/{wall_ids[4]}", {"note": "odder"})
+    expect(page.locator("#history-summary")).to_have_text("History (2)")
+    expect(page.locator("details.history li").first).to_be_visible()
+
+
+# A press begins as the answer comes, and ends in the task after its swap.
+PRESS_AROUND_ANSWER = """([id, kind, down, up, init]) => {
+  const pressed = document.getElementById(id);
+  const details = document.getElementById("details");
+  const tell = (name) => pressed.dispatchEvent(new window[kind](name, { bubbles: true, ...init }));
+  document.addEventListener("htmx:beforeOnLoad", () => {
+    tell(down);
+    setTimeout(() => {
+      window.stayed = details.isConnected;
+      tell(up);
+      if (pressed.isConnected) pressed.click();
+    });
+  }, { once: true, capture: true });
+}"""
+BY_FINGER = ["PointerEvent", "pointerdown", "pointerup", {}]
+BY_SPACE = ["KeyboardEvent", "keydown", "keyup", {"key": " "}]
+
+
+@pytest.mark.parametrize("how", [BY_FINGER, BY_SPACE], ids=["finger", "space"])
+def test_a_press_that_began_before_the_page_was_fetched_again_is_a_press(
+    visit: Any, wall_ids: list[str], how: list[Any]
+) -> None:
+    page = visit("/about/")
+    note = how[0]
+    call(page, "PATCH", f"/api/episodes/{wall_ids[5]}", {"note": f"odd {note}"})
+    page.goto(f"/episodes/{wall_ids[5]}/?list=all")
+    summary = page.locator("#history-summary")
+    before = int(re.sub(r"\D", "", summary.inner_text()))
+    page.evaluate(PRESS_AROUND_ANSWER, ["history-summary", *how])
+    call(page, "PATCH", f"/api/episodes/{wall_ids[5]}", {"note": f"odder {note}"})
+    expect(summary).to_have_text(f"History ({before + 1})")
+    expect(page.locator("details.history li").first).to_be_visible()
+    # Nor does what is beside it move under the finger.
+    page.evaluate(PRESS_AROUND_ANSWER, ["loop", *how])
+    call(page, "PATCH", f"/api/episodes/{wall_ids[5]}", {"note": f"oddest {note}"})
+    expect(summary).to_have_text(f"History ({before + 2})")
+    assert page.evaluate("window.stayed")
+    expect(page.locator("#loop")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("details.history li").first).to_be_visible()
+
+
+def test_a_link_keeps_the_focus_while_the_page_around_it_is_fetched_again(visit: Any, wall_ids: list[str]) -> None:
+    page = visit(f"/episodes/{wall_ids[6]}/?list=all")
+    page.get_by_role("link", name="MP4").focus()
+    call(page, "PATCH", f"/api/episodes/{wall_ids[6]}", {"note": "odd"})
+    expect(page.locator("#history-summary")).to_have_text("History (1)")
+    expect(page.get_by_role("link", name="MP4")).to_be_focused()
+
+
+def test_what_is_open_stays_open_when_the_end_of_the_list_is_looked_for_again(visit: Any, product: Any) -> None:
+    (take,) = fill(product, "last-one", 1, 4)
+    product.api.call("PATCH", f"/api/episodes/{take}", {"note": "odd"})
+    page = visit(f"/episodes/{take}/?list=review&sort=oldest")
+    expect(page.locator("#history-summary")).to_have_text("History (1)")
+    call(page, "PATCH", f"/api/episodes/{take}", {"note": "odder"})
+    expect(page.locator("#history-summary")).to_have_text("History (2)")  # fetched again while it was closed
+    page.locator("#history-summary").click()
+    expect(page.locator("details.history")).to_have_attribute("open", "")
+    page.keyboard.press("k")
+    expect(page.locator("#history-summary")).to_have_text("History (3)")
+    expect(page.locator(".toast", has_text="All reviewed")).to_be_visible()
+    expect(page.locator("details.history")).to_have_attribute("open", "")

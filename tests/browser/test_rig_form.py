@@ -15,6 +15,8 @@ from playwright.sync_api import Page, expect
 from robotdata.station.rig_text import read_rig_text
 from robotdata.video.jpeg import encode_jpeg
 from tests.support.fake_station import rig_process
+from tests.support.in_sight import into_sight
+from tests.support.questions import let_questions_stay
 from tests.support.station_thread import Beside, beside
 from tests.support.whole import until
 
@@ -65,10 +67,11 @@ KINDS = [
 def camera(number: int) -> dict[str, Any]:
     formats = [
         {"pixel_format": "yuyv", "width": 640, "height": 480, "fps": 30.0},
+        {"pixel_format": "yuyv", "width": 800, "height": 600, "fps": 30.0},
         {"pixel_format": "yuyv", "width": 1280, "height": 720, "fps": 30.0},
     ]
     about = {"url": f"v4l2:/dev/v4l/by-id/cam{number}", "node": f"/dev/video{number}", "name": f"Camera {number}"}
-    return about | {"bus": "3-1", "usb_mbit": 480, "formats": formats, "holder": "", "problem": ""}
+    return about | {"bus": f"3-{number + 1}", "usb_mbit": 480, "formats": formats, "holder": "", "problem": ""}
 
 
 class Desk:
@@ -82,20 +85,11 @@ class Desk:
 
     def port(self, path: str) -> dict[str, Any]:
         node = f"/dev/ttyACM{int(path == RIGHT)}"
-        return {
-            "path": path,
-            "node": node,
-            "name": "Adapter",
-            "serial": path,
-            "vid_pid": "",
-            "holder": "",
-            "problem": "",
-        }
+        about = {"path": path, "node": node, "name": "Adapter", "serial": path}
+        return about | {"vid_pid": "", "holder": "", "problem": ""}
 
     def __call__(self, name: str, args: dict[str, Any]) -> dict[str, Any]:
-        answers = {"devices": self.devices, "kinds": self.kinds, "preview": self.preview, "check_rig": self.check_rig}
-        answers |= {"check_text": self.check_text, "read_rig": self.read_rig, "write_rig": self.write_rig}
-        return answers[name](args) if name in answers else {"result": {}}
+        return getattr(self, name, lambda _: {"result": {}})(args)  # type: ignore[no-any-return]
 
     def devices(self, _: dict[str, Any]) -> dict[str, Any]:
         cameras = [camera(0), camera(1)]
@@ -107,6 +101,11 @@ class Desk:
     def preview(self, _: dict[str, Any]) -> dict[str, Any]:
         jpeg = encode_jpeg(np.full((48, 64, 3), 90, np.uint8), 90)
         return {"result": {"jpeg": base64.b64encode(jpeg).decode(), "width": 64, "height": 48}}
+
+    def find_cameras(self, _: dict[str, Any]) -> dict[str, Any]:
+        table = {"kind": "realsense", "serial": "0123456789"}
+        found = {"name": "Intel RealSense D435", "about": "serial 0123456789", "table": table, "depth": True}
+        return {"result": {"cameras": [found], "failed": {"looped": "no USB"}}}
 
     def check_text(self, args: dict[str, Any]) -> dict[str, Any]:
         checked = read_rig_text(args["text"])
@@ -255,24 +254,40 @@ def asked_for(station: Beside, number: int) -> int:
 def test_cameras_are_live_and_a_bus_that_carries_too_much_is_named(opened: Page, station: Beside) -> None:
     page = opened
     picture = page.get_by_alt_text("Picture of Camera 1")
-    picture.scroll_into_view_if_needed()
+    into_sight(picture)
     expect(picture).to_have_js_property("naturalWidth", 64)
     until(lambda: asked_for(station, 1) >= 3)
     page.get_by_role("button", name="Pause the picture of Camera 1").click()
     expect(page.get_by_role("button", name="Resume the picture of Camera 1")).to_be_visible()
     paused = asked_for(station, 1)
     others = asked_for(station, 0)
-    page.get_by_alt_text("Picture of Camera 0").scroll_into_view_if_needed()
+    into_sight(page.get_by_alt_text("Picture of Camera 0"))
     until(lambda: asked_for(station, 0) >= others + 3)
     assert asked_for(station, 1) <= paused + 1  # one may have been on its way
     page.get_by_role("checkbox", name="Camera 0").check()
     page.get_by_role("checkbox", name="Camera 1").check()
     expect(page.locator("#cameras .note")).to_have_count(0)
-    page.get_by_label("Size").first.select_option("1280×720")
-    expect(page.locator("#cameras .note")).to_contain_text("bus 3-1")
+    page.get_by_label("Size").first.select_option("800×600")
+    expect(page.locator("#cameras .note")).to_have_count(0)
+    page.get_by_label("Size").last.select_option("800×600")  # neither alone is too much for the bus of both sockets
+    expect(page.locator("#cameras .note")).to_contain_text("USB bus 3 carries")
     page.get_by_role("checkbox", name="Camera 0").uncheck()
     expect(page.locator("#cameras .note")).to_have_count(0)
     expect(page.get_by_alt_text("Picture of Camera 1")).to_be_visible()
+
+
+def test_colour_and_depth_of_a_camera_that_only_a_driver_sees(opened: Page) -> None:
+    page = opened
+    page.click("#find-cameras")
+    expect(page.locator("#found-words")).to_contain_text("looped: no USB")
+    for stream in ("colour", "depth"):
+        button = page.get_by_role("button", name=f"Use {stream} of Intel RealSense D435")
+        button.press("Enter")
+        expect(button).to_be_disabled()
+    text(page).to_have_value(re.compile("depth = true"))
+    shape = {"kind": "realsense", "serial": "0123456789", "width": 640, "height": 480, "fps": 30}
+    cameras = read_rig_text(page.input_value("#text")).tables["cameras"]
+    assert cameras == {"front": shape, "wrist": shape | {"depth": True}}
 
 
 def test_a_camera_that_is_mounted_sideways_is_turned(opened: Page) -> None:
@@ -332,12 +347,13 @@ def test_what_somebody_else_changed_is_not_written_over(visit: Any, station: Bes
     page.click("#save")
     expect(page.locator(".toast")).to_contain_text("Saved so101")
     assert desk.files["so101"] == FILE.replace("fps = 30", "fps = 20")
+    let_questions_stay(page)
     page.click("#save-start")
     expect(page.locator("#save-start")).to_have_text("Arm supported: restart")
     page.click("#save-start")
     page.wait_for_url("**/rigs/")
     assert "restart_rig" in [ask["name"] for ask in station.station.asked]
-    visit.complaints.clear()  # the browser writes down the answer of 409
+    visit.forgive()  # the browser writes down the answer of 409
 
 
 def test_the_list_follows_and_a_rig_is_removed_after_a_question(visit: Any, station: Beside) -> None:
@@ -386,4 +402,4 @@ def test_a_station_that_goes_is_said_and_comes_back(visit: Any, opened: Page, st
     expect(page.locator("#rig-name")).to_have_value("typed-meanwhile")
     text(late).to_have_value(FILE)
     expect(late.locator("#robot select[data-key=port]")).to_have_value(LEFT)
-    visit.complaints.clear()  # the browser writes down each answer of 409
+    visit.forgive()  # the browser writes down each answer of 409

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,9 @@ from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.verify.check import verify_dataset
 from robotdata.video import open_video
 from robotdata.video.barcode import read
+from tests.support.browser import SIZE, Window
 from tests.support.desk_data import ROOT, fill
-from tests.support.leaving import close_context
+from tests.support.leaving import close_page
 
 pytestmark = pytest.mark.browser
 CAMERAS = ("observation.images.front", "observation.images.top")
@@ -35,15 +35,11 @@ WANTED = {
 
 
 @pytest.fixture(scope="module")
-def walked(chromium: Any, product: Any, signed_in: Any) -> Iterator[Path]:
+def walked(product: Any, window: Window) -> Path:
     """The dataset that a person made of thirty takes with a keyboard."""
-    context = chromium.new_context(
-        storage_state=signed_in, base_url=product.url, viewport={"width": 1440, "height": 900}
-    )
-    page = context.new_page()
+    page = window.open(SIZE)
     page.set_default_timeout(60_000)
-    page.goto("/")
-    ids = fill(page, product, "walk", TAKES, TICKS)
+    ids = fill(product, "walk", TAKES, TICKS)
     page.goto("/datasets/walk/?view=review&sort=oldest")
     expect(page.locator("#wall-count")).to_have_text(str(TAKES))
     press(page, "j", "Enter")
@@ -68,8 +64,8 @@ def walked(chromium: Any, product: Any, signed_in: Any) -> Iterator[Path]:
     expect(page.locator(".toast", has_text="Encoding started")).to_be_visible()
     page.goto("/datasets/walk/?view=kept")
     expect(page.locator(".tabs a").nth(2).locator(".count")).to_have_text(str(len(KEPT)), timeout=120_000)
-    yield product.home / "datasets" / "walk"
-    close_context(context)
+    close_page(page)
+    return Path(product.home / "datasets" / "walk")
 
 
 def press(page: Page, *keys: str) -> None:

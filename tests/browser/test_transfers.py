@@ -22,10 +22,10 @@ def titles(page: Page) -> list[str]:
 
 
 def test_it_copies_takes_back_and_splits(visit: Any, product: Any) -> None:
-    page = visit("/")
-    ids = fill(page, product, "towels", 4, TICKS)
-    commit(page, "towels", ids)
-    until(lambda: call(page, "GET", "/api/datasets/towels")["total_episodes"], 4, within_s=90)
+    page = visit("about:blank")
+    ids = fill(product, "towels", 4, TICKS)
+    commit(product, "towels", ids)
+    until(lambda: product.api.call("GET", "/api/datasets/towels")["total_episodes"], 4, within_s=90)
     whole = shown(product.home / "datasets" / "towels")
     page.goto("/datasets/towels/?view=committed&sort=oldest")
     quiet(page)
@@ -41,6 +41,7 @@ def test_it_copies_takes_back_and_splits(visit: Any, product: Any) -> None:
     look(page, "copy")
     sheet.get_by_role("button", name="Copy", exact=True).click()
     toast = page.locator(".toast", has_text="Copied.")
+    toast.hover()  # it stays
     expect(toast.get_by_role("link", name="Best towels")).to_have_attribute("href", "/datasets/best-towels/")
     assert shown(product.home / "datasets" / "best-towels") == [whole[1], whole[3]]
     toast.get_by_role("button", name="Undo").click()

@@ -9,15 +9,16 @@ from playwright.sync_api import Locator, Page, expect
 
 from robotdata.video.barcode import Barcode
 from tests.support.browser import quiet
-from tests.support.desk_data import call, filled, until
+from tests.support.desk_data import call, fill, until
+from tests.support.in_sight import box_of, into_sight
 
 pytestmark = pytest.mark.browser
 TICKS = 41
 
 
 @pytest.fixture(scope="module")
-def takes(chromium: Any, product: Any, signed_in: Any) -> list[str]:
-    return filled(chromium, product, signed_in, "trims", 6, TICKS)
+def takes(product: Any) -> list[str]:
+    return fill(product, "trims", 6, TICKS)
 
 
 def opened(visit: Any, take: str, **more: Any) -> Page:
@@ -33,8 +34,7 @@ def grip(page: Page, name: str) -> Locator:
 
 def place(page: Page, frame: int) -> tuple[float, float]:
     """Where on the line a frame is."""
-    box = page.locator("#trim").bounding_box()
-    assert box
+    box = box_of(page.locator("#trim"))
     return box["x"] + box["width"] * frame / (TICKS - 1), box["y"] + box["height"] / 2
 
 
@@ -114,7 +114,7 @@ def test_a_drag_that_goes_on_over_the_next_take_is_of_neither(visit: Any, takes:
 def test_a_finger_can_do_it(visit: Any, takes: list[str]) -> None:
     page = opened(visit, takes[5], width=390, height=844, has_touch=True, is_mobile=True)
     session = page.context.new_cdp_session(page)
-    grip(page, "Trim start").scroll_into_view_if_needed()
+    into_sight(grip(page, "Trim start"))
     (x, y), (to, _) = place(page, 0), place(page, 20)
     for kind, points in (("touchStart", x + 4), ("touchMove", (x + to) / 2), ("touchMove", to), ("touchEnd", None)):
         at = [] if points is None else [{"x": points, "y": y}]

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import BrowserContext, Page, WebSocketRoute, expect
 
+from tests.support import programs
 from tests.support.browser import quiet
-from tests.support.desk_data import ROOT, call, filled
-from tests.support.leaving import close_context
+from tests.support.desk_data import ROOT, call, fill
+from tests.support.leaving import close_context, close_page
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def takes(chromium: Any, product: Any, signed_in: Any) -> list[str]:
-    return filled(chromium, product, signed_in, "shared", 4, 20)
+def takes(product: Any) -> list[str]:
+    return fill(product, "shared", 4, 20)
 
 
 def hears_nothing(socket: WebSocketRoute) -> None:
@@ -31,24 +31,34 @@ def account(product: Any) -> tuple[str, str]:
     """The name and the password of a second person."""
     name, password = "ben", "two-people"
     env = product.env(DJANGO_SUPERUSER_USERNAME=name, DJANGO_SUPERUSER_PASSWORD=password, DJANGO_SUPERUSER_EMAIL="")
-    subprocess.run([sys.executable, "manage.py", "createsuperuser", "--noinput"], cwd=ROOT, env=env, check=True)
+    programs.run([sys.executable, "manage.py", "createsuperuser", "--noinput"], cwd=ROOT, env=env, check=True)
     return name, password
 
 
-@pytest.fixture
-def ben(chromium: Any, product: Any, account: tuple[str, str]) -> Iterator[Page]:
-    """A second person, whose page does not know yet what the first one did."""
+@pytest.fixture(scope="module")
+def bens(chromium: Any, product: Any, account: tuple[str, str]) -> Iterator[BrowserContext]:
+    """The browser of a second person."""
     context = chromium.new_context(base_url=product.url, viewport={"width": 1440, "height": 900})
     page = context.new_page()
     page.set_default_timeout(60_000)
-    page.route_web_socket("**/ws/events/", hears_nothing)
     page.goto("/sign-in/")
     page.fill("[name=username]", account[0])
     page.fill("[name=password]", account[1])
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/")
-    yield page
+    close_page(page)
+    yield context
     close_context(context)
+
+
+@pytest.fixture
+def ben(bens: BrowserContext) -> Iterator[Page]:
+    """A second person, whose page does not know yet what the first one did."""
+    page = bens.new_page()
+    page.set_default_timeout(60_000)
+    page.route_web_socket("**/ws/events/", hears_nothing)
+    yield page
+    close_page(page)
 
 
 def test_it_tells_the_second_one_who_was_first(visit: Any, ben: Page, takes: list[str]) -> None:
@@ -111,7 +121,7 @@ def test_it_keeps_what_the_second_one_typed(visit: Any, ben: Page, takes: list[s
 
 
 def test_it_tells_it_of_many_at_once_too(visit: Any, ben: Page, takes: list[str]) -> None:
-    mine = visit("/")
+    mine = visit("/about/")
     call(mine, "POST", "/api/episodes/verdict", {"episodes": takes[:2], "verdict": "unreviewed"})
     ben.goto("/datasets/shared/?view=all")
     call(mine, "PATCH", f"/api/episodes/{takes[1]}", {"verdict": "keep"})

@@ -8,15 +8,15 @@ import pytest
 from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
 from tests.support.browser import heard, quiet
-from tests.support.desk_data import call, filled, until, until_held
+from tests.support.desk_data import call, fill, until, until_held
 
 pytestmark = pytest.mark.browser
 TICKS = 10
 
 
 @pytest.fixture(scope="module")
-def takes(chromium: Any, product: Any, signed_in: Any) -> list[str]:
-    return filled(chromium, product, signed_in, "notes", 4, TICKS)
+def takes(product: Any) -> list[str]:
+    return fill(product, "notes", 4, TICKS)
 
 
 def opened(visit: Any, take: str) -> Page:
@@ -99,7 +99,7 @@ def test_what_is_typed_at_the_last_take_is_saved_when_it_is_judged(visit: Any, t
 
 
 def test_what_is_typed_before_the_pictures_are_there_is_kept(visit: Any, takes: list[str]) -> None:
-    page = visit("/")
+    page = visit("about:blank")
     waiting: list[WebSocketRoute] = []
     page.route_web_socket("**/ws/play/**", lambda socket: waiting.append(socket))
     page.goto(f"/episodes/{takes[0]}/?list=all&sort=oldest")

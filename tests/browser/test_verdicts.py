@@ -23,9 +23,8 @@ def opened(page: Page, take: str) -> None:
 
 
 def test_a_verdict_that_is_given_twice_changes_nothing(visit: Any, product: Any) -> None:
-    page = visit("/")
-    ids = fill(page, product, "twice", 3, TICKS)
-    page.goto(f"/episodes/{ids[2]}/?list=review&sort=oldest")
+    ids = fill(product, "twice", 3, TICKS)
+    page = visit(f"/episodes/{ids[2]}/?list=review&sort=oldest")
     opened(page, ids[2])
     page.locator("#advance").uncheck()
     name = call(page, "GET", f"/api/episodes/{ids[2]}")["name"]
@@ -47,9 +46,9 @@ def test_a_verdict_that_is_given_twice_changes_nothing(visit: Any, product: Any)
 
 
 def test_it_moves_on_from_a_take_that_is_kept_already_and_previous_leads_back(visit: Any, product: Any) -> None:
-    page = visit("/")
-    ids = fill(page, product, "back", 4, TICKS)
-    call(page, "PATCH", f"/api/episodes/{ids[1]}", {"verdict": "keep"})
+    page = visit("about:blank", alone=True)
+    ids = fill(product, "back", 4, TICKS)
+    product.api.call("PATCH", f"/api/episodes/{ids[1]}", {"verdict": "keep"})
     sockets: list[WebSocket] = []
     page.on("websocket", lambda socket: sockets.append(socket))
     page.clock.install()
@@ -77,9 +76,8 @@ def test_it_moves_on_from_a_take_that_is_kept_already_and_previous_leads_back(vi
 
 
 def test_the_buttons_of_a_card_say_what_they_did(visit: Any, product: Any) -> None:
-    page = visit("/")
-    (take,) = fill(page, product, "card", 1, TICKS)
-    page.goto("/datasets/card/?view=all")
+    (take,) = fill(product, "card", 1, TICKS)
+    page = visit("/datasets/card/?view=all")
     page.locator(f"#keep-{take}").click()
     expect(page.locator(".toast").last).to_contain_text("#1 kept")
     expect(page.locator(f"#take-{take}")).to_have_class("take is-keep")
@@ -93,10 +91,9 @@ def test_the_buttons_of_a_card_say_what_they_did(visit: Any, product: Any) -> No
 
 @pytest.mark.parametrize("reached", [True, False], ids=["it was saved", "it was not"])
 def test_a_verdict_without_an_answer_is_looked_up_and_settled(visit: Any, product: Any, reached: bool) -> None:
-    page = visit("/")
     slug = f"unsure-{reached}".lower()
-    ids = fill(page, product, slug, 2, TICKS)
-    page.goto(f"/episodes/{ids[0]}/?list=review&sort=oldest")
+    ids = fill(product, slug, 2, TICKS)
+    page = visit(f"/episodes/{ids[0]}/?list=review&sort=oldest")
     opened(page, ids[0])
     away = [True]
 
@@ -121,4 +118,4 @@ def test_a_verdict_without_an_answer_is_looked_up_and_settled(visit: Any, produc
         page.locator("#refused").get_by_role("button", name="Keep again").click()
         expect(page.locator("#refused")).to_be_hidden()
     until(lambda: verdict(page, ids[0]), "keep")
-    visit.complaints.clear()  # the browser writes down each connection that was cut
+    visit.forgive()  # the browser writes down each connection that was cut

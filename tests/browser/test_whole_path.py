@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from robotdata.dataset.verify.check import verify_dataset
-from tests.support.desk_data import accept_rates, until_drawn
+from tests.support.desk_data import accept_rates, call, until, until_drawn
 
 pytestmark = pytest.mark.browser
 FRESH_HOME = True  # a new user has no dataset yet
@@ -30,20 +30,27 @@ def recorded(visit: Any) -> Page:
     page.fill("[name=countdown_s]", "1")
     page.keyboard.press("Enter")
     for number in range(4):
-        record_take(page, number + 1)
+        record_take(page, number + 1, frames=4 if number else 15)  # the first one is walked through
     return page
 
 
-def record_take(page: Page, count: int) -> None:
+def record_take(page: Page, count: int, frames: int) -> None:
     expect(page.locator("#big")).to_be_enabled()  # the rig has offered it
     expect(page.locator("#big")).to_have_attribute("data-does", "record")
     page.keyboard.press("Space")
     expect(page.locator("#state")).to_have_text("recording")
-    expect(page.locator("#timer")).to_have_text(re.compile(r"0:0[2-9]\.\d"))
+    until(lambda: frames_of_take(page) >= frames, True)
     expect(page.locator("#big")).to_have_attribute("data-does", "stop")
+    expect(page.locator("#big")).to_be_enabled()
     page.keyboard.press("Space")
     expect(page.locator("#state")).to_have_text("ready")
     expect(page.locator("#takes-count")).to_have_text(str(count))
+
+
+def frames_of_take(page: Page) -> int:
+    """Of the take that runs, as the rig has said: the clock of the page may be ahead of a busy rig."""
+    take = call(page, "GET", "/api/rigs/bench-1")["status"].get("take")
+    return int(take["ticks"]) if take else 0
 
 
 def test_it_goes_from_recording_to_a_dataset_that_plays(recorded: Page, frames: Frames, product: Any) -> None:
@@ -67,7 +74,7 @@ def test_it_goes_from_recording_to_a_dataset_that_plays(recorded: Page, frames: 
 
 def assert_live(page: Page) -> None:
     """Pictures move, numbers are there, the plots have lines."""
-    expect(page.locator("[data-fact=fps]")).to_have_text(re.compile(r"1[0-9]\.\d"))
+    expect(page.locator("[data-fact=fps]")).to_have_text(re.compile(r"^(9|1[0-9])\.\d"))
     expect(page.locator("[data-fact=disk]")).to_have_text(re.compile("h|min"))
     expect(page.locator("#stage .camera .name").first).to_have_text(re.compile("front.*fps.*old"))
     drawn = "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(v => v)"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from robotdata.capture.health import CameraHealth
+from robotdata.capture.health import CameraHealth, classify_colour, classify_depth
 from robotdata.video.jpeg import encode_jpeg
 
 SECOND = 1_000_000_000
@@ -54,6 +54,39 @@ def test_it_says_that_a_picture_repeats_itself() -> None:
 def test_it_says_that_there_is_nothing_to_see(value: int, state: str) -> None:
     health, now = fed([plain(value)] * 28)
     assert health.state(now) == state
+
+
+def picture(kind: str, height: int, width: int) -> np.ndarray:
+    if kind == "room":
+        return CHANCE.integers(0, 255, (height, width, 3), dtype=np.uint8)
+    if kind == "ramp":  # as dark as a room at night, from left to right
+        row = np.linspace(8, 60, width)[None, :, None]
+        return np.broadcast_to(row, (height, width, 3)).astype(np.uint8)
+    level = {"lens cap": 3, "wall": 120}[kind]
+    return np.clip(level + CHANCE.normal(0, 2, (height, width, 3)), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("height", "width"), [(480, 640), (720, 1280), (131, 64), (64, 64), (7, 33)])
+@pytest.mark.parametrize(("kind", "state"), [("room", "ok"), ("ramp", "ok"), ("lens cap", "black"), ("wall", "flat")])
+def test_it_judges_an_image_as_it_judges_the_jpeg_of_it(kind: str, state: str, height: int, width: int) -> None:
+    image = picture(kind, height, width)
+    assert classify_colour(b"never decoded", image) == classify_colour(encode_jpeg(image)) == state
+
+
+@pytest.mark.parametrize(
+    ("background", "rows", "columns"),
+    [(60, slice(72, 122), slice(300, 500)), (2, slice(136, 176), slice(0, 640)), (60, slice(470, 480), slice(0, 640))],
+    ids=["an object", "a lit band", "the last rows"],
+)
+def test_it_sees_what_lies_anywhere_in_an_image(background: int, rows: slice, columns: slice) -> None:
+    image = np.full((480, 640, 3), background, np.uint8)
+    image[rows, columns] = 255
+    assert classify_colour(b"never decoded", image) == classify_colour(encode_jpeg(image)) == "ok"
+
+
+def test_it_judges_depth_by_the_image_too() -> None:
+    assert classify_depth(b"never decoded", np.zeros((48, 64), np.uint16)) == "black"
+    assert classify_depth(b"never decoded", np.full((48, 64), 900, np.uint16)) == "ok"
 
 
 def test_it_forgives_one_dark_moment() -> None:

@@ -79,7 +79,7 @@ def test_it_keeps_only_so_many_old_states(bench: Bench, staged: list[NewEpisode]
     assert sorted(path.name for path in bench.places["revisions"].iterdir()) == ["3", "4"]
 
 
-def test_it_writes_one_row_group_an_episode_with_checksums(bench: Bench, staged: list[NewEpisode]) -> None:
+def test_it_writes_one_row_group_an_episode_with_the_types_of_lerobot(bench: Bench, staged: list[NewEpisode]) -> None:
     bench.commit(staged[:3])
     bench.commit(staged[3:5])
     file = pq.ParquetFile(bench.root / "data/chunk-000/file-000.parquet")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from robotdata.video.decode import open_video
 from tests.dataset.conftest import FPS, NAMES, barcodes, expected
 from tests.support.old_dataset import CAMERAS, LENGTHS, TASKS, data_file, table, write_old
 from tests.support.stopped_calls import Killed, NthCall, break_calls
+from tests.support.sweeps import every
 
 
 @pytest.fixture(scope="session")
@@ -159,7 +159,7 @@ def test_it_can_be_cancelled_at_every_step_and_leaves_nothing(old: Path) -> None
 
 def test_killed_at_any_call_it_is_not_there_or_whole(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     new, n, absent = old.parent / "new", -1, 0
-    step = 1 if os.environ.get("ROBOTDATA_EVERY_CALL") else 3  # the suite's stride
+    step = every(5)
     fault = NthCall(1, Killed)
     while fault.left <= 0 or n < 0:
         n += step

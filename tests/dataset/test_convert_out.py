@@ -75,7 +75,7 @@ def test_real_footage_goes_out_by_the_command(testdata: Path, tmp_path: Path) ->
     out = io.StringIO()
     source = Path(shutil.copytree(testdata / "v30_g1_inspire", tmp_path / "new"))
     call_command("convert", str(source), str(tmp_path / "old"), "--to", "2.1", stdout=out)
-    assert "4 episodes, 1425 frames, v2.1" in out.getvalue()
+    assert "4 episodes, 1,425 frames, v2.1" in out.getvalue()
     for number in range(4):
         ours = pq.read_table(data_file(tmp_path / "old", number))
         theirs = pq.read_table(data_file(testdata / "v21_g1_inspire", number))

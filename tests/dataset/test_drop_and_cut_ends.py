@@ -68,6 +68,18 @@ def test_a_trim_that_waits_keeps_a_frame(six: Bench) -> None:
     assert [each.length for each in six.open().episodes] == [1] * 6
 
 
+def test_subtasks_that_fall_on_one_frame_become_the_newest(six: Bench) -> None:
+    spans = [(0, 5, "a"), (6, 7, "b")]  # the end of a and the begin of b come to frame 3
+    said = {"subtasks": [{"first": first, "end": end, "text": text} for first, end, text in spans]}
+    last = {"subtasks": [{"first": 0, "end": 2, "text": "c"}, {"first": 5, "end": 6, "text": "behind all frames"}]}
+    change_features(six.root, FeatureChange(language={"1": said, "3": last}), **six.places)
+    drop(six, 2)
+    read = [six.open().language(number) for number in (1, 3)]
+    assert [each.odd for each in read] == ["", ""]
+    kept = [[(each.first, each.end, each.text) for each in one.language.subtasks] for one in read]
+    assert kept == [[(0, 3, "a"), (3, 4, "b")], [(0, 1, "c")]]
+
+
 @pytest.mark.parametrize("trim", [[1, 1], [3, 2], [-1, 2], [0, "2"]])
 def test_a_trim_without_frames_is_none(trim: list[Any]) -> None:
     assert planned_of({"planned": {"trim": trim, "task": "push"}}) == {"task": "push"}

@@ -11,13 +11,14 @@ import pytest
 
 from robotdata.dataset import DatasetFolder, verify_dataset
 from robotdata.dataset.exchange import unpack as unpacking
-from robotdata.dataset.exchange.errors import Cancelled, TransferError
+from robotdata.dataset.exchange.errors import Cancelled, Passing, TransferError, TransferRefused
+from robotdata.dataset.exchange.fetch import Source, numbers_of
 from robotdata.dataset.exchange.watcher import Watcher
-from robotdata.dataset.hub.errors import HubPassing, HubRefused
 from robotdata.dataset.hub.names import parse_repository
-from robotdata.dataset.hub.pull import PullRequest, numbers_of, pull
+from robotdata.dataset.hub.pull import pull
 from tests.dataset.conftest import CAMERAS, LENGTHS, Bench, barcodes, expected
-from tests.support.fake_hub import FakeHub, Trouble
+from tests.support.fake_hub import FakeHub
+from tests.support.fake_server import Trouble
 from tests.support.hub_steps import REPO, every, hub_of, quick_hub, sent_files
 
 
@@ -30,8 +31,8 @@ def server(monkeypatch: pytest.MonkeyPatch, six: Bench) -> Iterator[FakeHub]:
 
 
 def pulled(server: FakeHub, folder: Path, watcher: Watcher | None = None, *, token: str = "", **more: Any) -> Path:
-    request = PullRequest(parse_repository(more.pop("repository", REPO), more.pop("revision", "")), **more)
-    return pull(hub_of(server, token), request, folder, watcher or Watcher())
+    repository = parse_repository(more.pop("repository", REPO), more.pop("revision", ""))
+    return pull(hub_of(server, token), repository, Source(repository.id, **more), folder, watcher or Watcher())
 
 
 def files_in(root: Path) -> dict[str, bytes]:
@@ -75,7 +76,7 @@ def test_a_part_that_was_damaged_is_fetched_again(six: Bench, server: FakeHub, t
     target = tmp_path / "in/files/meta/info.json"
     target.parent.mkdir(parents=True)
     target.with_name("info.json.part").write_bytes(b"x" * 10)
-    with pytest.raises(HubPassing, match="damaged"):
+    with pytest.raises(Passing, match="damaged"):
         pulled(server, tmp_path / "in")
     assert verify_dataset(pulled(server, tmp_path / "in")).problems == []
 
@@ -90,14 +91,14 @@ def test_some_episodes_come_without_the_files_of_the_others(six: Bench, server: 
     fetched = [path for path in server.seen if "/cdn/" in path]
     large = [data for name, data in sent_files(six.root).items() if name.endswith((".mp4", ".parquet"))]
     assert len(set(fetched)) < len({hashlib.sha256(data).hexdigest() for data in large})
-    with pytest.raises(HubRefused, match="has 6 episodes"):
+    with pytest.raises(TransferRefused, match="has 6 episodes"):
         pulled(server, tmp_path / "other", episodes=(6,))
 
 
 def test_it_comes_without_videos(six: Bench, server: FakeHub, tmp_path: Path) -> None:
     root = pulled(server, tmp_path / "in", videos=False)
     assert not (root / "videos").exists() and len(DatasetFolder.open(root).episodes) == 6
-    with pytest.raises(HubRefused, match="together with their videos"):
+    with pytest.raises(TransferRefused, match="together with their videos"):
         pulled(server, tmp_path / "some", videos=False, episodes=(2,))
 
 
@@ -115,7 +116,7 @@ def test_a_refusal_is_said_in_words(server: FakeHub, tmp_path: Path, more: dict[
     server.fill("olga/secret", {"meta/info.json": b"{}"}, private=True)
     server.fill("olga/gated", {"meta/info.json": b"{}"}).gated = True
     server.fill("olga/model", {"config.json": b"{}"})
-    with pytest.raises(HubRefused, match=words):
+    with pytest.raises(TransferRefused, match=words):
         pulled(server, tmp_path / "in", **more)
 
 
@@ -156,14 +157,14 @@ def test_an_address_of_another_hub_is_refused() -> None:
     assert parse_repository(page, endpoint=ours).id == "team/secret"
     assert parse_repository("https://HF.co/datasets/team/open", endpoint=ours).id == "team/open"
     for text in (page, "https://huggingface.co@evil.example/datasets/team/secret"):
-        with pytest.raises(HubRefused, match="on another Hub than huggingface.co"):
+        with pytest.raises(TransferRefused, match="on another Hub than huggingface.co"):
             parse_repository(text)
-    with pytest.raises(HubRefused, match="not an address"):
+    with pytest.raises(TransferRefused, match="not an address"):
         parse_repository("https://[/datasets/team/secret")
 
 
 def test_a_list_of_episodes_is_read_or_refused() -> None:
     assert numbers_of("0, 3,5-7") == (0, 3, 5, 6, 7) and numbers_of(" ") is None
     for text in ("a", "3-1", "-2", "1;2", "1-", "9999999"):
-        with pytest.raises(HubRefused, match="write numbers as"):
+        with pytest.raises(TransferRefused, match="write numbers as"):
             numbers_of(text)

@@ -9,14 +9,15 @@ from collections.abc import Iterator
 import pytest
 
 from robotdata.dataset import delete_episodes
-from robotdata.dataset.exchange.errors import Cancelled
+from robotdata.dataset.exchange.contents import compare
+from robotdata.dataset.exchange.errors import Cancelled, TransferRefused
+from robotdata.dataset.exchange.progress import Step, Watch
 from robotdata.dataset.hub.client import Access, Hub, library
-from robotdata.dataset.hub.contents import compare
 from robotdata.dataset.hub.errors import HubPassing, HubRefused
-from robotdata.dataset.hub.push import Watch, look
-from robotdata.dataset.hub.upload import Step
+from robotdata.dataset.hub.push import look
 from tests.dataset.conftest import Bench
-from tests.support.fake_hub import TOKEN, FakeHub, Trouble
+from tests.support.fake_hub import TOKEN, FakeHub
+from tests.support.fake_server import Trouble
 from tests.support.hub_steps import REPO, contents, every, hub_of, pushed, quick_hub, sent_files
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # of the client, in its own uploads
@@ -173,7 +174,7 @@ def test_large_files_go_in_parts(six: Bench, server: FakeHub) -> None:
 
 def test_a_repository_with_something_else_is_left_alone(six: Bench, server: FakeHub) -> None:
     server.fill(REPO, {"model.safetensors": b"x" * 5000, "README.md": b"hi"})
-    with pytest.raises(HubRefused, match="not of a LeRobot dataset"):
+    with pytest.raises(TransferRefused, match="not of a LeRobot dataset"):
         pushed(server, six.root)
     assert set(server.content(REPO)) == {"model.safetensors", "README.md"}
 
@@ -199,7 +200,7 @@ def test_without_a_token_it_says_where_to_get_one(six: Bench, server: FakeHub) -
 
 def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(HubRefused, match=r"pip install 'robotdata-lab\[hub\]'"):
+    with pytest.raises(HubRefused, match=r"-m pip install -r /.+/requirements-hub\.txt`"):
         library.__wrapped__()
 
 

@@ -138,6 +138,6 @@ def test_a_preview_measures_and_changes_nothing(six: Bench) -> None:
     before = six.fingerprint()
     preview = preview_reencode(six.open(), [FRONT, TOP], SMALL)
     assert (preview.episodes, preview.frames, preview.encoded_frames) == (6, FRAMES, 2 * FRAMES)
-    assert preview.size_bytes > 0 and preview.seconds > 0 and "front: 272x64, h264" in preview.notes[0]
+    assert preview.size_bytes > 0 and preview.seconds > 0 and "front: 272x64 pixels, H.264" in preview.notes[0]
     assert six.fingerprint() == before
     assert json.dumps(list(preview.notes))

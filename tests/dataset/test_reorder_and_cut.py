@@ -13,10 +13,13 @@ import pytest
 
 from robotdata.dataset import EditError, NoSuchEpisode, verify_dataset
 from robotdata.dataset.layout import SIDECAR
+from robotdata.dataset.write.change_run import change_features
 from robotdata.dataset.write.cut import cut_out, preview_cut
 from robotdata.dataset.write.edit import revert
+from robotdata.dataset.write.feature_change import FeatureChange
 from robotdata.dataset.write.reorder import order_by, preview_reorder, reorder_episodes
 from robotdata.dataset.write.transfer import Where
+from robotdata.spool.language import Language, Remark, Subtask
 from tests.dataset.conftest import CAMERAS, FRONT, H264, LENGTHS, Bench, columns, expected, packets
 
 ORDER = [4, 0, 5, 3, 1, 2]
@@ -183,3 +186,11 @@ def test_other_files_stay_as_they_are(keyed: Bench, new: Any) -> None:
     cut_out(keyed.root, {0: (2, 4)}, Where(**keyed.places))
     after = {path.stat().st_ino for path in keyed.root.glob(f"videos/{FRONT}/*/*.mp4")}
     assert len(CAMERAS) == 2 and len(before & after) == len(before) - 1
+
+
+def test_subtasks_stay_with_the_frames_of_both_parts(keyed: Bench) -> None:
+    said = Language((Subtask(1, 3, "reach"), Subtask(3, 10, "lift")), (Remark(9, "slower"),))
+    change_features(keyed.root, FeatureChange(language={"1": said.as_json()}), **keyed.places)
+    cut_out(keyed.root, {1: (4, 8)}, Where(**keyed.places))
+    parts = [keyed.open().language(number).language for number in (1, 2)]
+    assert parts == [said.within(0, 4), said.within(8, 12)] and parts[1].remarks == (Remark(1, "slower"),)

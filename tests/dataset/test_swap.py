@@ -15,6 +15,7 @@ from robotdata.dataset.write import swap
 from robotdata.dataset.write.edit import revert
 from tests.dataset.conftest import FEATURES, Bench
 from tests.support.stopped_calls import Killed, NthCall, break_calls
+from tests.support.sweeps import each_kind
 
 
 def _disk_full() -> OSError:
@@ -33,10 +34,14 @@ def test_it_is_the_old_dataset_or_the_new_one_wherever_it_stops(
     if not atomic:
         monkeypatch.setattr(swap, "exchange", lambda *_: False)
     bench.commit(staged[:1], features=features)
-    n, fault = 0, NthCall(1, how)
-    while fault.left <= 0 or n == 0:
-        n += 1
-        fault = NthCall(n, how)
+    whole = NthCall(0, how)
+    with monkeypatch.context() as counted:
+        break_calls(counted, whole)
+        bench.commit(staged[1:2], features=features)
+    revert(bench.root, 1, **bench.places)
+    assert len(whole.names) > 10
+    for position in [*each_kind(whole.names, 9), len(whole.names) + 20]:
+        n, fault = position + 1, NthCall(position + 1, how)
         with monkeypatch.context() as broken, contextlib.suppress(Killed, OSError):
             break_calls(broken, fault)
             bench.commit(staged[1:2], features=features)
@@ -47,7 +52,7 @@ def test_it_is_the_old_dataset_or_the_new_one_wherever_it_stops(
             again = bench.commit(staged[1:2], features=features)
             assert again.episodes == 0
             revert(bench.root, again.revision - 1, **bench.places)
-    assert n > 10
+    assert fault.left > 0, "the last one went through"
     assert verify_dataset(bench.root, deep=True).problems == []
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from robotdata.dataset.exchange.copy import copy_dataset
 from robotdata.dataset.exchange.errors import BadZip, Cancelled, TransferError
 from robotdata.dataset.exchange.unpack import check_space, unpack
 from robotdata.dataset.exchange.watcher import Watcher
@@ -197,6 +198,23 @@ def test_what_is_unpacked_is_counted_and_can_be_cancelled(tmp_path: Path) -> Non
     with pytest.raises(Cancelled):
         unpack(path, tmp_path / "other", Watcher(is_cancelled=lambda: True))
     assert not (tmp_path / "other").exists()
+
+
+def test_files_without_bytes_can_be_cancelled_too(tmp_path: Path) -> None:
+    path, source, tree = tmp_path / "x.zip", tmp_path / "source", tmp_path / "tree"
+    source.mkdir()
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(50):
+            archive.writestr(f"{number}", b"")
+            (source / f"{number}").touch()
+    stopping = Watcher(is_cancelled=lambda: tree.is_dir() and len(list(tree.iterdir())) >= 3)
+    with pytest.raises(Cancelled):
+        unpack(path, tree, stopping)
+    assert len(list(tree.iterdir())) == 3
+    shutil.rmtree(tree)
+    with pytest.raises(Cancelled):
+        copy_dataset(source, tree, stopping)
+    assert len(list(tree.iterdir())) == 3
 
 
 def test_a_disk_without_room_is_named(tmp_path: Path) -> None:

@@ -174,7 +174,7 @@ def test_a_video_that_many_episodes_miss_is_one_problem(testdata: Path) -> None:
 def test_times_of_a_clock_are_said_once_with_counts(cases: Path) -> None:
     report = verify_dataset(cases / "datasets/cr5_wall_clock")
     assert len(report.problems) == 1
-    assert "timestamp" in report.problems[0].what and "12 of 12 episodes, 2733 rows" in report.problems[0].what
+    assert "timestamp" in report.problems[0].what and "12 of 12 episodes, 2,733 rows" in report.problems[0].what
 
 
 def test_lerobots_own_nan_is_named_by_its_row(cases: Path) -> None:

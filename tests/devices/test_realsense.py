@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from robotdata.capture.config import parse_config
 from robotdata.capture.errors import ConfigError
 from robotdata.capture.millimetres import in_millimetres
+from robotdata.devices import find_cameras
 from robotdata.rig.rig import Rig
 from robotdata.spool import Take
 from robotdata.station.built_in import WITH_PACKAGES
@@ -126,3 +129,35 @@ def test_millimetres_beyond_16_bits_are_not_measured() -> None:
     depth = np.array([[[0], [1000], [65535]]], np.uint16)
     assert in_millimetres(depth, 0.1).ravel().tolist() == [0, 100, 6554]
     assert in_millimetres(depth, 1.5).ravel().tolist() == [0, 1500, 0]
+
+
+def find(capfd: pytest.CaptureFixture[str]) -> Any:
+    """What the program that looks for cameras writes; it keeps standard output for that, and this process's back."""
+    output, errors = os.dup(1), os.dup(2)
+    try:
+        find_cameras.main()
+    finally:
+        os.dup2(output, 1)
+        os.dup2(errors, 2)
+        os.close(output)
+        os.close(errors)
+    return json.loads(capfd.readouterr().out)
+
+
+def test_it_is_found_by_its_serial_number(camera: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    found = find(capfd)
+    table = {"kind": "realsense", "serial": CAMERA["serial"]}
+    about = {"name": "Intel RealSense D435", "about": "serial 0123456789"}
+    assert found["cameras"] == [about | {"table": table, "depth": True}]
+    (camera / "unplugged").touch()
+    assert find(capfd)["cameras"] == []
+
+
+def test_a_driver_that_does_not_load_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "pyrealsense2.py").write_text("raise OSError('librealsense2.so is missing')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "pyrealsense2", raising=False)
+    found = find(capfd)
+    assert found["cameras"] == [] and "librealsense2.so is missing" in found["failed"]["pyrealsense2"]

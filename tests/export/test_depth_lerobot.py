@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from robotdata.dataset import DatasetFolder
 from robotdata.video import dequantize_depth, quantize_depth
 from robotdata.video.barcode import Barcode
 from robotdata.video.depth.scale import DepthScale
+from tests.support import lerobot_forks
 from tests.support.depth_export import FAR, commit, episode_of
 from tests.support.takes import SCALE, depth_map, make_take
 
@@ -33,7 +33,7 @@ def test_lerobot_gives_back_the_depth_that_was_measured(tmp_path: Path, scale: D
     raw = [np.stack([depth_map(Barcode(tick, number, 1)) for tick in range(12)]) for number in (1, 2)]
     np.save(tmp_path / "maps.npy", raw[0])
     script, out = str(ROOT / "bench/interop_depth.py"), str(tmp_path / "out.npz")
-    done = subprocess.run(
+    done = lerobot_forks.run(
         [python, script, str(root), FAR, str(tmp_path / "maps.npy"), out], capture_output=True, text=True, timeout=300
     )
     if done.returncode == 3:

@@ -12,15 +12,15 @@ from tests.recorder.conftest import bells, cubes, home, make_episode
 from tests.recorder.sockets.conftest import Web, serving
 from tests.rig.conftest import make_bench
 from tests.support import warm
-from tests.support.nth_call import need_strace
+from tests.support.nth_call import need_attaching
 
 __all__ = ["bells", "cubes", "home", "make_bench", "make_episode"]
 
 
 @pytest.fixture(scope="session")
 def warm_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[warm.Server]:
-    """Forks of it are broken; skips where the machine has no strace."""
-    need_strace()
+    """Forks of it are broken; skips where strace may not attach to them."""
+    need_attaching()
     with warm.server(tmp_path_factory.mktemp("server")) as server:
         yield server
 

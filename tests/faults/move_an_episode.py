@@ -1,4 +1,6 @@
-"""Scenario: move episode 0 of FOLDER/dataset to FOLDER/other, a new dataset; say `moved`. Done again, it completes it.
+"""Scenario: move episodes of FOLDER/dataset to FOLDER/other, a new dataset; say `moved`. Done again, it completes it.
+
+Episode 0 is moved, or all of them if there is a file FOLDER/what.
 
 `python -m tests.faults.move_an_episode FOLDER`
 """
@@ -22,8 +24,9 @@ def main(home: Path) -> None:
     with dataset_locks([source, dest]):
         for root in (source, dest):
             recover_dataset(root, where(root).work, where(root).revisions)
-    if len(DatasetFolder.open(source).episodes) > 1:
-        move_episodes(source, [0], dest, where(source), where(dest))
+    there = len(DatasetFolder.open(source).episodes)
+    if numbers := range(there if (home / "what").exists() else int(there > 1)):
+        move_episodes(source, numbers, dest, where(source), where(dest))
     sys.stdout.write("moved\n")
 
 

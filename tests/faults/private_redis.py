@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ports import free_port
+
 
 class Redis:
     """Keeps nothing: what it held is lost with it."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self.folder = folder
         self.process: subprocess.Popen[bytes] | None = None
 

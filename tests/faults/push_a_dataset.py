@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from robotdata.dataset.exchange.progress import Watch
 from robotdata.dataset.hub.client import Access, Hub
-from robotdata.dataset.hub.push import PushRequest, Watch, push
+from robotdata.dataset.hub.push import PushRequest, push
 from tests.support.fake_hub_parts import TOKEN
 from tests.support.hub_steps import REPO, contents
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from robotdata.dataset.exchange.addition import DONE, INCOMING, Incoming
 from tests.faults.add_a_zip import FILES, add, make_zip
-from tests.support.nth_call import FULL_DISK, KILL, need_strace, run_broken, stride
+from tests.support.each_call import each_call
+from tests.support.nth_call import FULL_DISK, KILL
 
 pytestmark = pytest.mark.faults
+WAYS = [KILL, FULL_DISK]
 
 
 def visible(home: Path) -> dict[str, dict[str, bytes]]:
@@ -23,27 +24,25 @@ def visible(home: Path) -> dict[str, dict[str, bytes]]:
     }
 
 
-@pytest.mark.parametrize("how", [KILL, FULL_DISK])
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("before")
+    make_zip(home)
+    return home
+
+
+@pytest.mark.parametrize("how", WAYS)
 @pytest.mark.parametrize("call", ["write", "fsync", "rename", "unlink"])
-def test_it_is_whole_or_not_there_and_can_be_tried_again(tmp_path: Path, call: str, how: str) -> None:
-    need_strace()
-    broken = 0
-    for n in range(1, 400, stride(call, write=2)):
-        home = tmp_path / f"{n}"
-        home.mkdir()
-        make_zip(home)
-        run = run_broken("tests.faults.add_a_zip", home, call=call, how=how, n=n)
+def test_it_is_whole_or_not_there_and_can_be_tried_again(tmp_path: Path, before: Path, call: str, how: str) -> None:
+    for run, home in each_call("tests.faults.add_a_zip", before, tmp_path, call=call, how=how, ways=WAYS):
         shown = visible(home)
-        assert shown in ({}, {"cubes": FILES}), (n, run.errors)
+        assert shown in ({}, {"cubes": FILES}), (run.n, run.errors)
         if "added" in run.said:
             assert shown
-        if run.code == 0 and "INJECTED" not in run.errors:
-            break
-        broken += 1
+        if run.went_through:
+            continue
         ended = [each for each in Incoming(home / "datasets" / INCOMING).list() if each.has_ended]
         if not any(each.landed for each in ended):  # else the person sees that it is there
             again = add(home)
-            assert again.state == DONE, (n, again.error)
+            assert again.state == DONE, (run.n, again.error)
         assert visible(home) == {"cubes": FILES}
-        shutil.rmtree(home)
-    assert broken, "no call was broken: this test saw nothing"

@@ -5,17 +5,18 @@ Its row agrees after a recovery, and doing it again completes it.
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from pathlib import Path
 
 import pytest
 
 from robotdata.dataset import verify_dataset
-from tests.support.nth_call import BAD_DISK, KILL, stride
+from tests.support.each_call import each_call
+from tests.support.nth_call import BAD_DISK, KILL
 from tests.support.warm import Server
 
 pytestmark = pytest.mark.faults
+WAYS = [KILL, BAD_DISK]
 
 
 @pytest.fixture(scope="module")
@@ -36,23 +37,17 @@ def check(home: Path, n: int) -> None:
     assert (folder.parent / ".revisions" / folder.name / "1/meta/info.json").is_file(), n
 
 
-@pytest.mark.parametrize("how", [KILL, BAD_DISK])
+@pytest.mark.parametrize("how", WAYS)
 @pytest.mark.parametrize("call", ["write", "fsync", "rename"])
 def test_it_is_in_one_place(tmp_path: Path, dataset_home: Path, warm_server: Server, call: str, how: str) -> None:
-    broken = 0
-    for n in range(1, 400, stride(call, write=9, fsync=5)):
-        home = tmp_path / f"{n}"
-        shutil.copytree(dataset_home, home)
-        run = warm_server.broken("tests.faults.move_a_dataset", home, call=call, how=how, n=n)
-        if "INJECTED" not in run.errors and run.code == 0:
-            break
-        broken += 1
+    scenario, run_broken = "tests.faults.move_a_dataset", warm_server.broken
+    for run, home in each_call(scenario, dataset_home, tmp_path, call=call, how=how, ways=WAYS, run=run_broken):
+        if run.went_through:
+            continue
         recovered = warm_server.run("tests.faults.recover_a_home", home)
-        assert recovered.said.startswith("recovered 0"), (n, recovered.said, recovered.errors)
-        check(home, n)
+        assert recovered.said.startswith("recovered 0"), (run.n, recovered.said, recovered.errors)
+        check(home, run.n)
         again = warm_server.run("tests.faults.move_a_dataset", home)
-        assert "moved" in again.said, (n, again.errors)
-        check(home, n)
+        assert "moved" in again.said, (run.n, again.errors)
+        check(home, run.n)
         assert (home / "datasets" / "pots").is_dir()
-        shutil.rmtree(home)
-    assert broken, "no call was broken: this test saw nothing"

@@ -15,6 +15,7 @@ import pytest
 from robotdata.spool import Take
 from tests.recorder.sockets.conftest import Web
 from tests.support.rigs import FRONT, RigProcess, new_dataset, running, shown_at_rows
+from tests.support.sweeps import THOROUGH
 
 pytestmark = pytest.mark.faults
 
@@ -28,7 +29,7 @@ def rig(web: Web, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RigProce
 def test_what_was_acknowledged_and_every_whole_row_is_there_after_a_kill(web: Web, rig: RigProcess) -> None:
     chance, dataset = random.Random(1), new_dataset(web, "Killed")
     whole: dict[str, int] = {}
-    for _ in range(4):
+    for _ in range(4 if THOROUGH else 2):
         kept = rig.record(dataset)
         rig.written(kept, 4)
         assert rig.do("stop")[0] == 200

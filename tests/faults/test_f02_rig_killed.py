@@ -19,6 +19,7 @@ import pytest
 
 from robotdata.spool import list_takes, read_manifest
 from tests.recorder.sockets.conftest import Web
+from tests.support import programs
 from tests.support.nth_call import CALLS, KILL, ROOT, need_strace
 from tests.support.rigs import RigProcess, new_dataset, rows_in, running, shown_at_rows, until
 
@@ -87,7 +88,7 @@ def recovering(rig: RigProcess, spool: Path, *traced: str) -> str:
     """What a rig says that is started on this spool, and killed as soon as it runs."""
     command = [*traced, sys.executable, "-m", "robotdata.rig", str(rig.file), "--spool", str(spool)]
     said = ""
-    with subprocess.Popen(command, cwd=ROOT, env=rig.env, stderr=subprocess.PIPE, text=True) as process:
+    with programs.Popen(command, cwd=ROOT, env=rig.env, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for line in process.stderr:
             said += line

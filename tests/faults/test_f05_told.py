@@ -6,7 +6,6 @@ What the person is told is true, in the row and in the folder alike.
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
 import uuid
 from pathlib import Path
@@ -15,10 +14,12 @@ import pytest
 
 from robotdata.dataset.layout import SIDECAR
 from tests.faults.judge_some import ACTS, IDS, NOTE
-from tests.support.nth_call import BAD_DISK, FULL_DISK, KILL, stride
+from tests.support.each_call import each_call
+from tests.support.nth_call import BAD_DISK, FULL_DISK, KILL
 from tests.support.warm import Server
 
 pytestmark = pytest.mark.faults
+SCENARIO = "tests.faults.judge_some"
 
 
 @pytest.fixture(scope="module")
@@ -45,16 +46,13 @@ def in_folders(home: Path) -> dict[str, bool]:
 @pytest.mark.parametrize("how", [BAD_DISK, FULL_DISK])
 @pytest.mark.parametrize("call", ["write", "fsync", "rename"])
 def test_what_is_told_is_so(tmp_path: Path, judged: Path, warm_server: Server, call: str, how: str) -> None:
-    told_unsure = broken = 0
-    for n in range(1, 200, stride(call, write=5)):
-        home = tmp_path / f"{n}"
-        shutil.copytree(judged, home)
-        run = warm_server.broken("tests.faults.judge_some", home, call=call, how=how, n=n)
+    told_unsure = 0
+    for run, home in each_call(SCENARIO, judged, tmp_path, call=call, how=how, run=warm_server.broken):
         assert run.code == 0, run.errors
         told = {line["act"]: line["told"] for line in map(json.loads, run.said.splitlines())}
         rows, folders = in_rows(home), in_folders(home)
         for act, ids in ACTS.items():
-            words = f"{call} {n}, {act}: {told[act]!r}"
+            words = f"{call} {run.n}, {act}: {told[act]!r}"
             done = {(rows[pk], folders[pk]) for pk in ids}
             if not told[act]:
                 assert done == {(True, True)}, words
@@ -66,11 +64,6 @@ def test_what_is_told_is_so(tmp_path: Path, judged: Path, warm_server: Server, c
             else:
                 assert "cannot be changed" in told[act] or "Nothing was changed" in told[act], words
                 assert done <= {(False, False), (True, True)} and (len(ids) == 2 or done == {(False, False)}), words
-        if "INJECTED" not in run.errors:
-            break
-        broken += 1
-        shutil.rmtree(home)
-    assert broken, "no call was broken: this test saw nothing"
     assert (told_unsure > 0) == (call == "fsync"), "a folder's names were not confirmed after a rename"
 
 
@@ -78,19 +71,14 @@ def test_what_is_told_is_so(tmp_path: Path, judged: Path, warm_server: Server, c
 def test_what_was_told_before_a_kill_is_so_and_nothing_half_written_stays(
     tmp_path: Path, judged: Path, warm_server: Server, call: str
 ) -> None:
-    halves = broken = 0
-    for n in range(1, 200, stride(call, write=3)):
-        home = tmp_path / f"{n}"
-        shutil.copytree(judged, home)
-        run = warm_server.broken("tests.faults.judge_some", home, call=call, how=KILL, n=n)
-        if run.code == 0:
-            break
-        broken += 1
+    halves = 0
+    for run, home in each_call(SCENARIO, judged, tmp_path, call=call, how=KILL, run=warm_server.broken):
+        if run.went_through:
+            continue
         halves += len(list(home.glob("spool/*/.*.tmp")))
         recovered = warm_server.run("tests.faults.recover_a_home", home)
-        assert recovered.said.startswith("recovered 0"), (n, recovered.said, recovered.errors)
-        assert in_rows(home) == in_folders(home), n
+        assert recovered.said.startswith("recovered 0"), (run.n, recovered.said, recovered.errors)
+        assert in_rows(home) == in_folders(home), run.n
         left = [*home.glob("spool/*/.*.tmp"), *home.glob("datasets/*/meta/.*.tmp")]
-        assert not left, (n, left)
-        shutil.rmtree(home)
-    assert broken and (halves or call == "write"), "no call was broken: this test saw nothing"
+        assert not left, (run.n, left)
+    assert halves or call == "write", "nothing was half written: this test saw nothing"

@@ -17,10 +17,11 @@ from pathlib import Path
 import pytest
 
 from robotdata.spool import Take, read_manifest
-from tests.recorder.sockets.conftest import free_port
+from tests.support import programs
 from tests.support.commands_home import Home
 from tests.support.fuzz_home import CAMERA, KILLED, OLD, RECORDED, TICKS, make_takes, new_take
 from tests.support.nth_call import ROOT
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.faults
 WITHIN_S = 120  # how long a step may take on a busy machine; how quick it is, is measured elsewhere
@@ -90,7 +91,7 @@ def test_recover_and_rebuild_go_through(struck: Struck) -> None:
 @contextmanager
 def started(struck: Struck, *command: str) -> Iterator[subprocess.Popen[str]]:
     args = [sys.executable, *command]
-    with subprocess.Popen(
+    with programs.Popen(
         args, cwd=ROOT, env=struck.home.env | {"ROBOTDATA_LOG": "INFO"}, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True,
     ) as process:  # fmt: skip

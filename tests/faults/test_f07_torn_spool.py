@@ -11,7 +11,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import uuid
 from collections.abc import Callable
@@ -27,6 +26,7 @@ from robotdata.video.barcode import read
 from robotdata.video.jpeg import decode_jpeg
 from robotdata.video.packets import read_packets
 from tests.recorder.sockets.conftest import Web, make_home
+from tests.support import programs
 from tests.support.nth_call import ROOT
 from tests.support.rigs import FRONT, TICKED, RigProcess, new_dataset
 
@@ -80,7 +80,7 @@ def home(left: Left, tmp_path: Path) -> Path:
 def recover(home: Path) -> tuple[int, str]:
     command = [sys.executable, "manage.py", "recover"]
     env = {**os.environ, "ROBOTDATA_HOME": str(home)}
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120)
+    done = programs.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -129,7 +129,7 @@ def test_a_take_that_was_only_killed_is_whole(left: Left, home: Path) -> None:
     code, said = recover(home)
     assert code == 0, said
     assert f"Take {name}: interrupted, {left.rows} frames recovered." in said
-    assert "1 takes in the spool: 1 usable, 1 closed as interrupted, 1 new to the database" in said
+    assert "1 take in the spool: 1 usable, 1 closed as interrupted, 1 new to the database" in said
     assert shown(home / "spool" / name) == shown(home / "spool" / name, TOP) == list(range(left.rows))
 
 

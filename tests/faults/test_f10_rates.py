@@ -84,7 +84,7 @@ def test_a_loop_that_is_off_its_rate_is_said_and_is_encoded_only_where_that_was_
     assert "label it 'rate accepted' to accept it" in why and "10" in why, why
     accepted = operation_of(web, slow["id"], dataset, ["rate accepted"])
     assert (accepted["state"], accepted["error"]) == ("done", "")
-    assert f"1 episodes, {slow['ticks']} frames: nothing wrong" in worker.python(
+    assert f"1 episode, {slow['ticks']} frames: nothing wrong" in worker.python(
         "manage.py", "verify", dataset, "--deep"
     )
 

@@ -1,4 +1,4 @@
-"""F11: The wall clock jumps: no lease lasts for ever, and none is taken from a worker that still works on it."""
+"""F11: The wall clock jumps: no lease lasts forever, and none is taken from a worker that still works on it."""
 
 from __future__ import annotations
 

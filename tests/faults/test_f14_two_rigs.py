@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import re
 import signal
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.recorder.sockets.conftest import Web
+from tests.support import programs
 from tests.support.nth_call import ROOT
 from tests.support.rigs import TICKED, RigProcess, new_dataset, running, until
 
@@ -38,7 +38,7 @@ def rig(web: Web, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RigProce
 
 def second(rig: RigProcess) -> tuple[int, str]:
     """The same rig once more: how it ends, and what it says."""
-    done = subprocess.run(rig.command, cwd=ROOT, env=rig.env, capture_output=True, text=True, timeout=60)
+    done = programs.run(rig.command, cwd=ROOT, env=rig.env, capture_output=True, text=True, timeout=60)
     return done.returncode, done.stderr
 
 

@@ -8,7 +8,6 @@ and checks.
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 import shutil
@@ -24,10 +23,11 @@ from tests.faults.record_for_a_while import FPS, TICKS
 from tests.faults.save_a_take import TICKS as FEW
 from tests.support import warm
 from tests.support.commit_a_batch import CAMERAS, commit, encode
+from tests.support.sweeps import THOROUGH
 from tests.support.takes import make_take
 
 pytestmark = pytest.mark.faults
-EVERY = bool(os.environ.get("ROBOTDATA_EVERY_CALL"))
+MIXTURES = 4
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,16 @@ class PowerCuts:
     looker: warm.Server
 
     def of(self, scenario: str, home: Path, look: str, *, step: int, mixtures: int) -> Iterator[After]:
-        """What is there for sure after each call, and at every `step`-th some of what may be there."""
+        """What is there for sure after each call, and at every `step`-th (thorough: each) some of what may be there."""
         disk, chance = Disk(home), random.Random(16)
         looked: dict[str, dict[str, Any]] = {}
         events = record(self.library, scenario, home)
         for n, event in enumerate(events):
             disk.feed(event)
             states = [(f"call {n}, what must be there", disk.survives(None))]
-            if EVERY or n % step == 0:
-                states += [(f"call {n}, mixture {m}", disk.survives(chance)) for m in range(mixtures)]
+            if THOROUGH or n % step == 0:
+                times = MIXTURES if THOROUGH else mixtures
+                states += [(f"call {n}, mixture {m}", disk.survives(chance)) for m in range(times)]
             for place, wreck in states:
                 mark = wreck.fingerprint
                 if mark not in looked:
@@ -89,7 +90,7 @@ def home(tmp_path: Path) -> Path:
 
 def test_a_take_that_was_said_to_be_saved_is_whole(cuts: PowerCuts, home: Path) -> None:
     told = 0
-    for after in cuts.of("tests.faults.save_a_take", home, "tests.faults.look_at_a_take", step=3, mixtures=2):
+    for after in cuts.of("tests.faults.save_a_take", home, "tests.faults.look_at_a_take", step=6, mixtures=2):
         found = after.found
         assert not found.get("wrong"), after
         if "saved" in after.said:
@@ -101,7 +102,7 @@ def test_a_take_that_was_said_to_be_saved_is_whole(cuts: PowerCuts, home: Path) 
 def test_a_take_that_is_being_recorded_loses_no_more_than_its_last_second(cuts: PowerCuts, home: Path) -> None:
     scenario, look = "tests.faults.record_for_a_while", "tests.faults.look_at_a_take"
     most = 0
-    for after in cuts.of(scenario, home, look, step=9, mixtures=1):
+    for after in cuts.of(scenario, home, look, step=18, mixtures=1):
         said, found = len(re.findall("tick", after.said)), after.found
         assert not found.get("wrong"), after
         lost = said - min(found["ticks"], *found.get("frames", [0]))
@@ -123,7 +124,7 @@ def test_a_dataset_is_the_old_one_or_the_new_one(cuts: PowerCuts, home: Path, fr
     new = old + sorted(take.name for take in takes if take.name not in old)  # the scenario goes by name
     states = set()
     scenario, look = "tests.support.commit_a_batch", "tests.faults.look_at_a_dataset"
-    for after in cuts.of(scenario, home, look, step=1, mixtures=4):
+    for after in cuts.of(scenario, home, look, step=2, mixtures=2):
         found = after.found
         assert not found["problems"] and not found["left"], after
         assert found["episodes"] in (old, new), after

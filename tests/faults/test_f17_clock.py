@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import programs
 from tests.support.nth_call import ROOT
 
 pytestmark = pytest.mark.faults
@@ -25,14 +26,14 @@ def test_it_ends_so_that_it_is_started_again_when_its_clock_dies(tmp_path: Path)
     if not Path("/proc/self/task").exists():
         pytest.skip("needs /proc to find a worker's children")
     env = {**os.environ, "ROBOTDATA_HOME": str(tmp_path), "DJANGO_SETTINGS_MODULE": "robotdata.settings"}
-    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=env, check=True)
+    programs.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=env, check=True)
     args = ["-A", "robotdata", "worker", "-B", "-s", str(tmp_path / "beat"), "--concurrency", "1"]
     args += ["--without-gossip", "--without-mingle", "--loglevel", "info"]
     log = tmp_path / "worker.log"
     command = [sys.executable, "-m", "celery", *args]
     with (
         log.open("wb") as out,
-        subprocess.Popen(
+        programs.Popen(
             command, cwd=ROOT, env=env, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
         ) as worker,
     ):

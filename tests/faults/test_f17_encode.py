@@ -17,6 +17,7 @@ from robotdata.dataset.verify.check import verify_dataset
 from tests.support.holding import SETTINGS, hold, release
 from tests.support.seen import shown
 from tests.support.soak_product import Product
+from tests.support.sweeps import THOROUGH
 from tests.support.whole import started, until
 from tests.support.worker_home import SEED, encoder
 
@@ -74,7 +75,6 @@ WAITS = {began: "begin", is_half_way: "half", is_nearly_done: "end"}
 KILLED = [(who, when) for who in ("encoder", "worker") for when in WAITS]
 FEW = [("encoder", began), ("encoder", is_nearly_done), ("worker", is_nearly_done)]
 """Killed half way: the encoder in `test_f25_encoder_crash.py`, the worker in `recorder/test_worker.py`, in any case."""
-THOROUGH = bool(os.environ.get("ROBOTDATA_EVERY_CALL"))
 
 
 def process(product: Product, who: str) -> int | None:

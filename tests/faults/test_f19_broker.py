@@ -1,4 +1,4 @@
-"""F19: The broker is away and comes back empty: waiting jobs are rows, and the sweep notifies the workers again."""
+"""F19: The broker ends and comes back empty: waiting jobs are rows, and the sweep notifies the workers again."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.private_redis import Redis, redis
+from tests.support import programs
 from tests.support.nth_call import ROOT
 
 __all__ = ["redis"]
@@ -58,7 +59,7 @@ def test_it_encodes_what_was_begun_while_the_broker_was_gone(tmp_path: Path, red
 
     def python(*args: str) -> str:
         command = [sys.executable, *args]
-        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=90)
+        done = programs.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=90)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
@@ -70,7 +71,7 @@ def test_it_encodes_what_was_begun_while_the_broker_was_gone(tmp_path: Path, red
     args = ["-A", "robotdata", "worker", "--concurrency", "1", "--without-gossip", "--without-mingle"]
     with (
         log.open("wb") as out,
-        subprocess.Popen(
+        programs.Popen(
             [sys.executable, "-m", "celery", *args],
             cwd=ROOT,
             env=env,
@@ -89,4 +90,4 @@ def test_it_encodes_what_was_begun_while_the_broker_was_gone(tmp_path: Path, red
                 time.sleep(0.2)
         finally:
             os.killpg(worker.pid, signal.SIGKILL)
-    assert "1 episodes, 8 frames: nothing wrong" in python("manage.py", "verify", "cubes", "--deep")
+    assert "1 episode, 8 frames: nothing wrong" in python("manage.py", "verify", "cubes", "--deep")

@@ -84,4 +84,4 @@ def test_the_page_says_that_the_queue_is_offline_and_takes_it_back(page: Page, p
     with contextlib.closing(sqlite3.connect(product.home / ".state/robotdata.sqlite3", timeout=30)) as rows, rows:
         rows.execute("update recorder_job set lease_until = '2020-01-01 00:00:00' where state = 'queued'")
     until(lambda: asked(product, "/api/episodes?dataset=cubes&state=encoded").get("items"))
-    assert "1 episodes" in product.manage("verify", "cubes", "--deep").stdout
+    assert "1 episode," in product.manage("verify", "cubes", "--deep").stdout

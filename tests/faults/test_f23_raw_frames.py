@@ -10,7 +10,8 @@ import pytest
 from robotdata import numbers
 from tests.faults.commit_and_clear import TICKS
 from tests.support.committed_home import RECOVER, SCENARIO, before, committed, lease_runs_out, raw
-from tests.support.nth_call import KILL, stride
+from tests.support.each_call import each_call
+from tests.support.nth_call import KILL
 from tests.support.warm import Server
 
 __all__ = ["before"]
@@ -23,23 +24,19 @@ def test_a_killed_worker_leaves_raw_frames_until_the_dataset_shows_them(
 ) -> None:
     wanted, between = raw(before), 0
     assert sorted(wanted.values()) == sorted(TICKS)
-    for n in range(1, 200, stride(call, rename=2, unlink=4)):
-        home = tmp_path / f"{n}"
-        shutil.copytree(before, home)
-        run = warm_server.broken(SCENARIO, home, call=call, how=KILL, n=n)
+    for run, home in each_call(SCENARIO, before, tmp_path, call=call, how=KILL, run=warm_server.broken):
         if run.code == 0 and "committed" in run.said:
-            break
+            continue
         there, left = committed(home), raw(home)
         assert there in ({}, wanted)
-        assert there or left == wanted, (n, "raw frames went before the dataset showed them")
+        assert there or left == wanted, (run.n, "raw frames went before the dataset showed them")
         between += bool(there and left)
         assert warm_server.run(RECOVER, home).said.startswith("recovered 0")
         lease_runs_out(home)
         warm_server.run(SCENARIO, home)
         warm_server.run(RECOVER, home)
-        assert committed(home) == wanted and raw(home) == {}, (n, "kept for ever")
+        assert committed(home) == wanted and raw(home) == {}, (run.n, "kept for ever")
         assert list((home / "staging").iterdir()) == [] == list((home / "spool").iterdir())
-        shutil.rmtree(home)
     assert between, "none was killed between the two: this test saw nothing"
 
 

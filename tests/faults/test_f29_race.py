@@ -12,12 +12,14 @@ from typing import IO, Any
 import pytest
 
 from robotdata.dataset import verify_dataset
+from tests.support import programs
 from tests.support.crowd import Crowd, crowd
 from tests.support.nth_call import ROOT
 from tests.support.seen import shown
+from tests.support.sweeps import THOROUGH
 
 pytestmark = pytest.mark.faults
-ROUNDS, TICKS = 24, 5
+ROUNDS, TICKS = 24 if THOROUGH else 12, 5
 FIRST = ("delete",) * 3 + ("encode",) * 3
 """Who goes first in the first rounds, the other one only after the answer: one of each act of the person's, before and
 after the encoder. In all other rounds both go at once."""
@@ -53,7 +55,7 @@ def race(home: Crowd, takes: list[str]) -> list[tuple[dict[str, str], dict[str, 
     env = {**home.env, "PYTHONPATH": str(ROOT)}
     with (home.path / "race.log").open("w") as log:
         both = [
-            subprocess.Popen(
+            programs.Popen(
                 [sys.executable, script, role, *takes], cwd=ROOT, env=env, stderr=log, text=True, bufsize=1, **pipes
             )
             for role in ("encode", "delete")

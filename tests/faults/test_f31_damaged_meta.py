@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support import programs
 from tests.support.committed_home import SCENARIO, before, committed
 from tests.support.nth_call import ROOT
 from tests.support.warm import Server
@@ -29,7 +29,7 @@ def manage(home: Path, *args: str) -> tuple[int, str]:
     """The exit code and the words of a command in the home."""
     env = {**os.environ, "ROBOTDATA_HOME": str(home), "DATABASE_URL": f"sqlite:///{home / 'robotdata.sqlite3'}"}
     command = [sys.executable, "manage.py", *args]
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120)
+    done = programs.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120)
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stdout
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from robotdata.dataset.write.edit import edit_episodes
 from robotdata.spool import Take, TakeWriter
 from robotdata.video.jpeg import encode_jpeg
 from tests.faults import edit_a_dataset, recount
-from tests.support import commit_a_batch
+from tests.support import commit_a_batch, programs
 from tests.support.nth_call import ROOT
 from tests.support.takes import SIZE, features
 from tests.support.warm import Server
@@ -141,7 +140,7 @@ def test_numbers_of_every_kind_are_counted_without_overflow(tmp_path: Path, dtyp
 
 def verify(root: Path) -> tuple[int, list[str]]:
     """`manage.py verify`, in a fresh process: its exit code, and whom it blames."""
-    done = subprocess.run(
+    done = programs.run(
         [sys.executable, "manage.py", "verify", str(root)],
         cwd=ROOT,
         env={**os.environ, "ROBOTDATA_HOME": str(root.parent / "home")},

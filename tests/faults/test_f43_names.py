@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 import unicodedata
 import uuid
@@ -21,6 +20,7 @@ from robotdata.dataset import DatasetFolder
 from robotdata.video import open_video
 from robotdata.video.barcode import read
 from tests.recorder.sockets.conftest import Web
+from tests.support import programs
 from tests.support.nth_call import ROOT
 from tests.support.rigs import toml
 from tests.support.takes import make_take
@@ -64,7 +64,7 @@ commit(sys.argv[1])
 
 def run(web: Web, *words: str) -> tuple[int, str]:
     env = {**web.env, "DJANGO_SETTINGS_MODULE": "robotdata.settings", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, *words], cwd=ROOT, env=env, capture_output=True, text=True, timeout=120)
+    done = programs.run([sys.executable, *words], cwd=ROOT, env=env, capture_output=True, text=True, timeout=120)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -167,6 +167,6 @@ def test_a_rig_refuses_a_camera_whose_name_is_no_safe_file_name(tmp_path: Path, 
     file = tmp_path / "rig.toml"
     file.write_text(toml("odd", 30, {"kind": "sim"}, {"kind": "autopilot"}, {name: {"kind": "sim"} for name in names}))
     command = [sys.executable, "-m", "robotdata.rig", str(file), "--spool", str(tmp_path / "spool")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = programs.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode not in (0, None) and words in done.stderr and "rig.toml" in done.stderr, done.stderr
     assert "Traceback" not in done.stderr and not (tmp_path / "spool").exists()

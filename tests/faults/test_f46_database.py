@@ -34,7 +34,7 @@ def test_it_makes_every_row_anew_from_the_folders(with_a_take: Home, damage: str
         code, said = home.manage("recover")
         assert code != 0 and "file is not a database" in said
     code, said = home.manage("rebuild")
-    assert code == 0 and "1 takes" in said, said
+    assert code == 0 and "1 take in the spool" in said, said
     kept = list(home.database.parent.glob("robotdata.sqlite3.*.old"))
     assert len(kept) == (damage == "garbage"), "what was there is set aside, not deleted"
     assert home.manage("recover")[0] == 0

@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import sqlite3
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,10 @@ from typing import Any
 import pytest
 
 from tests.faults.two_days import GONE
-from tests.recorder.sockets.conftest import free_port
+from tests.support import programs
 from tests.support.commands_home import Home
 from tests.support.nth_call import ROOT
+from tests.support.ports import free_port
 from tests.support.two_days_home import DATASETS, episodes, lived_in, rows
 from tests.support.whole import as_a_user, until
 
@@ -55,13 +55,13 @@ def overwrite(database: Path, first: int, pages: int) -> None:
         database.with_name(database.name + end).unlink(missing_ok=True)
     assert database.stat().st_size > (first + pages) * 4096
     command = ["dd", "if=/dev/urandom", f"of={database}", "bs=4096", f"seek={first}", f"count={pages}", "conv=notrunc"]
-    subprocess.run(command, check=True, capture_output=True)
+    programs.run(command, check=True, capture_output=True)
 
 
 def refused(home: Home, *command: str, before: tuple[str, ...] = ()) -> str:
     """What is said by a command that ends at once, in words."""
     words = [*before, sys.executable, "manage.py", *command]
-    done = subprocess.run(words, cwd=ROOT, env=home.env, capture_output=True, text=True, timeout=120)
+    done = programs.run(words, cwd=ROOT, env=home.env, capture_output=True, text=True, timeout=120)
     said = done.stdout + done.stderr
     assert done.returncode == 1 and "Traceback" not in said, said
     assert str(home.database) in said and "robotdata is ready" not in said
@@ -72,7 +72,7 @@ def start_and_end(home: Home) -> None:
     """`manage.py run`, ended by Ctrl-C as soon as it is ready."""
     log, port = home.path / "run.log", str(free_port())
     command = [sys.executable, "manage.py", "run", "--port", port, "--no-rig", "--no-worker"]
-    with log.open("w") as out, subprocess.Popen(command, cwd=ROOT, env=home.env, stdout=out, stderr=out) as run:
+    with log.open("w") as out, programs.Popen(command, cwd=ROOT, env=home.env, stdout=out, stderr=out) as run:
         try:
             until(lambda: run.poll() is not None or "robotdata is ready" in log.read_text())
         finally:

@@ -73,7 +73,8 @@ def test_web_rig_and_supervisor_say_that_there_are_no_more_threads_and_go_on(pro
     take, status, said = record(product)
     assert (status, said["error"]["code"]) == (409, "no_threads"), said
     assert "rig rig1 cannot" in said["error"]["message"] and NAMED in said["error"]["message"]
-    assert not (product.home / "spool" / take).exists() and idle(product)
+    until(lambda: idle(product))
+    assert not (product.home / "spool" / take).exists()
     assert process(product, "rig") == rig, "it lives"
 
     limit.hold(process(product, "supervisor"))

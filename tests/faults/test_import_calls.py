@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -12,11 +10,11 @@ from robotdata.imports.take import STAGING
 from robotdata.spool import Take, list_takes
 from robotdata.spool.integrity import find_damage
 from tests.faults.import_logs import main
+from tests.support.each_call import each_call
 from tests.support.foreign import codes, write_aloha
-from tests.support.nth_call import KILL, need_strace, run_broken
+from tests.support.nth_call import KILL, need_strace
 
 pytestmark = pytest.mark.faults
-STEP = {"rename": 2, "fsync": 7, "write": 23}  # the suite's stride; ROBOTDATA_EVERY_CALL=1 breaks each one
 LENGTHS = (4, 3)
 
 
@@ -46,18 +44,11 @@ def whole(spool: Path) -> list[int]:
 
 @pytest.mark.parametrize("call", ["write", "fsync", "rename"])
 def test_each_take_is_whole_or_not_there(tmp_path: Path, before: Path, call: str) -> None:
-    broken, step = 0, 1 if os.environ.get("ROBOTDATA_EVERY_CALL") else STEP[call]
-    for n in range(1, 900, step):
-        home = tmp_path / f"{n}"
-        shutil.copytree(before, home)
-        run = run_broken("tests.faults.import_logs", home, call=call, how=KILL, n=n)
-        assert sorted(whole(home / "spool")) in ([], [4], [3, 4]), n
-        if run.code == 0:
+    for run, home in each_call("tests.faults.import_logs", before, tmp_path, call=call, how=KILL):
+        assert sorted(whole(home / "spool")) in ([], [4], [3, 4]), run.n
+        if run.went_through:
             assert "imported" in run.said
-            break
-        broken += 1
+            continue
         main(home)  # the retry
-        assert sorted(whole(home / "spool")) == [3, 4], n
-        assert not (home / "spool" / STAGING).exists(), n
-        shutil.rmtree(home)
-    assert broken, "no call was broken: this test saw nothing"
+        assert sorted(whole(home / "spool")) == [3, 4], run.n
+        assert not (home / "spool" / STAGING).exists(), run.n

@@ -13,7 +13,9 @@ import pytest
 
 from robotdata.dataset import delete_episodes
 from tests.dataset.conftest import Bench, _recorded, six, staged  # noqa: F401 - fixtures
-from tests.support.fake_hub import FakeHub, Trouble
+from tests.support import programs
+from tests.support.fake_hub import FakeHub
+from tests.support.fake_server import Trouble
 from tests.support.hub_steps import REPO, sent_files
 
 pytestmark = pytest.mark.faults
@@ -36,7 +38,7 @@ class Pusher:
         """What the first push said that came through."""
         for number in range(kills):
             self.server.trouble = self._at(number)
-            self.child = subprocess.Popen(
+            self.child = programs.Popen(
                 self.command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
             )
             said, complaint = self.child.communicate(timeout=120)
@@ -45,7 +47,7 @@ class Pusher:
             assert self.child.returncode == -signal.SIGKILL, complaint
             self.killed += 1
         self.server.trouble = lambda method, path, count: None
-        return subprocess.run(self.command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120).stdout
+        return programs.run(self.command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120).stdout
 
     def _at(self, number: int) -> Callable[[str, str, int], Trouble | None]:
         changing = 0

@@ -11,10 +11,12 @@ import pytest
 
 from robotdata.dataset import verify_dataset
 from tests.faults.make_a_wreck import CUT, ENCODING
-from tests.support.nth_call import BAD_DISK, FULL_DISK, KILL, stride
+from tests.support.each_call import each_call
+from tests.support.nth_call import BAD_DISK, FULL_DISK, KILL
 from tests.support.warm import Server
 
 pytestmark = pytest.mark.faults
+WAYS = [KILL, FULL_DISK, BAD_DISK]
 RECOVER = "tests.faults.recover_a_home"
 UNTIMED = {".lock", "take.json", "robotdata.json"}
 
@@ -64,23 +66,16 @@ def test_it_mends_everything_at_once(mended: Path, warm_server: Server) -> None:
     assert (rows(mended), contents(mended)) == before, "twice is once"
 
 
-@pytest.mark.parametrize("how", [KILL, FULL_DISK, BAD_DISK])
+@pytest.mark.parametrize("how", WAYS)
 @pytest.mark.parametrize("call", ["write", "fsync", "rename", "unlink"])
 def test_it_ends_the_same_when_it_was_broken_before(
     tmp_path: Path, wreck: Path, mended: Path, warm_server: Server, call: str, how: str
 ) -> None:
-    broken = 0
-    for n in range(1, 400, stride(call, write=9, fsync=5, unlink=6)):
-        home = tmp_path / f"{n}"
-        shutil.copytree(wreck, home)
-        run = warm_server.broken(RECOVER, home, call=call, how=how, n=n)
-        if "INJECTED" not in run.errors and run.code == 0:
-            break
-        broken += 1
+    for run, home in each_call(RECOVER, wreck, tmp_path, call=call, how=how, ways=WAYS, run=warm_server.broken):
+        if run.went_through:
+            continue
         again = warm_server.run(RECOVER, home)
-        assert again.code == 0, (n, again.errors)
-        assert rows(home) == rows(mended), n
-        assert contents(home) == contents(mended), n
+        assert again.code == 0, (run.n, again.errors)
+        assert rows(home) == rows(mended), run.n
+        assert contents(home) == contents(mended), run.n
         assert not verify_dataset(home / "datasets/cubes").problems
-        shutil.rmtree(home)
-    assert broken, "no call was broken: this test saw nothing"

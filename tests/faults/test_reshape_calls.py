@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
 
 from robotdata.dataset import DatasetFolder, verify_dataset
 from tests.faults.reshape_a_dataset import main
-from tests.support.commit_a_batch import CAMERAS, commit, encode
-from tests.support.nth_call import BAD_DISK, KILL, need_strace, run_broken
-from tests.support.takes import make_take
+from tests.support.commit_a_batch import commit, encoded_takes
+from tests.support.each_call import each_call, told
+from tests.support.nth_call import BAD_DISK, KILL, need_strace
 
 pytestmark = pytest.mark.faults
-STEP = {"rename": 2, "fsync": 13, "write": 29}  # the suite's stride; ROBOTDATA_EVERY_CALL=1 breaks each one
 OLD = [6, 7]
 NEW = {"reorder": [7, 6], "cut": [6, 2, 3], "reencode": [6, 7], "drop_frames": [3, 4], "to_images": [6, 7]}
 
@@ -25,9 +22,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with a dataset of two episodes, from two commits."""
     need_strace()
     home = tmp_path_factory.mktemp("before")
-    takes = [make_take(home / "spool", ticks, episode=ticks, cameras=CAMERAS) for ticks in OLD]
-    for take in takes:
-        encode(home, take)
+    takes = encoded_takes(home, OLD)
     commit(home, takes[:1])
     commit(home, takes[1:])
     return home
@@ -44,20 +39,13 @@ def state(home: Path) -> tuple[int, list[int]]:
 def test_the_dataset_is_old_or_new_and_the_next_run_completes_it(
     tmp_path: Path, before: Path, what: str, call: str, how: str
 ) -> None:
-    broken, step = 0, 1 if os.environ.get("ROBOTDATA_EVERY_CALL") else STEP[call]
-    for n in range(1, 900, step):
-        home = tmp_path / f"{n}"
-        shutil.copytree(before, home)
-        (home / "what").write_text(what)
-        run = run_broken("tests.faults.reshape_a_dataset", home, call=call, how=how, n=n)
-        if run.code == 0 and "INJECTED" not in run.errors:
-            break
-        broken += 1
-        assert state(home) in ((2, OLD), (3, NEW[what])), n
+    begin = told(before, what)
+    for run, home in each_call("tests.faults.reshape_a_dataset", begin, tmp_path, call=call, how=how):
+        assert state(home) in ((2, OLD), (3, NEW[what])), run.n
         if "done" in run.said:
-            assert state(home) == (3, NEW[what]), n
+            assert state(home) == (3, NEW[what]), run.n
+        if run.went_through:
+            continue
         main(home)  # the retry
-        assert state(home) == (3, NEW[what]), n
+        assert state(home) == (3, NEW[what]), run.n
         assert list((home / "work").glob("*")) == []
-        shutil.rmtree(home)
-    assert broken, "no call was broken: this test saw nothing"

@@ -10,19 +10,27 @@ import pytest
 
 from robotdata.spool import BadManifest, NoTake, read_manifest, recover_take
 from tests.faults.save_a_take import TAKE, TICKS
-from tests.support.nth_call import BAD_DISK, FULL_DISK, KILL, every_call, need_strace, run_broken
+from tests.support.each_call import each_call
+from tests.support.nth_call import BAD_DISK, FULL_DISK, KILL, need_strace, run_broken
 from tests.support.seen import frames_that_say_their_number
 from tests.support.takes import make_take
 
 pytestmark = pytest.mark.faults
+SAVE, RECOVER = "tests.faults.save_a_take", "tests.faults.recover_a_take"
+WAYS = [KILL, FULL_DISK, BAD_DISK]
 
 
-@pytest.mark.parametrize("how", [KILL, FULL_DISK, BAD_DISK])
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("empty")
+
+
+@pytest.mark.parametrize("how", WAYS)
 @pytest.mark.parametrize("call", ["write", "fsync", "rename"])
-def test_it_keeps_an_acknowledged_take_and_offers_the_rest_of_another(tmp_path: Path, call: str, how: str) -> None:
-    broken = 0
-    for run, home in every_call("tests.faults.save_a_take", tmp_path, call=call, how=how):
-        broken += 1
+def test_it_keeps_an_acknowledged_take_and_offers_the_rest_of_another(
+    tmp_path: Path, empty: Path, call: str, how: str
+) -> None:
+    for run, home in each_call(SAVE, empty, tmp_path, call=call, how=how, ways=WAYS):
         folder = home / "spool" / TAKE
         try:
             state = read_manifest(folder)["state"]
@@ -37,7 +45,6 @@ def test_it_keeps_an_acknowledged_take_and_offers_the_rest_of_another(tmp_path: 
             assert frames_that_say_their_number(folder) <= TICKS
         if how != KILL and run.code:
             assert "Error" in run.errors or "Full" in run.errors
-    assert broken, "no call was broken: this test saw nothing"
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +53,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     need_strace()
     home = tmp_path_factory.mktemp("killed")
     for n in range(60, 5, -1):  # the latest write at which it is still a recording
-        run_broken("tests.faults.save_a_take", home, call="write", how=KILL, n=n)
+        run_broken(SAVE, home, call="write", how=KILL, n=n)
         folder = home / "spool" / TAKE
         if folder.exists() and read_manifest(folder)["state"] == "recording":
             rows = folder / "rows.arrow"
@@ -65,23 +72,16 @@ def test_it_recovers_the_same_after_a_recovery_that_was_killed(tmp_path: Path, k
     whole = tmp_path / "whole"
     shutil.copytree(killed, whole)
     kept = recover_take(whole / "spool" / TAKE).kept_ticks
-    broken = 0
-    for n in range(1, 100, 2):
-        home = tmp_path / f"{call}-{n}"
-        shutil.copytree(killed, home)
-        run = run_broken("tests.faults.recover_a_take", home, call=call, how=KILL, n=n)
-        if run.code == 0:
-            break
-        broken += 1
+    for run, home in each_call(RECOVER, killed, tmp_path, call=call, how=KILL):
+        if run.went_through:
+            continue
         assert recover_take(home / "spool" / TAKE).kept_ticks == kept
         assert contents(home) == contents(whole)
         assert frames_that_say_their_number(home / "spool" / TAKE) == kept
-    assert broken
 
 
-def test_it_says_that_a_full_disk_ended_a_take(tmp_path: Path) -> None:
-    need_strace()
-    said = [run.errors for run, _ in every_call("tests.faults.save_a_take", tmp_path, call="write", how=FULL_DISK)]
+def test_it_says_that_a_full_disk_ended_a_take(tmp_path: Path, empty: Path) -> None:
+    said = [run.errors for run, _ in each_call(SAVE, empty, tmp_path, call="write", how=FULL_DISK)]
     assert any("SpoolFull" in errors for errors in said)
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 import uuid
 from pathlib import Path
 
 import pytest
 
-from tests.support.nth_call import BAD_DISK, FULL_DISK, KILL, stride
+from tests.support.each_call import each_call
+from tests.support.nth_call import BAD_DISK, FULL_DISK, KILL
 from tests.support.seen import frames_that_say_their_number
 from tests.support.warm import Server
 
 pytestmark = pytest.mark.faults
+WAYS = [KILL, FULL_DISK, BAD_DISK]
 
 
 @pytest.fixture(scope="module")
@@ -39,26 +40,20 @@ def check(home: Path) -> None:
     assert not list((home / "spool").glob(".removing-*"))
 
 
-@pytest.mark.parametrize("how", [KILL, FULL_DISK, BAD_DISK])
+@pytest.mark.parametrize("how", WAYS)
 @pytest.mark.parametrize("call", ["write", "fsync", "rename", "unlink"])
 def test_it_has_every_take_whole_or_gone(tmp_path: Path, trash: Path, warm_server: Server, call: str, how: str) -> None:
-    broken = 0
-    for n in range(1, 200, stride(call, write=3, fsync=2, unlink=5)):
-        home = tmp_path / f"{n}"
-        shutil.copytree(trash, home)
-        run = warm_server.broken("tests.faults.empty_the_trash", home, call=call, how=how, n=n)
-        if "INJECTED" not in run.errors and run.code == 0:
-            break
-        broken += 1
+    scenario, run_broken = "tests.faults.empty_the_trash", warm_server.broken
+    for run, home in each_call(scenario, trash, tmp_path, call=call, how=how, ways=WAYS, run=run_broken):
+        if run.went_through:
+            continue
         if "cannot be deleted" in run.errors:
             there = {pk: (home / "spool" / pk).exists() for pk in rows(home)}
             assert there == {pk: not gone for pk, (_, gone) in rows(home).items()}, "at once, not after a recovery"
         recovered = warm_server.run("tests.faults.recover_a_home", home)
-        assert recovered.said.startswith("recovered 0"), (n, recovered.said, recovered.errors)
+        assert recovered.said.startswith("recovered 0"), (run.n, recovered.said, recovered.errors)
         check(home)
         assert warm_server.run("tests.faults.empty_the_trash", home).code == 0
         check(home)
         assert sorted(gone for _, gone in rows(home).values()) == [False, True, True]
         assert len(list((home / "staging").iterdir())) == 1
-        shutil.rmtree(home)
-    assert broken, "no call was broken: this test saw nothing"

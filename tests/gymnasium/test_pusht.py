@@ -118,7 +118,7 @@ def test_the_world_moves_under_the_actions_and_is_reset_between_takes(recorded: 
     [
         ("gym_pusht/PushT-v0", "gym_pusht/PushX-v0", "robot.env: 'gym_pusht:gym_pusht/PushX-v0' cannot be made"),
         ('state = "agent_pos"', 'state = "agent"', "robot.state: is 'agent'"),
-        ('joints = ["x", "y"]', 'joints = ["x"]', "robot.joints: has 1 names"),
+        ('joints = ["x", "y"]', 'joints = ["x"]', "robot.joints: has 1 name;"),
         ('image = "pixels"', 'image = "pixel"', "cameras.front.image: is 'pixel'"),
     ],
 )
@@ -171,5 +171,5 @@ def test_without_gymnasium_it_says_what_to_install() -> None:
     if importlib.util.find_spec("gymnasium"):
         pytest.skip("gymnasium is installed here")
     options = Options({"env": "CartPole-v1"}, "rig.toml: robot")
-    with pytest.raises(ConfigError, match=r"needs gymnasium: pip install 'robotdata-lab\[gymnasium\]'"):
+    with pytest.raises(ConfigError, match=r"needs gymnasium: /.+ -m pip install .*gymnasium"):
         Registry().robot("gymnasium", DeviceContext("rig", 30), options)

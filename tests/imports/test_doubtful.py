@@ -265,6 +265,10 @@ def test_numbers_of_the_other_byte_order_are_times_and_values_too(tmp_path: Path
         (np.nan, "<f8", np.nan),
         ("Infinity", "<f4", np.inf),
         ("-Infinity", "<f4", -np.inf),
+        ("0x7fc00000", "<f4", np.nan),
+        ("0x3fc00000", ">f4", 1.5),
+        ("0xC000", "<f2", -2),
+        ("0xbff8000000000000", "<f8", -1.5),
         (1.5, "<f8", 1.5),
         (None, "<f8", 0),
         (7, "<i4", 7),
@@ -279,7 +283,18 @@ def test_what_no_piece_of_a_buffer_holds_has_its_fill_value(tmp_path: Path, fill
         np.testing.assert_array_equal(rows, np.full((2, 2), value))
 
 
-@pytest.mark.parametrize(("fill", "dtype"), [("nothing", "<f8"), ("NaN", "<i4"), (1 << 100, "<i4"), (0.5, "<i4")])
+@pytest.mark.parametrize(
+    ("fill", "dtype"),
+    [
+        ("nothing", "<f8"),
+        ("NaN", "<i4"),
+        (1 << 100, "<i4"),
+        (0.5, "<i4"),
+        ("0x7fc00000", "<f8"),
+        ("0x7fc0000g", "<f4"),
+        ("0x7fc00000", "<i4"),
+    ],
+)
 def test_a_fill_value_that_cannot_be_read_is_said(tmp_path: Path, fill: Any, dtype: str) -> None:
     about = {"zarr_format": 2, "shape": [2], "chunks": [2], "dtype": dtype, "fill_value": fill}
     (tmp_path / "a").mkdir()

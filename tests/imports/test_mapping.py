@@ -162,5 +162,5 @@ def test_without_its_package_a_reader_says_what_to_install(
 ) -> None:
     (tmp_path / name).write_bytes(b"\x89MCAP0\r\n")
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(MissingPackage, match=r"pip install 'robotdata-lab\[imports\]'"):
+    with pytest.raises(MissingPackage, match=r"-m pip install -r /.+/requirements-imports\.txt`"):
         open_source(tmp_path / name)

@@ -21,6 +21,7 @@ from robotdata.spool import read_manifest
 from robotdata.video.barcode import Barcode, draw
 from robotdata.video.codecs import EncodeSettings
 from robotdata.video.encode import encode_frames
+from tests.support import lerobot_forks
 from tests.support.feetech_arm import Arm
 from tests.support.rig_link import Web, soon
 
@@ -154,7 +155,7 @@ class ArmRig:
             program = [self.python, HERE / "rig_program.py", self.file, "--spool", self.spool]
             environment = self.environment | {"IMPATIENT_AT": str(self.impatient)}
             with self.log.open("wb") as log:
-                self.process = subprocess.Popen(
+                self.process = lerobot_forks.Drivers(
                     [*program, "--url", f"ws://127.0.0.1:{port}/ws/rig/"], env=environment, stderr=log, cwd=self.folder
                 )
             try:

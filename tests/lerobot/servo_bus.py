@@ -12,6 +12,7 @@ import os
 import pty
 import select
 import sys
+import time
 import tty
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -64,6 +65,7 @@ class Bus:
         tty.setraw(self.master)
         self.silent = False  # the power supply is off: the USB adapter is there, and nobody answers
         self.garbled = False
+        self.slow_s = 0.0
         self.plugged = True
         self._data = b""
 
@@ -74,6 +76,7 @@ class Bus:
     def hear(self) -> None:
         """Take what was written to the port, and answer each whole packet."""
         self._data += os.read(self.master, 4096)
+        time.sleep(self.slow_s)
         self._heard()
 
     def _heard(self) -> None:
@@ -114,8 +117,8 @@ class Bus:
     def remove(self, servo: int) -> None:
         self.present.remove(servo)
 
-    def cable(self, silent: bool = False, garbled: bool = False) -> None:
-        self.silent, self.garbled = silent, garbled
+    def cable(self, silent: bool = False, garbled: bool = False, slow_s: float = 0.0) -> None:
+        self.silent, self.garbled, self.slow_s = silent, garbled, slow_s
 
 
 def serve(bus: Bus) -> None:

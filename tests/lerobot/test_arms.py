@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from robotdata.video.barcode import read
 from robotdata.video.codecs import EncodeSettings
 from robotdata.video.jpeg import decode_jpeg
 from tests.lerobot.conftest import ROOT, ArmRig
+from tests.support import lerobot_forks
 from tests.support.feetech_arm import JOINTS
 from tests.support.rig_link import soon
 
@@ -80,7 +80,9 @@ async def test_the_take_becomes_a_dataset_that_lerobot_loads(rig: ArmRig) -> Non
     python = Path(os.environ.get("ROBOTDATA_INTEROP_VENV") or ROOT / ".venv-interop") / "bin/python"
     if not python.exists():
         pytest.skip(f"recorded and committed, but no LeRobot that loads it at {python}: `make interop` makes it")
-    done = subprocess.run([python, ROOT / "bench/interop_check.py", root], capture_output=True, text=True, timeout=300)
+    done = lerobot_forks.run(
+        [python, ROOT / "bench/interop_check.py", root], capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0 and f"CONFORMANT: {plan.rows} rows" in done.stdout, done.stdout + done.stderr
 
 

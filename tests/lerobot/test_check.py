@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import Any
 
 from tests.lerobot.conftest import HERE, ROOT, ArmRig
+from tests.support import lerobot_forks
 from tests.support.feetech_arm import GOAL, JOINTS
 
 
@@ -14,7 +14,7 @@ def checked(rig: ArmRig) -> dict[str, dict[str, Any]]:
     rig.write()
     environment = rig.environment | {"IMPATIENT_AT": str(rig.impatient)}
     command = [rig.python, HERE / "rig_program.py", rig.file, "--check"]
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = lerobot_forks.run_driver(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120)
     return {line["device"]: line for line in map(json.loads, done.stdout.splitlines())}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from robotdata.dataset import DatasetFolder, verify_dataset
 from robotdata.dataset.convert.older import convert_to_older
 from robotdata.dataset.convert.run import convert_dataset
 from tests.dataset.conftest import Bench, _recorded, six, staged
+from tests.support import lerobot_forks
 from tests.support.old_dataset import LENGTHS, change_rows, write_old
 
 __all__ = ["_recorded", "six", "staged"]
@@ -25,7 +25,7 @@ def run(script: str, *arguments: object) -> str:
     if not python.exists():
         pytest.skip(f"no LeRobot at {python}: `make interop` makes it")
     command = [str(python), str(ROOT / "bench" / script), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = lerobot_forks.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -16,16 +16,21 @@ from tests.support.arm_faults import (
     power_off,
     remove_calibration,
     remove_motor,
+    slow_and_overloaded,
     unplug,
 )
 from tests.support.feetech_arm import GOAL, HIGH, LOW, Arm
 from tests.support.rig_link import soon
 
-MODEL = 3
+MODEL, OVERLOAD = 3, 0x20
 
 
 def wrong_model(rig: ArmRig, arm: Arm) -> None:
     arm.put(3, MODEL, 1337)
+
+
+def overloaded(rig: ArmRig, arm: Arm) -> None:
+    arm.do("error", servo=3, byte=OVERLOAD)
 
 
 @pytest.mark.parametrize("device", ["robot", "teleoperator"])
@@ -35,13 +40,14 @@ def wrong_model(rig: ArmRig, arm: Arm) -> None:
         (power_off, ["no motor answers at {port}", "power"]),
         (remove_motor, ["motor 3 (elbow_flex) at {port}", "cable"]),
         (wrong_model, ["motor 3 (elbow_flex) at {port}", "model 1337, want 777"]),
+        (overloaded, ["motor 3 (elbow_flex) at {port}", "has switched itself off"]),
         (
             remove_calibration,
             ["not calibrated", "{file} does not exist", "lerobot-calibrate"],
         ),
         (other_calibration, ["not that of {file}", "lerobot-calibrate --"]),
     ],
-    ids=["no power", "servo missing", "wrong model", "no calibration", "other calibration"],
+    ids=["no power", "servo missing", "wrong model", "overload", "no calibration", "other calibration"],
 )
 async def test_an_arm_that_cannot_be_used_is_refused_at_connecting(
     rig: ArmRig, device: str, break_it: Callable[[ArmRig, Arm], None], words: list[str]
@@ -123,6 +129,13 @@ async def test_an_arm_that_fails_during_a_take_ends_it_and_the_take_is_kept(
     assert manifest["end_reason"] == ("robot_lost" if device == "robot" else "teleoperator_lost")
     with Take.open(rig.spool / take) as opened:
         assert opened.ticks == manifest["ticks"] >= 10
+
+
+@pytest.mark.parametrize("device", ["robot", "teleoperator"])
+async def test_an_arm_that_is_slow_or_overloaded_in_a_take_is_named_and_the_take_goes_on(
+    rig: ArmRig, device: str
+) -> None:
+    await slow_and_overloaded(rig, device, OVERLOAD)
 
 
 async def test_a_follower_that_shall_hold_keeps_its_torque_when_the_leader_fails(rig: ArmRig) -> None:

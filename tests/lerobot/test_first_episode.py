@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.lerobot.conftest import HERE, ROOT
-from tests.support import browser
+from tests.support import browser, lerobot_forks
 from tests.support.desk_data import accept_rates, call
 from tests.support.feetech_arm import JOINTS, Arm
 
@@ -143,6 +142,7 @@ def record(person: Person, takes: int) -> None:
     page = person.page
     expect(page.locator("#state")).to_have_text("ready")
     expect(page.locator("#stage .camera canvas")).to_have_count(2)
+    expect(page.locator('[data-fact="ending"]')).to_have_text("At the end the robot loses its torque: support it")
     person.fill("[name=title]", "Cups")
     person.fill("[name=task]", "push the cup")
     person.fill("[name=countdown_s]", "0")
@@ -166,7 +166,7 @@ def loaded(root: Path) -> str:
     if not (venv / "bin/python").exists():
         pytest.skip(f"recorded and encoded; not loaded, because there is no LeRobot at {venv} (`make interop`)")
     script = [str(venv / "bin/python"), str(ROOT / "bench/interop_check.py"), str(root)]
-    done = subprocess.run(script, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": ""}, timeout=300)
+    done = lerobot_forks.run(script, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": ""}, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -83,6 +83,11 @@ async def test_a_station_offers_the_types_of_another_interpreter(
         station.environment |= environment
         await station.start()
         kinds = await station.web.get("kinds", python=str(lerobot))
+        found = await station.web.get("find_cameras", python=str(lerobot))
+        refused = await station.web.refusal("find_cameras", python="/nowhere/python")
+    table = {"kind": "lerobot", "type": "looped", "index_or_path": "/films/one.mp4"}
+    film = {"name": "Film", "about": "/films/one.mp4", "table": table, "depth": False}
+    assert film in found["cameras"] and refused["code"] == "bad_python"
     types = {(kind["role"], kind["type"]) for kind in kinds["kinds"]}
     assert {("robot", "so101_follower"), ("teleoperator", "so101_leader"), ("camera", "opencv")} <= types
     assert kinds["lerobot"].startswith("0.") and ("robot", "") in types

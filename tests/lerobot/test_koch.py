@@ -18,6 +18,7 @@ from tests.support.arm_faults import (
     power_off,
     remove_calibration,
     remove_motor,
+    slow_and_overloaded,
     unplug,
 )
 from tests.support.dynamixel_arm import GOAL, KochFollower, KochLeader
@@ -96,6 +97,7 @@ def wrong_model(rig: ArmRig, arm: Arm) -> None:
         ("robot", remove_calibration, ["not calibrated", "{file} does not exist", "--robot.type=koch_follower"]),
         ("robot", other_calibration, ["not that of {file}", "lerobot-calibrate --robot."]),
         ("teleoperator", power_off, ["no motor answers at {port}", "power"]),
+        ("teleoperator", remove_motor, ["motor 3 (elbow_flex) at {port}", "cable", "light blinks"]),
         ("teleoperator", wrong_model, ["motor 3 (elbow_flex) at {port}", "model 1337, want 1190"]),
         ("teleoperator", remove_calibration, ["not calibrated", "{file} does not exist", "--teleop.type=koch_leader"]),
         ("teleoperator", other_calibration, ["not that of {file}", "lerobot-calibrate --teleop."]),
@@ -146,6 +148,13 @@ async def test_an_arm_that_fails_during_a_take_ends_it_and_the_take_is_kept(
         assert koch.process is not None and koch.process.poll() is None
     assert words.format(port=arm.port) in reason
     assert manifest["end_reason"] == ("robot_lost" if device == "robot" else "teleoperator_lost")
+
+
+@pytest.mark.parametrize("device", ["robot", "teleoperator"])
+async def test_an_arm_that_is_slow_or_overloaded_in_a_take_is_named_and_the_take_goes_on(
+    koch: ArmRig, device: str
+) -> None:
+    await slow_and_overloaded(koch, device, ALERT)
 
 
 async def test_a_motor_that_switched_itself_off_is_named_with_what_to_do(koch: ArmRig) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from robotdata.video.barcode import read
 from robotdata.video.depth.packets import depth_of_packet
 from robotdata.video.jpeg import decode_jpeg
 from tests.lerobot.conftest import HERE, ROOT, ArmRig, Reader
+from tests.support import lerobot_forks
 from tests.support.arm_faults import failure
 from tests.support.feetech_arm import GOAL, HIGH, LOW
 from tests.support.rig_link import soon
@@ -106,7 +106,7 @@ def test_an_arm_that_holds_stops_where_it_was_though_its_camera_has_failed(pictu
     path = f"{pictured.environment['PYTHONPATH']}:{HERE}"
     environment = pictured.environment | {"IMPATIENT_AT": str(pictured.impatient), "PYTHONPATH": path}
     command = [pictured.python, "-c", STOP, json.dumps(table)]
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = lerobot_forks.run_driver(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     goals = [pictured.follower.get(servo, GOAL) for servo in range(1, 7)]
     assert max(abs(goal - now) for goal, now in zip(goals, pictured.follower.pose(), strict=True)) <= 2, "rounding"
@@ -117,7 +117,7 @@ def test_a_check_reads_them(pictured: ArmRig) -> None:
     pictured.write()
     environment = pictured.environment | {"IMPATIENT_AT": str(pictured.impatient)}
     command = [pictured.python, HERE / "rig_program.py", pictured.file, "--check"]
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = lerobot_forks.run_driver(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120)
     lines = {line["device"]: line for line in map(json.loads, done.stdout.splitlines())}
     assert lines["camera hand"] == {"device": "camera hand", "ok": True, "text": "96x64 RGB, one picture per tick"}
     assert lines["camera hand_depth"]["text"] == "96x64 depth, one picture per tick"

@@ -6,7 +6,6 @@ They need torch, which LeRobot's environment for datasets has; its drivers come 
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 
 from robotdata.spool import Take
 from tests.lerobot.conftest import HERE, ROOT, ArmRig, Reader
+from tests.support import lerobot_forks
 from tests.support.feetech_arm import JOINTS
 from tests.support.rig_link import soon
 
@@ -173,5 +173,5 @@ def test_a_check_reads_through_the_processors(arms: ArmRig) -> None:
     arms.write()
     environment = arms.environment | {"IMPATIENT_AT": str(arms.impatient)}
     command = [arms.python, HERE / "rig_program.py", arms.file, "--check"]
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=200)
+    done = lerobot_forks.run_driver(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=200)
     assert '"robot", "ok": true' in done.stdout and '"teleoperator", "ok": true' in done.stdout, done.stdout

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from robotdata.dataset.write.reorder import reorder_episodes
 from robotdata.dataset.write.retime import drop_frames
 from robotdata.dataset.write.transfer import Where
 from robotdata.video.codecs import EncodeSettings
+from tests.support import lerobot_forks
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = Path(os.environ.get("ROBOTDATA_NEWEST_VENV") or ROOT / ".venv-lerobot-datasets") / "bin/python"
@@ -30,7 +30,7 @@ SMALL = EncodeSettings(codec="h264", preset="ultrafast", crf=20)
 
 
 def lerobot(*words: str) -> str:
-    done = subprocess.run(
+    done = lerobot_forks.run(
         [PYTHON, str(ROOT / "bench/interop_shapes.py"), *words],
         capture_output=True,
         text=True,

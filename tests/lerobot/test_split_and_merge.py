@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from robotdata.dataset.write.feature_change import Added, Constant, FeatureChang
 from robotdata.dataset.write.transfer import Where, duplicate, merge, shares, split
 from robotdata.video.barcode import read
 from tests.dataset.conftest import barcodes
+from tests.support import lerobot_forks
 
 ROOT = Path(__file__).resolve().parents[2]
 FRONT, STILL = "observation.images.front", "observation.images.still"
@@ -40,7 +40,7 @@ def theirs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         pytest.skip(f"no LeRobot {request.param} at {python}: `make interop` makes it")
     made = tmp_path_factory.mktemp("lerobot")
     script = str(ROOT / "bench/interop_edits.py")
-    done = subprocess.run(
+    done = lerobot_forks.run(
         [python, script, str(made)],
         capture_output=True,
         text=True,
@@ -195,7 +195,7 @@ def load(root: Path, version: str) -> None:
     variable, folder = ENVIRONMENTS[version]
     python = Path(os.environ.get(variable) or ROOT / folder) / "bin/python"
     script = [str(python), str(ROOT / "bench/interop_check.py"), str(root)]
-    done = subprocess.run(script, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": ""}, timeout=600)
+    done = lerobot_forks.run(script, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": ""}, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

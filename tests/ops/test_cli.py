@@ -50,4 +50,4 @@ def test_it_runs_a_station_without_django() -> None:
 def test_it_names_what_to_install_for_the_web_commands() -> None:
     refused = run("-c", WITHOUT_DJANGO, "run")
     assert refused.returncode == 2
-    assert "pip install" in refused.stderr and "[web]" in refused.stderr
+    assert f"-m pip install -r {ROOT / 'requirements-web.txt'}" in refused.stderr

@@ -189,9 +189,9 @@ async def test_it_takes_bodies_in_pieces_one_after_the_other(keeper: Callable[..
 
 def test_the_product_starts_its_web_behind_this_door() -> None:
     web = Embedded(Options(with_rig=False, with_worker=False), say=print).children()[0]
-    chosen = uvicorn.main.make_context("uvicorn", list(web.args)).params
-    assert import_from_string(chosen["http"]) is BoundedHttp
-    assert chosen["proxy_headers"] is False and chosen["backlog"] < connections._KEPT_FILES
+    chosen = import_from_string(f"{web.module}:config_of")()
+    assert import_from_string(chosen.http) is BoundedHttp
+    assert chosen.proxy_headers is False and chosen.backlog < connections._KEPT_FILES
 
 
 def test_it_queues_many_while_it_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from recorder.management.edit_words import episode_numbers, frame_range, names_of, parts_of
+from recorder.management.edit_words import episode_numbers, frame_range, names_of, parts_of, rest_note
 from robotdata.dataset import DatasetFolder, EditError, verify_dataset
 from robotdata.dataset.write.fit import Names
 from tests.dataset.conftest import LENGTHS, Bench, _recorded, six, staged  # noqa: F401 - fixtures
@@ -36,6 +36,10 @@ def test_frames_parts_and_names_are_read() -> None:
     assert names_of(["cam=front", "top="], ["j=joint"], ["a=b=c"]) == Names(
         {"cam": "front", "top": None}, {"j": "joint"}, {"a": "b=c"}
     )
+    assert rest_note(["a=0.7", "b=0.2"], {"a": [0, 1, 2], "b": [3, 4]}, 5).endswith("such as rest=0.1")
+    assert (
+        rest_note(["a=0.7", "b=0.3"], {"a": [0, 1, 2], "b": [3, 4]}, 5) == rest_note(["a=0-1"], {"a": [0, 1]}, 5) == ""
+    )
     for words in (["a"], ["a=1", "a=2"], ["a=0.5", "b=x"], ["a=0.8", "b=0.8"]):
         with pytest.raises(EditError):
             parts_of(words, 5)
@@ -45,7 +49,11 @@ def test_each_change_says_what_it_does_and_does_it(six: Bench) -> None:  # noqa:
     home, datasets = six.home, six.root.parent
     before = six.fingerprint()
     code, text = edit(home, "cubes", "split", "train=0.7", "val=0.3", "--dry-run")
-    assert (code, text.count("train: 4 episodes (22 frames"), text.count("val: 2 episodes")) == (0, 1, 1), text
+    assert (code, text.count("train: 4 of 6 episodes (22 frames"), text.count("val: 2 of 6 episodes")) == (0, 1, 1)
+    assert "note:" not in text
+    code, text = edit(home, "cubes", "split", "train=0.5", "--dry-run")
+    assert (code, text.count("train: 6 of 6 episodes")) == (0, 1), text
+    assert "note: the shares make 0.5, and the last part gets the rest: train has 6 of 6 episodes." in text
     assert not (datasets / "train").exists() and six.fingerprint() == before
     for words in (
         ("cubes", "split", "train=0.7", "val=0.3"),
@@ -73,3 +81,16 @@ def test_a_refusal_gives_the_reason(six: Bench) -> None:  # noqa: F811
     )
     code, text = edit(six.home, "cubes", "delete", "9")
     assert (code, "has episodes 0 to 5, not 9" in text) == (1, True)
+
+
+def test_a_dry_run_refuses_what_the_change_would_refuse_and_names_the_frames(six: Bench) -> None:  # noqa: F811
+    for words, reason in (
+        (("trim", "3:1", "0"), "cannot be trimmed"),
+        (("trim", "0:99999", "0"), "cannot be trimmed"),
+        (("relabel", " ", "0"), "the task is empty"),
+        (("delete", "0-5"), "no episode would be left"),
+    ):
+        code, text = edit(six.home, "cubes", *words, "--dry-run")
+        assert code == 1 and reason in text, text
+    code, text = edit(six.home, "cubes", "trim", "1:3", "0", "--dry-run")
+    assert code == 0 and "trim 1 episode (" in text and "episode 0: frames " in text and "would be kept" in text

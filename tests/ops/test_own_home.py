@@ -13,6 +13,7 @@ import pytest
 from recorder.management.embedded import EmbeddedError, HomeLock, exposure_warnings
 from robotdata.origins import is_ours
 from robotdata.secret_files import read_or_make
+from tests.support import programs
 from tests.support.fresh_home import fill_home
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,7 +39,7 @@ def visit(home: Path, jar: dict[str, str], *, sign_in: bool) -> tuple[int, dict[
     """The status of the home page of the product in `home`, and the browser's cookies afterwards."""
     more = {"ROBOTDATA_HOME": str(home), "JAR": json.dumps(jar), "SIGN_IN": str(int(sign_in))}
     env = {**os.environ, **more, "PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "robotdata.settings"}
-    done = subprocess.run([sys.executable, "-c", LOOK], env=env, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = programs.run([sys.executable, "-c", LOOK], env=env, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     return found["home"], found["jar"]
@@ -69,7 +70,7 @@ def test_processes_that_start_together_make_one_secret(tmp_path: Path) -> None:
     code += "sys.stdin.read(1); print(r(Path(sys.argv[1])))"
     command = [sys.executable, "-c", code, str(tmp_path / "secret-key")]
     children = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True) for _ in range(4)
+        programs.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True) for _ in range(4)
     ]
     assert len({child.communicate("x")[0] for child in children}) == 1
 
@@ -146,6 +147,6 @@ def test_only_a_configured_proxy_says_who_asks(tmp_path: Path, proxies: str, las
     fill_home(home)
     more = {"ROBOTDATA_HOME": str(home), "ROBOTDATA_PROXIES": proxies, "PYTHONPATH": str(ROOT)}
     env = {**os.environ, **more, "DJANGO_SETTINGS_MODULE": "robotdata.settings", "ROBOTDATA_LOG": "ERROR"}
-    done = subprocess.run([sys.executable, "-c", ASK], env=env, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = programs.run([sys.executable, "-c", ASK], env=env, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["403"] * 10 + [last] * 2

@@ -7,10 +7,11 @@ import threading
 import pytest
 from django.db import OperationalError
 
-from recorder.management.embedded import EmbeddedError, Recovery
+from recorder.management.embedded import EmbeddedError
+from recorder.management.preparation import Recovery
 
 
-def test_a_short_one_ends_before_anything_is_started() -> None:
+def test_a_short_one_ends_before_the_pages_answer() -> None:
     done, lines = threading.Event(), []
     Recovery(done.set, wait_s=60).run(say=lines.append)
     assert done.is_set() and not lines

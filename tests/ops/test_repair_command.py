@@ -29,3 +29,30 @@ def test_it_says_what_it_repairs_and_repairs_it(six: Bench) -> None:  # noqa: F8
     sorted(six.root.glob("data/*/*.parquet"))[-1].unlink()
     assert run(six.home, "cubes", "--dry-run")[0] == 3
     assert run(six.home, "none")[0] == 1
+
+
+def test_a_folder_that_cannot_be_opened_becomes_a_new_dataset(six: Bench) -> None:  # noqa: F811
+    (six.root / "meta/info.json").unlink()
+    before = six.fingerprint()
+    code, text = run(six.home, "cubes")
+    assert (
+        code == 3 and "meta/info.json: it is missing" in text and "--into NEW" in text and before == six.fingerprint()
+    )
+    code, text = run(six.home, "cubes", "--into", "saved")
+    assert code == 3 and "6 episodes" in text and "names of the values" in text and before == six.fingerprint()
+    assert verify_dataset(six.root.with_name("saved")).problems == []
+    assert run(six.home, "cubes", "--into", "saved")[0] == 1, "it exists now"
+
+
+def test_a_link_among_the_datasets_that_leads_elsewhere_is_not_repaired(six: Bench, tmp_path: Path) -> None:  # noqa: F811
+    (six.root / "meta/info.json").unlink()
+    outside = tmp_path / "disk" / "cubes"
+    outside.parent.mkdir()
+    six.root.rename(outside)
+    six.root.symlink_to(outside)
+    before = sorted(path.relative_to(outside) for path in outside.rglob("*"))
+    for words in (["cubes"], ["cubes", "--dry-run"], ["cubes", "--into", "saved"]):
+        code, text = run(six.home, *words)
+        assert code == 1 and "points outside" in text, words
+    assert not six.root.with_name("saved").exists()
+    assert sorted(path.relative_to(outside) for path in outside.rglob("*")) == before

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -18,7 +17,8 @@ from robotdata.station.rig_files import RigFiles
 from robotdata.station.rig_process import STOP_S
 from robotdata.supervisor import Child
 from tests.station.conftest import sim
-from tests.support.browser import free_port
+from tests.support import programs
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 Start = Callable[..., dict[str, Child]]
@@ -61,7 +61,7 @@ def test_the_stations_rigs_run_with_the_product_and_end_before_it(tmp_path: Path
     env = {**os.environ, "ROBOTDATA_HOME": str(tmp_path / "home"), "ROBOTDATA_LOG": "INFO", "PYTHONWARNINGS": ""}
     command = [sys.executable, "manage.py", "run", "--port", str(free_port()), "--no-worker"]
     log = tmp_path / "log"
-    with log.open("w") as file, subprocess.Popen(command, cwd=ROOT, env=env, stdout=file, stderr=file) as process:
+    with log.open("w") as file, programs.Popen(command, cwd=ROOT, env=env, stdout=file, stderr=file) as process:
         try:
             end = time.monotonic() + 120
             while not ("robotdata is ready" in log.read_text() and "[bench] rig: connected" in log.read_text()):

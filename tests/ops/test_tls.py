@@ -24,7 +24,9 @@ pytest.importorskip("cryptography", reason="the package cryptography is not inst
 
 from robotdata import local_tls
 from robotdata.local_tls import prepare
-from tests.support.browser import ROOT, free_port, wait_for_link
+from tests.support import programs
+from tests.support.browser import ROOT, wait_for_link
+from tests.support.ports import free_port
 
 NAMES = ["localhost", "127.0.0.1", "::1"]
 
@@ -125,7 +127,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Pat
     command = [sys.executable, "manage.py", "run", "--tls", "--no-worker", "--port", str(port)]
     with (
         (home / "log").open("w") as log,
-        subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=log, text=True) as process,
+        programs.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=log, text=True) as process,
     ):
         lines: queue.Queue[str] = queue.Queue()
         printed: list[str] = []

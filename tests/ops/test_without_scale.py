@@ -14,12 +14,12 @@ WITHOUT = """
 import sys
 class Missing:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"redis", "channels_redis", "psycopg", "huggingface_hub"}:
+        if name.partition(".")[0] in {"redis", "channels_redis", "psycopg", "huggingface_hub", "botocore"}:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Missing())
 import importlib.util
 found = importlib.util.find_spec
-missing = {"redis", "channels_redis", "psycopg", "huggingface_hub"}
+missing = {"redis", "channels_redis", "psycopg", "huggingface_hub", "botocore"}
 importlib.util.find_spec = lambda name, package=None: None if name in missing else found(name, package)
 import robotdata.asgi, robotdata.celery, recorder.worker.tasks
 """
@@ -41,7 +41,7 @@ def test_they_are_not_imported_where_no_setting_needs_them(tmp_path: Path) -> No
     code = "import sys, robotdata.asgi; print(*{name.partition('.')[0] for name in sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, timeout=120)
     assert "robotdata" in done.stdout.split()
-    assert not {"redis", "channels_redis", "psycopg", "huggingface_hub"} & set(done.stdout.split())
+    assert not {"redis", "channels_redis", "psycopg", "huggingface_hub", "botocore"} & set(done.stdout.split())
 
 
 @pytest.mark.parametrize(
@@ -57,4 +57,4 @@ def test_a_setting_that_needs_them_says_what_to_install(
 ) -> None:
     refused = start(tmp_path, **{variable: value})
     assert refused.returncode != 0
-    assert variable in refused.stderr and package in refused.stderr and "[scale]" in refused.stderr
+    assert variable in refused.stderr and package in refused.stderr and "requirements-scale.txt" in refused.stderr

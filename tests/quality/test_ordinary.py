@@ -16,7 +16,7 @@ from robotdata.capture.registry import Registry
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.quality import CameraInput, Peers, SignalInput, TakeInput, TakeMetrics, marks_of, measure
 from robotdata.quality.inputs import flat_names, is_numeric
-from robotdata.quality.measure import sampled_ticks
+from robotdata.quality.measuring import sampled_ticks
 from robotdata.quality.pictures import PictureMeter, shrink
 from robotdata.video import open_video
 from robotdata.video.jpeg import decode_jpeg, encode_jpeg

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from recorder.catalog.takes import index_take
 from recorder.jobs import notify
 from recorder.jobs.encoding import start_encoding
 from recorder.models import Dataset, Episode, Job, Operation
+from recorder.quality.assess import assess
 from recorder.worker import encode, run
 from robotdata.dataset import verify_dataset
 from robotdata.dataset.layout import SIDECAR
@@ -28,6 +30,9 @@ from robotdata.spool import Row, TakeWriter
 from robotdata.video import open_video
 from robotdata.video.barcode import Barcode, draw, read
 from robotdata.video.jpeg import encode_jpeg
+from tests.support.saved_state import SavedState
+from viewer.committed_source import DECODERS
+from viewer.locate import SOURCES
 
 FRONT, TOP = "observation.images.front", "observation.images.top"
 H264 = {"codec": "h264", "crf": 23, "g": 2, "preset": "ultrafast", "pix_fmt": "yuv420p"}
@@ -105,13 +110,11 @@ def cubes(home: Path, bells: Any, db: None) -> Dataset:
 @pytest.fixture
 def make_episode(cubes: Dataset, settings: Any) -> Callable[..., Episode]:
     """A recorded episode, from its folder; the n-th that is made has the number n in its pictures."""
-    made = 0
 
     def make(ticks: int = 8, cameras: tuple[str, ...] = (FRONT,), *, verdict: str = "keep", **more: Any) -> Episode:
-        nonlocal made
-        made += 1
+        make.made += 1
         pk = uuid.uuid4()
-        write_take(Path(settings.SPOOL_DIR) / str(pk), number=made, ticks=ticks, cameras=cameras, **more)
+        write_take(Path(settings.SPOOL_DIR) / str(pk), number=make.made, ticks=ticks, cameras=cameras, **more)
         episode = index_take(take_id=str(pk), actor=WORKER)
         assert episode is not None
         if verdict != "unreviewed":
@@ -119,18 +122,37 @@ def make_episode(cubes: Dataset, settings: Any) -> Callable[..., Episode]:
             episode.refresh_from_db()
         return episode
 
+    make.made = 0
     return make
 
 
 FOUR = (8, 6, 7, 5)
+SAVED: list[tuple[SavedState, int, list[Any]]] = []
 
 
 @pytest.fixture
-def four(transactional_db: None, cubes: Dataset, make_episode: Callable[..., Episode]) -> list[Episode]:
-    """Four committed episodes of so many frames; the pictures of the n-th carry the number n + 1."""
+def four(
+    transactional_db: None, home: Path, cubes: Dataset, bells: list[Any], make_episode: Callable[..., Episode]
+) -> list[Episode]:
+    """Four committed episodes of so many frames; the pictures of the n-th carry the number n + 1.
+
+    The first test of a process records and encodes them; the others get copies of its folders and rows.
+    """
+    assert not Episode.objects.exists(), "a test names this fixture before those that make takes"
+    if SAVED:
+        state, pk, rung = SAVED[0]
+        cubes.delete()
+        state.put(home)
+        cubes.pk = pk
+        bells += rung
+        make_episode.made += len(FOUR)  # type: ignore[attr-defined]
+        return list(Episode.objects.order_by("episode_index"))
+    assert Dataset.objects.get() == cubes
+    before = len(bells)
     for ticks in FOUR:
         make_episode(ticks)
     work(start_encoding(dataset=cubes, actor=Actor("olga")))
+    SAVED.append((SavedState.save(home), cubes.pk, bells[before:]))
     return list(Episode.objects.order_by("episode_index"))
 
 
@@ -173,7 +195,35 @@ def olga(client: Client, transactional_db: None) -> Client:
 
 
 @pytest.fixture
+def person(client: Client, db: None) -> Client:
+    """olga, signed in, in a transaction of the test."""
+    client.force_login(get_user_model().objects.create_user("olga"))
+    return client
+
+
+@pytest.fixture
+def measured(make_episode: Callable[..., Episode], cubes: Dataset) -> list[Episode]:
+    """Three takes that are measured; the first joint of the n-th goes from 10 n to 10 n + 9.9."""
+
+    def values(number: int) -> Callable[[int], list[float]]:
+        return lambda tick: [10 * number + tick / 9, math.sin(tick / 9)]
+
+    takes = [make_episode(90, (), values=values(number)) for number in range(3)]
+    for take in takes:
+        assess(episode=take)
+    return takes
+
+
+@pytest.fixture
 def administrator(client: Client, db: None) -> Client:
     """As `olga`, with every right."""
     client.force_login(get_user_model().objects.create_superuser("olga"))
     return client
+
+
+@pytest.fixture
+def files_closed() -> Iterator[None]:
+    """What the viewer's caches hold open is closed at the end."""
+    yield
+    SOURCES.clear()
+    DECODERS.clear()

@@ -17,8 +17,9 @@ from recorder.catalog.datasets_on_disk import refresh_dataset
 from recorder.catalog.takes import index_take
 from recorder.jobs.encoding import start_encoding
 from recorder.models import Dataset, Episode
-from recorder.quality.assess import assess, metrics_of
+from recorder.quality.assess import assess
 from robotdata.dataset import DatasetFolder, verify_dataset
+from robotdata.quality.stored import metrics_of
 from tests.recorder.conftest import work
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -131,7 +132,7 @@ def test_a_value_that_is_no_number_is_found_in_the_action_that_is_exported(
     bad = make_episode(recorded_action="requested", values=lambda tick: [tick, float("nan") if tick == 5 else 0])
     encode(cubes)
     bad.refresh_from_db()
-    assert "action is NaN in 1 frames, first in frame 5" in bad.error
+    assert "action is NaN in 1 frame, first in frame 5" in bad.error
 
 
 def test_what_is_measured_is_the_action_that_is_exported(cubes: Dataset, make_episode: MakeEpisode) -> None:

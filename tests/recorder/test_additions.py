@@ -100,7 +100,7 @@ def test_pieces_may_be_repeated_but_leave_no_gap(here: Path) -> None:
     assert store(0, b"01234") == 5
     with pytest.raises(Refused, match="begins at byte 5"):
         store(6, b"6")
-    with pytest.raises(Refused):
+    with pytest.raises(Refused, match="ends at byte 12, but the file was said to have 10"):
         store(5, b"5678901")
     with pytest.raises(Refused, match="send the rest"):
         additions.finish_upload(addition_id=addition.id, actor=OLGA)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import io
+import tarfile
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
 from django.test import Client
 
 from recorder.actor import Actor
-from recorder.api.archives import ZipPieces
+from recorder.api.archives import ArchivePieces
 from recorder.jobs.revising import apply_changes
 from recorder.models import Dataset, Episode
 from recorder.review.verdicts import set_verdict
@@ -23,6 +23,7 @@ from robotdata.byte_ranges import ByteRange
 from robotdata.dataset import DatasetFolder
 from robotdata.dataset.exchange.zip_plan import SentFile, ZipPlan
 from tests.recorder.conftest import FOUR, work
+from tests.support.streamed import body_of
 
 ADDRESS = "/api/datasets/cubes/archive.zip"
 
@@ -32,13 +33,6 @@ def client(db: None) -> Client:
     made = Client()
     made.force_login(User.objects.create_user("ann"))
     return made
-
-
-def body_of(response: Any) -> bytes:
-    async def joined() -> bytes:
-        return b"".join([piece async for piece in response.streaming_content])
-
-    return async_to_sync(joined)()
 
 
 def unzipped(data: bytes, folder: Path) -> DatasetFolder:
@@ -96,13 +90,14 @@ def test_a_download_takes_no_thread_from_the_pages(tmp_path: Path) -> None:
         ended = ThreadPoolExecutor(1)
         ended.shutdown()
         asyncio.get_running_loop().set_default_executor(ended)  # the threads of the pages: all in use
-        return b"".join([piece async for piece in ZipPieces(plan, ByteRange(plan.size - 22, plan.size))])
+        return b"".join([piece async for piece in ArchivePieces(plan, ByteRange(plan.size - 22, plan.size))])
 
     assert asyncio.run(end_of_it()).startswith(b"PK\x05\x06")
 
 
 def test_a_range_outside_is_refused(client: Client, four: list[Episode]) -> None:
-    assert client.get(ADDRESS, headers={"Range": "bytes=999999999-"}).status_code == 416
+    beyond = client.get(ADDRESS, headers={"Range": "bytes=999999999-"})
+    assert beyond.status_code == 416 and beyond["Content-Range"] == f"bytes */{client.head(ADDRESS)['Content-Length']}"
 
 
 @pytest.mark.parametrize(("query", "count"), [("episodes=0,2-3", 3), ("q=push", 4), ("longer=0.22", 2)])
@@ -141,3 +136,20 @@ def test_the_pages_offer_it_with_its_size(client: Client, four: list[Episode]) -
     size = client.head(ADDRESS)["Content-Length"]
     assert f"{int(size) / 1000:.0f} kB" in client.get("/datasets/cubes/download/").content.decode()
     assert "archive.zip?episodes=0" in client.get(f"/episodes/{four[0].pk}/").content.decode()
+
+
+@pytest.mark.parametrize(("query", "count", "name"), [("", 4, "cubes"), ("?episodes=2", 1, "cubes-episode-2")])
+def test_the_same_goes_out_as_a_tar_file_and_is_resumed(
+    query: str, count: int, name: str, client: Client, four: list[Episode], tmp_path: Path
+) -> None:
+    address = ADDRESS.replace(".zip", ".tar") + query
+    response = client.get(address)
+    data = body_of(response)
+    assert (response["Content-Type"], int(response["Content-Length"])) == ("application/x-tar", len(data))
+    assert response["Content-Disposition"] == f'attachment; filename="{name}.tar"'
+    assert response["ETag"] != client.head(ADDRESS + query)["ETag"]
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        archive.extractall(tmp_path, filter="data")
+    assert len(DatasetFolder.open(tmp_path / "cubes").episodes) == count
+    rest = {"Range": f"bytes={len(data) // 2}-", "If-Range": response["ETag"]}
+    assert body_of(client.get(address, headers=rest)) == data[len(data) // 2 :]

@@ -154,7 +154,7 @@ def test_it_encodes_after_every_so_many_kept_takes(
 def test_it_encodes_each_take_at_once_where_nobody_reviews(cubes: Dataset, make_episode: MakeEpisode) -> None:
     policy(cubes, Policy.EVERY, every=1, encode_unreviewed=True)
     assert states(make_episode(verdict="unreviewed"), make_episode(verdict="unreviewed")) == ["encoding", "encoding"]
-    assert list(Operation.objects.values_list("reason", flat=True)) == ["every 1 takes"] * 2
+    assert list(Operation.objects.values_list("reason", flat=True)) == ["every take"] * 2
 
 
 def test_it_encodes_at_the_end_of_the_session(cubes: Dataset, make_episode: MakeEpisode) -> None:

@@ -97,7 +97,7 @@ def test_each_part_of_a_chart_leads_to_what_it_counts(cups: Dataset, client: Cli
     assert [int(count) for _, count in links] == [3, 2, 2]
     for url, count in links:
         assert client.get(url.replace("&amp;", "&")).text.count('<article class="take') == int(count)
-    assert f'href="/episodes/{odd.pk}/?list=all" aria-label="Unusual length' in page
+    assert f'href="?episode={odd.number}#ranges-title" aria-label="Unusual length' in page
     assert f'href="/episodes/{odd.pk}/?list=all&amp;frame=33"' in page
 
 

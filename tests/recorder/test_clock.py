@@ -7,10 +7,11 @@ import time
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import OperationalError
 
 from recorder.worker import sweep
-from recorder.worker.scheduler import SWEEP_EVERY_S, Scheduler
+from recorder.worker.scheduler import Scheduler
 from robotdata.celery import app
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -43,7 +44,7 @@ def test_it_sweeps_every_five_seconds_and_tells_how_long_to_wait(swept: list[Any
     now[0] += 1
     scheduler.tick()
     assert len(swept) == 1
-    now[0] += SWEEP_EVERY_S - 0.1
+    now[0] += settings.SWEEP_EVERY_S - 0.1
     assert 0 < scheduler.tick() <= 0.2 and len(swept) == 1
     now[0] += 0.1
     scheduler.tick()
@@ -57,7 +58,7 @@ def test_it_goes_on_after_a_sweep_that_failed(
     scheduler = Scheduler(app=app, lazy=True)
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
-            now[0] += SWEEP_EVERY_S
+            now[0] += settings.SWEEP_EVERY_S
             scheduler.tick()
     assert swept == []
     assert "Cannot sweep now, trying again: the connection is closed" in caplog.text
@@ -69,7 +70,7 @@ def test_the_wall_clock_does_not_matter(swept: list[Any], now: list[float], monk
     scheduler = Scheduler(app=app, lazy=True)
     for day in (0, -1):
         monkeypatch.setattr(time, "time", lambda day=day: 1.8e9 + day * 86400)
-        now[0] += SWEEP_EVERY_S
+        now[0] += settings.SWEEP_EVERY_S
         scheduler.tick()
     assert swept == [], "set back by a day it still sweeps"
 

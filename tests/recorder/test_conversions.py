@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
 from recorder.models import Dataset, Operation, Rig, Session, Unopened
@@ -32,47 +31,40 @@ def old(home: Path, bells: Any, _written: Path) -> Path:
     return copy
 
 
-@pytest.fixture
-def client(db: None) -> Client:
-    made = Client()
-    made.force_login(User.objects.create_user("olga"))
-    return made
-
-
-def begin(client: Client, **body: Any) -> tuple[int, dict[str, Any]]:
+def begin(olga: Client, **body: Any) -> tuple[int, dict[str, Any]]:
     row = Unopened.objects.get(name="cubes")
-    answer = client.post(f"/api/unopened/{row.pk}/convert", body, content_type="application/json")
+    answer = olga.post(f"/api/unopened/{row.pk}/convert", body, content_type="application/json")
     return answer.status_code, answer.json()
 
 
-def page(client: Client) -> str:
-    return client.get("/unopened/").content.decode()
+def page(olga: Client) -> str:
+    return olga.get("/unopened/").content.decode()
 
 
-def test_the_button_makes_a_dataset_and_the_line_names_it(old: Path, client: Client) -> None:
-    assert "Convert to v3.0" in page(client)
-    assert client.get("/api/unopened").json()["items"][0]["remedy"] == "convert"
-    code, operation = begin(client)
+def test_the_button_makes_a_dataset_and_the_line_names_it(old: Path, olga: Client) -> None:
+    assert "Convert to v3.0" in page(olga)
+    assert olga.get("/api/unopened").json()["items"][0]["remedy"] == "convert"
+    code, operation = begin(olga)
     assert (code, operation["type"], operation["summary"]) == (201, "convert", "convert cubes to v3.0")
-    assert "Cancel" in page(client) and "Convert to v3.0" not in page(client)
-    assert begin(client)[1]["error"]["code"] == "running"
+    assert "Cancel" in page(olga) and "Convert to v3.0" not in page(olga)
+    assert begin(olga)[1]["error"]["code"] == "running"
     run_operation(operation["id"])
-    done = client.get(f"/api/operations/{operation['id']}").json()
+    done = olga.get(f"/api/operations/{operation['id']}").json()
     assert (done["state"], done["error"], done["steps_done"]) == ("done", "", done["steps_total"])
     dataset = Dataset.objects.get()
     assert (dataset.title, dataset.total_episodes, dataset.problem) == ("cubes (v3.0)", 3, "")
     assert dataset.episodes.committed().count() == 3 and dataset.slug == operation["dataset"]
-    assert f'href="/datasets/{dataset.slug}/"' in page(client) and "Convert" not in page(client).split("</h2>")[1][:20]
-    assert client.get(f"/datasets/{dataset.slug}/").status_code == 200
-    assert (old / "meta/info.json").is_file() and begin(client)[1]["error"]["code"] == "exists"
+    assert f'href="/datasets/{dataset.slug}/"' in page(olga) and "Convert" not in page(olga).split("</h2>")[1][:20]
+    assert olga.get(f"/datasets/{dataset.slug}/").status_code == 200
+    assert (old / "meta/info.json").is_file() and begin(olga)[1]["error"]["code"] == "exists"
     recover()
     assert Unopened.objects.get().name == "cubes" and Dataset.objects.count() == 1
 
 
 def test_cancelled_while_a_worker_runs_it_nothing_is_left(
-    old: Path, home: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+    old: Path, home: Path, olga: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, operation = begin(client)
+    _, operation = begin(olga)
     answers = []
     real = convert.convert_dataset
 
@@ -80,7 +72,7 @@ def test_cancelled_while_a_worker_runs_it_nothing_is_left(
         def step(done: int, total: int) -> None:
             if done == 4:
                 assert Operation.objects.get().can_cancel
-                answers.append(client.post(f"/api/operations/{operation['id']}/cancel").status_code)
+                answers.append(olga.post(f"/api/operations/{operation['id']}/cancel").status_code)
             progress(done, total)
 
         return real(*args, progress=step, **options)
@@ -91,39 +83,39 @@ def test_cancelled_while_a_worker_runs_it_nothing_is_left(
     assert not Operation.objects.exists() and not Dataset.objects.exists()
     assert not (home / "datasets" / operation["dataset"]).exists()
     assert list((home / "datasets/.work").glob("*")) == []
-    assert "Convert to v3.0" in page(client)
+    assert "Convert to v3.0" in page(olga)
     monkeypatch.undo()
 
 
-def test_cancelled_no_dataset_comes_back_and_its_name_is_free(old: Path, home: Path, client: Client) -> None:
-    _, operation = begin(client)
-    assert client.post(f"/api/operations/{operation['id']}/cancel").status_code == 200
+def test_cancelled_no_dataset_comes_back_and_its_name_is_free(old: Path, home: Path, olga: Client) -> None:
+    _, operation = begin(olga)
+    assert olga.post(f"/api/operations/{operation['id']}/cancel").status_code == 200
     assert list((home / "datasets/.settings").iterdir()) == []
     rebuild()
     assert not Dataset.objects.exists()
-    assert begin(client)[1]["dataset"] == operation["dataset"]
+    assert begin(olga)[1]["dataset"] == operation["dataset"]
 
 
-def test_cancelled_while_somebody_records_into_it_the_dataset_stays(old: Path, home: Path, client: Client) -> None:
-    _, operation = begin(client)
+def test_cancelled_while_somebody_records_into_it_the_dataset_stays(old: Path, home: Path, olga: Client) -> None:
+    _, operation = begin(olga)
     dataset = Dataset.objects.get()
     Session.objects.create(rig=Rig.objects.create(name="so101"), dataset=dataset)
-    assert client.post(f"/api/operations/{operation['id']}/cancel").status_code == 200
+    assert olga.post(f"/api/operations/{operation['id']}/cancel").status_code == 200
     assert Dataset.objects.get() == dataset and Operation.objects.get().state == "cancelled"
     assert (home / f"datasets/.settings/{dataset.slug}.json").is_file()
 
 
 def test_it_cannot_be_cancelled_once_it_is_being_put_in_place(
-    old: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+    old: Path, olga: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, operation = begin(client)
+    _, operation = begin(olga)
     answers = []
     real = convert.convert_dataset
 
     def too_late(*args: Any, before_swap: Any, **options: Any) -> Any:
         def begin_writing() -> None:
             before_swap()
-            answers.append(client.post(f"/api/operations/{operation['id']}/cancel").status_code)
+            answers.append(olga.post(f"/api/operations/{operation['id']}/cancel").status_code)
 
         return real(*args, before_swap=begin_writing, **options)
 
@@ -133,22 +125,22 @@ def test_it_cannot_be_cancelled_once_it_is_being_put_in_place(
     assert Operation.objects.get().state == "done"
 
 
-def test_what_cannot_be_converted_is_named_and_can_be_left_out(old: Path, client: Client) -> None:
+def test_what_cannot_be_converted_is_named_and_can_be_left_out(old: Path, olga: Client) -> None:
     data_file(old, 1).write_bytes(b"cut off")
-    _, operation = begin(client)
+    _, operation = begin(olga)
     run_operation(operation["id"])
-    assert Operation.objects.get().state == "failed" and "episode 1" in page(client)
-    assert "Convert without it" in page(client)
-    code, again = begin(client, leave_out=True)
+    assert Operation.objects.get().state == "failed" and "episode 1" in page(olga)
+    assert "Convert without it" in page(olga)
+    code, again = begin(olga, leave_out=True)
     assert code == 201 and Operation.objects.count() == Dataset.objects.count() == 1
     run_operation(again["id"])
     dataset = Dataset.objects.get()
     assert dataset.total_episodes == 2
-    assert "Episode 1 was left out" in client.get(f"/datasets/{dataset.slug}/remarks/").content.decode()
+    assert "Episode 1 was left out" in olga.get(f"/datasets/{dataset.slug}/remarks/").content.decode()
 
 
-def test_a_worker_that_dies_leaves_it_to_the_next(old: Path, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, operation = begin(client)
+def test_a_worker_that_dies_leaves_it_to_the_next(old: Path, olga: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, operation = begin(olga)
     with monkeypatch.context() as dying:
         dying.setattr(convert, "write_rows", lambda _: (_ for _ in ()).throw(SystemExit))
         with pytest.raises(SystemExit):
@@ -158,10 +150,21 @@ def test_a_worker_that_dies_leaves_it_to_the_next(old: Path, client: Client, mon
     assert Operation.objects.get().state == "done" and Dataset.objects.get().total_episodes == 3
 
 
-def test_other_folders_have_no_remedy(old: Path, home: Path, client: Client) -> None:
+def test_other_folders_have_no_remedy(old: Path, home: Path, olga: Client) -> None:
     (home / "datasets/photos").mkdir()
     recover()
     row = Unopened.objects.get(name="photos")
-    answer = client.post(f"/api/unopened/{row.pk}/convert", {}, content_type="application/json")
+    answer = olga.post(f"/api/unopened/{row.pk}/convert", {}, content_type="application/json")
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "no_remedy")
-    assert client.post("/api/unopened/999/convert", {}, content_type="application/json").status_code == 404
+    assert olga.post("/api/unopened/999/convert", {}, content_type="application/json").status_code == 404
+
+
+def test_a_folder_that_becomes_a_link_is_not_converted(old: Path, tmp_path: Path, olga: Client) -> None:
+    operation = begin(olga)[1]
+    old.rename(tmp_path / "moved")
+    old.symlink_to(tmp_path / "moved")
+    run_operation(operation["id"])
+    failed = Operation.objects.get(pk=operation["id"])
+    assert failed.state == "failed" and "points outside" in failed.error
+    code, answer = begin(olga)
+    assert (code, answer["error"]["code"]) == (422, "elsewhere")

@@ -8,13 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.test import Client
 from django.utils import timezone
 
 from recorder.models import Dataset, Episode
 from recorder.views.charts import BAR_HEIGHT, bars_of
-from recorder.views.overview import TRACK_WIDTH, joints_of
 
 pytestmark = pytest.mark.django_db
 
@@ -26,12 +24,6 @@ WICKED = "<script>alert('x')</script> & 🥄"
 @pytest.fixture
 def cups() -> Dataset:
     return Dataset.objects.create(slug="cups", title="Cups", features=FEATURES, fps=30, goal=50)
-
-
-@pytest.fixture
-def person(client: Client) -> Client:
-    client.force_login(get_user_model().objects.create_user("olga"))
-    return client
 
 
 def take(dataset: Dataset, n: int = 0, **fields: Any) -> Episode:
@@ -87,17 +79,6 @@ def test_it_draws_bars_within_the_picture() -> None:
     assert [bar["high"] for bar in bars] == [BAR_HEIGHT, 0, BAR_HEIGHT / 2]
     assert all(bar["y"] + bar["high"] == BAR_HEIGHT for bar in bars)
     assert bars_of({"edges_s": [], "counts": [], "median_s": None}) == []
-
-
-def test_it_puts_a_joints_state_and_action_on_one_scale() -> None:
-    about = {"name": "elbow", "moving": 1.0, "takes": 3}
-    state = {**about, "feature": "observation.state", "least": 0.0, "low": 1.0, "high": 4.0, "most": 5.0}
-    action = {**about, "feature": "action", "least": 0.0, "low": None, "high": None, "most": 10.0}
-    (joint,) = joints_of([action, state])
-    assert [line["feature"] for line in joint["lines"]] == ["observation.state", "action"]
-    assert [line["length"] for line in joint["lines"]] == [TRACK_WIDTH / 2, TRACK_WIDTH]
-    still = {**state, "least": 2.0, "low": 2.0, "high": 2.0, "most": 2.0}
-    assert joints_of([still])[0]["lines"][0]["still"]
 
 
 def test_it_shows_first_and_last_frames_of_a_camera_page_by_page(person: Client, cups: Dataset) -> None:

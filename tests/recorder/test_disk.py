@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
+from collections import Counter
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -26,6 +28,7 @@ from recorder.models import Dataset, Episode
 from recorder.review.free_space import free_space
 from recorder.review.verdicts import set_verdict
 from recorder.worker import run
+from robotdata import numbers
 from robotdata.files.blocks import blocks_of
 from tests.recorder.conftest import frames
 
@@ -157,3 +160,37 @@ def test_the_commands(full: Dataset) -> None:
     assert "is deleted" in said("trash", "--delete", said("trash").split(":")[0]) and said("trash") == ""
     with pytest.raises(CommandError):
         call_command("trash", "pots")
+
+
+def test_the_disk_page_the_datasets_page_and_the_api_say_one_size_of_one_thing(
+    full: Dataset, administrator: Client
+) -> None:
+    disk._measured._known.clear()
+    while (answer := administrator.get("/api/disk").json())["running"]:
+        threading.Event().wait(0.01)
+    sizes = [numbers.size(each["size"]) for each in answer["items"] if each["name"] == "cubes"]
+    assert len(sizes) >= 4
+    everywhere = words(administrator.get("/disk/").text)
+    line = everywhere[everywhere.index("Cubes") : everywhere.index("Other")]
+    own = words(administrator.get("/datasets/cubes/disk/").text)
+    own = own[: own.index("Measured")]
+    for page in (line, own):
+        assert Counter(re.findall(SIZE, page)) == Counter(sizes)
+    assert f"{numbers.size(answer['total'])} in total" in everywhere
+
+
+SIZE = r"(?<!Free )(?<![\d.])[\d.,]+ (?:B|kB|MB|GB)\b"
+
+
+def words(page: str) -> str:
+    return " ".join(re.sub(r"<[^>]*>", " ", page).split())
+
+
+def test_a_rig_that_has_recorded_nothing_takes_no_space(settings: Any, tmp_path: Path) -> None:
+    settings.SPOOL_DIR, settings.STAGING_DIR, settings.DATASETS_DIR = (tmp_path / name for name in "abc")
+    for folder in (settings.SPOOL_DIR, settings.DATASETS_DIR):
+        folder.mkdir()
+    (settings.SPOOL_DIR / ".rig-sim.lock").write_text("12")
+    assert not [each.title for each in measure().items]
+    (settings.SPOOL_DIR / "notes.txt").write_text("12")
+    assert [each.title for each in measure().items] == ["Takes that belong to no dataset"]

@@ -207,7 +207,7 @@ def test_it_fails_a_damaged_take_alone(cubes: Dataset, make_episode: MakeEpisode
 @pytest.mark.parametrize(
     ("take", "words"),
     [
-        ({"values": lambda t: [np.nan if t == 3 else t, 0]}, "NaN in 1 frames, first in frame 3"),
+        ({"values": lambda t: [np.nan if t == 3 else t, 0]}, "NaN in 1 frame, first in frame 3"),
         ({"task": "  "}, "It has no task"),
         ({"rate": 20}, "label it 'rate accepted' to accept it"),
         ({"features": {"observation.force": {"dtype": "float32", "shape": [2], "names": None}}}, "observation.force"),
@@ -222,6 +222,7 @@ def test_it_refuses_before_encoding_what_would_not_fit(
     job = the_job()
     assert (job.state, job.attempt, operation.state) == ("failed", 1, "failed")
     assert words in job.error and words in job.episode.error and words in operation.error
+    assert not job.episode.error.startswith("Camera "), "it is about the whole take"
 
 
 def test_it_exports_a_slow_loop_that_a_person_accepts(cubes: Dataset, make_episode: MakeEpisode) -> None:

@@ -125,6 +125,23 @@ def test_a_batch_keeps_its_duration_and_sizes(
     assert said.startswith("Cubes has 2 more episodes: ")
 
 
+def test_a_batch_without_some_of_its_episodes_is_called_partly_done(
+    cubes: Dataset, make_episode: MakeEpisode, administrator: Client
+) -> None:
+    make_episode()
+    broken = make_episode()
+    Episode.objects.filter(pk=broken.pk).update(task=" ")
+    assert work(begin(cubes)).state == "done"
+    page = text_of(administrator, "/operations/")
+    assert '<span class="chip tone-warn"><span class="dot"></span>partly done</span>' in page
+    assert "1 of 2 episodes failed and were left out." in page
+    assert f'href="/datasets/{cubes.slug}/use/"' in page
+    assert f'href="/episodes/{broken.pk}/">Open the episode' in page, "and there one sees why"
+    Episode.objects.filter(pk=broken.pk).update(task="Stack", state="recorded")
+    assert work(begin(cubes)).state == "done"
+    assert text_of(administrator, "/operations/").count("partly done") == 1, "the batch after it is whole"
+
+
 def test_what_failed_can_be_opened_tried_again_or_left_out(
     cubes: Dataset, make_episode: MakeEpisode, administrator: Client
 ) -> None:
@@ -254,3 +271,20 @@ def test_ended_batches_are_counted_and_not_loaded(
 def test_the_past_is_told_of_beginnings_and_ends_and_not_of_progress(cubes: Dataset, administrator: Client) -> None:
     part = text_of(administrator, "/datasets/cubes/past/")
     assert re.findall('data-live="([^"]*)"', part) == ["past:cubes"]
+
+
+def test_a_line_keeps_its_place_while_states_change(
+    cubes: Dataset, make_episode: MakeEpisode, administrator: Client
+) -> None:
+    ids = [make_episode(number).pk for number in (1, 2, 3)]
+    operation = begin(cubes)
+
+    def lines() -> list[str]:
+        page = administrator.get(f"/operations/{operation.pk}/?opened").content.decode()
+        return re.findall(r'id="log-[0-9a-f-]{36}-([0-9a-f-]+)"', page)
+
+    before = lines()
+    assert {*map(str, ids)} == {*before}
+    for position, state in ((2, "running"), (0, "done"), (1, "failed")):
+        Job.objects.filter(episode_id=before[position]).update(state=state)
+    assert lines() == before

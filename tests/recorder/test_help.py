@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.test import Client
 
 from recorder.manual import pages
@@ -14,12 +13,6 @@ from recorder.manual.markdown import render_markdown, slug_of
 from recorder.manual.packages import Package, licence_of, packages_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-
-
-@pytest.fixture
-def person(client: Client, db: None) -> Client:
-    client.force_login(get_user_model().objects.create_user("olga"))
-    return client
 
 
 def test_every_page_of_the_docs_is_in_the_help_or_left_out_on_purpose() -> None:
@@ -67,11 +60,37 @@ def test_a_heading_that_stands_twice_gets_a_second_anchor() -> None:
 
 def test_search_finds_places_that_have_every_word_and_headings_first() -> None:
     known = pages.all_pages(ROOT).values()
-    found = pages.search(known, "emergency STOP")
+    found = pages.search(known, "emergency STOP").places
     assert "emergency stop" in found[0].section.heading.lower()
     words = "".join(text for text, _ in found[0].snippet)
     assert len(words) < pages.SNIPPET_LENGTH + 20
-    assert pages.search(known, "emergency xyzzy") == pages.search(known, "  ") == []
+    assert pages.search(known, "emergency xyzzy").places == pages.search(known, "  ").places == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("calibrtion", "calibration"), ("emergncy stop", "emergency stop"), ("reveiw keys", "review keys")],
+)
+def test_a_mistyped_word_finds_what_was_meant(typed: str, meant: str) -> None:
+    known = pages.all_pages(ROOT).values()
+    found, wanted = pages.search(known, typed), pages.search(known, meant)
+    assert found.places and found.places == wanted.places
+    assert dict(zip(typed.split(), meant.split(), strict=True)).items() >= found.taken.items()
+    assert typed.split()[0] in found.taken and not wanted.taken
+
+
+@pytest.mark.parametrize("typed", ["gloves", "unitree", "humanoid", "joystick"])
+def test_a_word_of_another_meaning_is_not_taken_for_it(typed: str) -> None:
+    found = pages.search(pages.all_pages(ROOT).values(), typed)
+    assert found.places == [] and found.taken == {}
+
+
+def test_the_page_says_which_word_was_taken(person: Client) -> None:
+    page = person.get("/help/", {"q": "calibrtion"}).text
+    assert "Nothing has “calibrtion”; these have “calibration”." in page
+    assert "Nothing has" not in person.get("/help/", {"q": "calibration"}).text
+    both = person.get("/help/", {"q": "emergncy calibrtion"}).text
+    assert "Nothing has “emergncy” or “calibrtion”; these have “emergency” and “calibration”." in both
 
 
 def test_the_pages_are_shown_and_unknown_ones_are_not(person: Client) -> None:

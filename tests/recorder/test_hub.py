@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from recorder.live.hub import Hub, Viewer
+from recorder.live.hub import SILENT_S, Hub, Viewer
+from recorder.live.rigs import ALIVE_S
+from robotdata.rig import link
 
 FRONT, WRIST = "observation.images.front", "observation.images.wrist"
 STATUS = {"state": "idle", "online": True, "cameras": [{"key": FRONT}, {"key": WRIST}]}
@@ -196,3 +198,7 @@ async def test_it_says_which_take_was_cut_off_when_a_rig_falls_silent_while_it_r
     hub.detach("sim", asked.append)
     told = json.loads(str(rest(viewer)[-1]))
     assert (told["online"], told["state"], told["controls"], told["cut_off"]) == (False, "offline", [], {"id": "a"})
+
+
+def test_a_rig_at_rest_may_be_late_several_times_before_it_is_called_offline() -> None:
+    assert 5 * link._AT_REST_STATUS_EVERY_S <= SILENT_S < ALIVE_S, "the page knows it before the list of rigs does"

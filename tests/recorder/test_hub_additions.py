@@ -14,7 +14,8 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from recorder.models import Dataset, Episode, Unopened
-from tests.support.fake_hub import TOKEN, FakeHub, Trouble
+from tests.support.fake_hub import TOKEN, FakeHub
+from tests.support.fake_server import Trouble
 from tests.support.hub_steps import quick_hub, sent_files
 from tests.support.old_dataset import write_old
 
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def server(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[FakeHub]:
     with quick_hub(monkeypatch) as running:
         settings.HUB_ENDPOINT = running.url
-        monkeypatch.setattr("robotdata.dataset.hub.client._FIRST_PAUSE_S", 0.0)
+        monkeypatch.setattr("robotdata.dataset.exchange.again._FIRST_PAUSE_S", 0.0)
         yield running
 
 

@@ -22,7 +22,8 @@ from recorder.worker.run import run_operation
 from robotdata.dataset import delete_episodes
 from robotdata.dataset.exchange.snapshot import sent_of
 from robotdata.files.trees import remove_tree
-from tests.support.fake_hub import TOKEN, FakeHub, Trouble
+from tests.support.fake_hub import TOKEN, FakeHub
+from tests.support.fake_server import Trouble
 from tests.support.hub_steps import every, quick_hub, sent_files
 
 pytestmark = [
@@ -36,7 +37,7 @@ REPO = "olga/cubes"
 def server(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[FakeHub]:
     with quick_hub(monkeypatch) as running:
         settings.HUB_ENDPOINT = running.url
-        monkeypatch.setattr("robotdata.dataset.hub.client._FIRST_PAUSE_S", 0.0)
+        monkeypatch.setattr("robotdata.dataset.exchange.again._FIRST_PAUSE_S", 0.0)
         yield running
 
 

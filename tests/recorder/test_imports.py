@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import importlib
 import io
+import threading
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
-from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client
 from PIL import Image
 
+from recorder.catalog import import_previews, importing
 from recorder.models import Dataset, Episode, Operation
 from recorder.worker.recover import recover
 from recorder.worker.run import run_operation
@@ -24,33 +25,21 @@ from robotdata.imports.take import STAGING
 from robotdata.spool import Take
 from robotdata.video.depth.packets import depth_of_packet
 from tests.recorder.conftest import H264, codes, work
-from tests.support.foreign import numbers, padded, picture, write_aloha
+from tests.support.aloha_files import LENGTHS, asked, client, raw
+from tests.support.foreign import numbers, padded, picture
+from tests.support.whole import until
+
+__all__ = ["client", "raw"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Import = importlib.import_module("recorder.management.commands.import").Command
 HIGH, LOW = "observation.images.cam_high", "observation.images.cam_low"
-LENGTHS = (5, 6, 7)
-
-
-@pytest.fixture
-def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of three files of ALOHA, outside of the home; the n-th carries the number n in its pictures."""
-    folder = tmp_path_factory.mktemp("raw")
-    for number, rows in enumerate(LENGTHS):
-        write_aloha(folder / f"episode_{number}.hdf5", rows=rows, episode=number)
-    return folder
-
-
-@pytest.fixture
-def client(home: Path, settings: Any, bells: Any, db: None) -> Client:
-    settings.HOME = home
-    made = Client()
-    made.force_login(User.objects.create_user("olga"))
-    return made
 
 
 def post(client: Client, path: str, body: Any, status: int) -> Any:
     answer = client.post(f"/api/{path}", body, content_type="application/json")
+    while path == "imports/look" and answer.status_code == 503 and answer.json()["error"]["code"] == "running":
+        answer = asked(client, body)
     assert answer.status_code == status, answer.content
     return answer.json()
 
@@ -255,3 +244,17 @@ def png(row: int) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(picture(row)).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def test_no_request_waits_for_large_files(client: Client, raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, look = threading.Event(), importing.preview_sources
+    monkeypatch.setattr(importing, "preview_sources", lambda *given: (read.wait(), look(*given))[1])
+    monkeypatch.setattr(import_previews, "WAIT_S", 0.01)
+    body = {"paths": [str(raw)]}
+    for _ in range(2):
+        assert asked(client, body).json()["error"]["code"] == "running"
+    assert len(import_previews._begun) == 1, "it is read once"
+    read.set()
+    until(lambda: asked(client, body).status_code == 200)
+    assert not import_previews._begun, "the answer is given once"
+    assert [each["rows"] for each in post(client, "imports/look", body, 200)["recordings"]] == list(LENGTHS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
@@ -23,12 +22,6 @@ def alike() -> list[str]:
             dataset=dataset, state="recorded", verdict="reject", task="push", ticks=30, recorded_at=now
         )
     return [str(pk) for pk in Episode.objects.newest_first().values_list("pk", flat=True)]
-
-
-@pytest.fixture
-def person(client: Client) -> Client:
-    client.force_login(User.objects.create_user("olga"))
-    return client
 
 
 @pytest.mark.parametrize("sort", SORTS)

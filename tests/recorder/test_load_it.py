@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shlex
+import subprocess
+from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -35,6 +39,19 @@ def test_the_command_to_train_is_what_a_shell_reads() -> None:
     assert words[0] == "lerobot-train" and "--dataset.repo_id=local/pick-cups" in words
     assert "--dataset.root=/data/my sets/it's {root}" in words and "--dataset.episodes=[0, 2]" in words
     assert "--dataset.episodes" not in train_lines("pick-cups", "/data", None)
+
+
+def test_a_list_that_is_too_long_for_an_argument_goes_into_a_file(tmp_path: Path) -> None:
+    numbers = list(range(0, 60_000, 2))
+    text = train_lines("pick-cups", "/data/it's {root}", numbers)
+    bin_ = tmp_path / "lerobot-train"
+    bin_.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    bin_.chmod(0o755)
+    path = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    said = subprocess.run(["sh"], input=text, capture_output=True, text=True, cwd=tmp_path, env=path, check=True).stdout
+    assert said.split()[0] == "--config_path=pick-cups_episodes.json" and "--dataset" not in said
+    config = json.loads((tmp_path / "pick-cups_episodes.json").read_text())
+    assert config == {"dataset": {"repo_id": "local/pick-cups", "root": "/data/it's {root}", "episodes": numbers}}
 
 
 def lines(client: Client, address: str) -> tuple[str, str]:

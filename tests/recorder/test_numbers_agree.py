@@ -150,6 +150,13 @@ def test_lists_and_dataset_say_one_length(administrator: Client, cups: Dataset) 
     assert f"{numbers.span(sum(seconds.values()))} in all" in words(administrator, "/datasets/")
 
 
+def test_the_overview_counts_what_the_lists_do_without_the_rejected(administrator: Client, cups: Dataset) -> None:
+    page = words(administrator, "/datasets/cups/overview/")
+    rows = Episode.objects.filter(dataset=cups, purged_at=None).exclude(verdict="reject").exclude(state="recording")
+    assert re.findall(r"(\d+) episodes \(rejected excluded\)", page) == [str(rows.count())] == [str(4 + 3 + 2)]
+    assert f"(rejected excluded) · {numbers.span(sum(row.duration_s for row in rows))}" in page
+
+
 def test_a_trimmed_take_says_one_length_and_both_counts(administrator: Client, cups: Dataset) -> None:
     take = Episode.objects.get(dataset=cups, trim_first=TRIM[0], verdict="keep")
     kept, length = numbers.frame_count(TRIM[1] - TRIM[0], TICKS), numbers.clock(take.duration_s)

@@ -20,7 +20,8 @@ from recorder.worker.recover import recover
 from recorder.worker.sweep import sweep
 from robotdata.spool import read_manifest
 from tests.recorder.conftest import FRONT, work, write_take
-from tests.support.odd import each_odd, outline
+from tests.support.odd import outline, some_odd
+from tests.support.sweeps import THOROUGH
 
 GOOD = "0b9d4fd4-58a2-4a6d-8a6f-6a3a3ff4a000"
 MARK = {"code": "stale", "camera": FRONT, "from_tick": 0, "to_tick": 2, "text": "no picture", "severity": "warn"}
@@ -61,7 +62,7 @@ def odd_home(home: Path, bells: Any, db: None) -> dict[str, str]:
     """What is odd in each take, by its id; the good one is among them."""
     spool = home / "spool"
     manifest = good_manifest(spool / GOOD)
-    made = {put(spool, spool / GOOD, odd): f"{field} = {value!r}" for field, value, odd in each_odd(manifest)}
+    made = {put(spool, spool / GOOD, odd): f"{field} = {value!r}" for field, value, odd in some_odd(manifest)}
     return {**made, GOOD: "nothing"}
 
 
@@ -74,13 +75,14 @@ def representatives(spool: Path, names: set[str]) -> list[str]:
     return list(kinds.values())
 
 
-@pytest.mark.faults  # more than a thousand takes
+@pytest.mark.faults  # hundreds of takes; more than a thousand for `make thorough`
 def test_no_odd_field_stops_a_start_a_page_or_a_measurement(
     odd_home: dict[str, str], home: Path, client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     report = recover()
     rows = {str(pk) for pk in Episode.objects.values_list("pk", flat=True)}
-    assert report.takes == len(odd_home) > 1000 and GOOD in rows and report.usable == len(rows) > 900
+    assert report.takes == len(odd_home) > (1000 if THOROUGH else 330) and GOOD in rows
+    assert report.usable == len(rows) > 0.9 * len(odd_home)
     unread = set(Unopened.objects.values_list("name", flat=True))
     assert rows | unread == odd_home.keys(), "each take is in a list, or is named as unreadable"
     assert all(name in "\n".join(report.lost) for name in unread)

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -27,13 +26,6 @@ FEATURES = {
     "action": {"dtype": "float32", "shape": [6], "names": None},
 }
 WICKED = "<script>alert('x')</script> \"quoted\" 🥄 " + "long" * 60
-
-
-@pytest.fixture
-def person(client: Client) -> Client:
-    """olga, signed in."""
-    client.force_login(get_user_model().objects.create_user("olga"))
-    return client
 
 
 @pytest.fixture

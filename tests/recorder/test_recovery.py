@@ -4,7 +4,6 @@ import io
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from datetime import timedelta
@@ -23,6 +22,7 @@ from recorder.review.verdicts import edit_episodes, set_verdict
 from recorder.worker import commit, encode, run
 from recorder.worker.recover import rebuild, recover
 from tests.recorder.conftest import H264, work, write_take
+from tests.support import programs
 
 MakeEpisode = Callable[..., Episode]
 OLD = "2020-01-01T00:00:00Z"
@@ -280,11 +280,11 @@ def test_it_rebuilds_a_database_that_is_damaged(home: Path) -> None:
     database.write_bytes(b"no database" * 1000)
     env = {**os.environ, "ROBOTDATA_HOME": str(home), "DJANGO_SETTINGS_MODULE": "robotdata.settings"}
     root = Path(__file__).resolve().parents[2]
-    done = subprocess.run(
+    done = programs.run(
         [sys.executable, "manage.py", "rebuild"], cwd=root, env=env, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0 and "The old database is" in done.stdout, done.stdout + done.stderr
-    assert "1 takes in the spool: 1 usable" in done.stdout
+    assert "1 take in the spool: 1 usable" in done.stdout
     (aside,) = database.parent.glob("robotdata.sqlite3.*.old")
     assert aside.read_bytes().startswith(b"no database")
 

@@ -91,6 +91,16 @@ def test_a_cut_makes_two_rows_with_the_same_words(four: list[Episode], cubes: Da
     assert frames(cubes) == whole and ids(cubes) == before and not Episode.objects.get(pk=after[1]).is_committed
 
 
+def test_a_cut_with_a_seam_leaves_one_row_that_says_where(four: list[Episode], cubes: Dataset) -> None:
+    whole, before = frames(cubes), ids(cubes)
+    operation = done(start(cubes, cut_of(cubes, episode=four[0], first=2, end=6, seam=True)))
+    assert frames(cubes) == [(whole[0][0], [0, 1, 6, 7]), *whole[1:]] and ids(cubes) == before
+    row = Episode.objects.get(pk=before[0])
+    assert [(mark["code"], mark["from_tick"]) for mark in row.marks] == [("seam", 2)]
+    undo(operation)
+    assert frames(cubes) == whole and Episode.objects.get(pk=before[0]).marks == []
+
+
 def test_a_camera_is_encoded_again(four: list[Episode], cubes: Dataset) -> None:
     whole, before = frames(cubes), ids(cubes)
     operation = done(start(cubes, reencode_of(cubes, cameras=[FRONT], encoding=SMALLER)))
@@ -235,6 +245,7 @@ def test_the_api_previews_and_starts_each(four: list[Episode], cubes: Dataset, c
         answer = post(f"{name}/preview", **body)
         assert answer.status_code == 200, answer.content
         assert answer.json()["episodes"] in {4, 5} and answer.json()["notes"]
+    assert [post("cut/preview", **bodies["cut"], seam=seam).json()["episodes"] for seam in (False, True)] == [5, 4]
     assert frames(cubes) == whole
     answer = post("cut", **bodies["cut"])
     assert answer.status_code == 202 and answer.json()["summary"] == "cut frames 2–5 out of episode 0"

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
@@ -21,12 +20,6 @@ from tests.support.fake_station import rig_process
 pytestmark = pytest.mark.django_db
 OLGA = Actor("olga")
 HTMX = {"headers": {"HX-Request": "true"}}
-
-
-@pytest.fixture
-def person(client: Client) -> Client:
-    client.force_login(User.objects.create_user("olga"))
-    return client
 
 
 def make_station(name: str = "pc", *rigs: dict[str, Any], online: bool = True) -> Station:
@@ -201,6 +194,27 @@ def test_each_of_several_teleoperators_can_be_calibrated(person: Client) -> None
     assert "browser" not in page
     assert 'data-body=\'{"rig": "arm", "role": "teleoperator right"}\'' in page
     assert '"role": "robot"' in text(person, "/rigs/arm/calibrate/?role=%22odd"), "one that it has"
+
+
+def test_a_rig_that_cannot_be_calibrated_says_why_and_what_to_do(person: Client) -> None:
+    problem = "robot.type: there is no so999_follower"
+    make_station("pc", rig_process("broken", problem=problem), rig_process("simulated", devices={"robot": "sim"}))
+    page = text(person, "/rigs/broken/calibrate/")
+    assert "broken cannot be calibrated yet" in page and problem in page
+    assert 'href="/rigs/broken/edit/?station=pc">Edit broken</a>' in page
+    page = text(person, "/rigs/simulated/calibrate/")
+    assert "Nothing to calibrate" in page and "is one of LeRobot&#x27;s" in page.replace("'", "&#x27;")
+    assert 'id="begin"' not in page, "no button that could only fail"
+
+
+def test_a_phone_that_is_not_the_camera_leads_those_back_who_are_signed_in(person: Client) -> None:
+    make_rig("arm")
+    page = str(person.get("/camera/arm/phone/").content, "utf-8")
+    assert "This device is not the camera" in page
+    assert 'href="/record/">To the record page</a>' in page and 'href="/rigs/">To the rigs</a>' in page
+    person.logout()
+    page = str(person.get("/camera/arm/phone/join/?code=used").content, "utf-8")
+    assert "Scan the code on the record page again." in page and "To the record page" not in page
 
 
 def test_a_rig_that_was_not_checked_since_it_started_has_a_link_to_its_check(person: Client) -> None:

@@ -1,4 +1,4 @@
-"""A dataset is split by labels and by the filters of its page; a move of all episodes says what to do instead."""
+"""A dataset is split by labels and by the filters of its page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from django.test import Client
 
 from recorder.actor import Actor
 from recorder.catalog.split_parts import parts_by_filter, parts_by_label
-from recorder.catalog.transfers import Destination, Maps, start_copy
 from recorder.errors import Refused
 from recorder.models import Dataset, Episode, Operation
 from recorder.review.verdicts import edit_episodes
@@ -66,11 +65,3 @@ def test_the_api_splits_by_filter_and_label(
     assert [(each["title"], each["episodes"]) for each in shown] == [("Cubes night", 1)]
     mixed = [{"title": "A", "filter": ""}, {"title": "B", "share": 0.5}]
     assert client.post("/api/datasets/cubes/split/preview", {"parts": mixed}, **kind).status_code == 422
-
-
-def test_a_move_of_all_says_what_to_do(four: list[Episode], cubes: Dataset) -> None:
-    other = Dataset.objects.create(slug="cups", title="Cups")
-    for to, words in ((Destination(other), "in the trash"), (Destination(title="New"), "Rename")):
-        with pytest.raises(Refused) as refused:
-            start_copy(dataset=cubes, episodes=four, to=to, move=True, maps=Maps(), actor=OLGA)
-        assert refused.value.code == "all" and words in refused.value.message

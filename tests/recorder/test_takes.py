@@ -114,7 +114,7 @@ def test_it_wants_of_the_second_take_what_the_first_delivered(spool: Path, datas
 def test_it_encodes_at_once_where_the_policy_says_so(spool: Path, dataset: Dataset) -> None:
     Dataset.objects.update(policy="every", every=1, encode_unreviewed=True)
     index_take(take_id=write_take(spool), actor=WORKER)
-    assert Operation.objects.get().reason == "every 1 takes"
+    assert Operation.objects.get().reason == "every take"
 
 
 def test_it_encodes_at_the_end_of_the_session_where_the_policy_says_so(spool: Path, dataset: Dataset, rig: Rig) -> None:

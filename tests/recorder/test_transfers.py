@@ -153,7 +153,6 @@ def test_a_preview_counts_and_refuses_before_anything_runs(
         ("not_committed", lambda: copy(cubes, [four[0], take], Destination(title="New"))),
         ("same", lambda: copy(cubes, four[:1], Destination(cubes))),
         ("exists", lambda: copy(cubes, four[:1], Destination(title="cubes"))),
-        ("all", lambda: copy(cubes, four, Destination(title="New"), move=True)),
         ("same", lambda: preview_of_merge(dataset=cubes, others=[cubes], maps=Maps())),
         ("nothing", lambda: start_split(dataset=cubes, parts=[("A", [])], actor=OLGA)),
         ("twice", lambda: start_split(dataset=cubes, parts=[("A", ["x"]), ("B", ["x"])], actor=OLGA)),

@@ -24,6 +24,7 @@ from robotdata.video import EncodeSettings, barcode, decode_depth, dequantize_de
 from robotdata.video.depth.packets import depth_of_packet
 from robotdata.video.depth.scale import DepthScale
 from tests.rig.conftest import DEPTH, FRONT, TOP, Bench
+from tests.support import programs
 from tests.support.rig_link import Web, linked, soon
 
 SCALE = DepthScale(depth_max=4)
@@ -64,7 +65,7 @@ def test_a_take_holds_every_millimetre_that_was_measured(make_bench: Callable[..
 
 def test_a_killed_rig_leaves_its_depth_whole(tmp_path: Path) -> None:
     command = [sys.executable, "-c", CODE, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as rig:
+    with programs.Popen(command, stdout=subprocess.PIPE, text=True) as rig:
         assert rig.stdout is not None
         lines = [next(line for line in rig.stdout if int(line.split()[1]) >= 40)]
         os.kill(rig.pid, signal.SIGKILL)

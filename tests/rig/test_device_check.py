@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import programs
+
 PROGRAM = """
 import sys, time
 from pathlib import Path
@@ -80,7 +82,7 @@ class Check:
 
     def __init__(self, folder: Path, *faults: str) -> None:
         self.notes = folder / "calls"
-        self.process = subprocess.Popen(
+        self.process = programs.Popen(
             [sys.executable, "-c", PROGRAM, str(self.notes), *faults], stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
 

@@ -182,8 +182,10 @@ def test_clearing_an_earlier_error_does_not_clear_an_emergency_stop(rig: FaultyR
     rig.script.faults["robot", "observe"] = raises(lambda: OSError("no power"))
     rig.machine.start()
     rig.until("error")
-    rig.machine._stopping.wait = lambda timeout: True  # type: ignore[method-assign,assignment]  # its own steps end
-    rig.machine._thread.join(60)
+    with monkeypatch.context() as patched:
+        patched.setattr(rig.machine._stopping, "is_set", lambda: True)  # its own steps end
+        rig.machine._thread.join(60)
+    assert not rig.machine._thread.is_alive()
     rig.do("emergency_stop")
     with pytest.raises(CommandRefused, match="another one"):
         rig.do("clear_error")

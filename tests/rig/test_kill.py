@@ -14,6 +14,7 @@ from robotdata.spool import Take, list_takes, read_manifest
 from robotdata.video import barcode
 from robotdata.video.jpeg import decode_jpeg
 from tests.rig.conftest import FRONT
+from tests.support import programs
 
 # Records take after take; says each time that it was told that one is saved, and how far the running one is.
 CODE = """
@@ -34,7 +35,7 @@ while True:
 @pytest.mark.parametrize("after_s", [0.15, 0.8, 1.3])
 def test_it_loses_no_saved_take_and_at_most_the_last_second_when_it_is_killed(tmp_path: Path, after_s: float) -> None:
     command = [sys.executable, "-c", CODE, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as rig:
+    with programs.Popen(command, stdout=subprocess.PIPE, text=True) as rig:
         assert rig.stdout is not None
         lines = [rig.stdout.readline()]  # it has begun
         time.sleep(after_s)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
+from robotdata.rig import link as links
 from robotdata.rig.link import Link
 from robotdata.rig.previews import unpack_preview
 from robotdata.video.jpeg import jpeg_size
@@ -91,6 +92,24 @@ async def test_it_sends_pictures_of_watched_cameras_only(bench: Bench) -> None:
     assert [seq for _, seq, *_ in seen] == sorted({seq for _, seq, *_ in seen})
     assert jpeg_size(seen[0][3]) == (288, 64)
     assert abs(seen[-1][2] / 1e9 - web.of("status")[-1]["since"]) < 60
+
+
+async def test_changes_and_pictures_wait_for_no_timer(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("STATUS_EVERY_S", "_AT_REST_STATUS_EVERY_S", "TELEMETRY_EVERY_S", "_UNWATCHED_TELEMETRY_EVERY_S"):
+        monkeypatch.setattr(links, name, 3600.0)
+    web = Web()
+    async with linked(bench, web):
+        await soon(lambda: web.of("status"))
+        await web.say(type="watch", cameras={FRONT: 30})
+        await soon(lambda: len(web.previews) > 5)
+        await web.say(type="watch", cameras={})
+        assert (await web.command("1", "record", task="push"))["ok"]
+        await soon(lambda: web.of("status", state="recording"))
+        await asyncio.to_thread(bench.ticks, 3)
+        assert (await web.command("2", "stop"))["ok"]
+        await soon(lambda: web.of("take", event="saved") and web.of("status")[-1]["state"] == "idle")
+    assert len(web.of("telemetry")) == 1
+    assert len(web.of("status")) < 20, "a status for each change, and none in between"
 
 
 async def test_it_records_on_when_the_web_goes_and_says_so_when_it_is_back(bench: Bench) -> None:

@@ -15,7 +15,7 @@ from tests.rig.conftest import FRONT, Bench, until
 
 def test_it_ends_the_take_cleanly_when_the_disk_is_full(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.do("record")
-    bench.ticks(10)
+    bench.ticks(20)  # some of which wait to be written
 
     def full(fd: int, parts: list[bytes]) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -35,7 +35,7 @@ def test_it_ends_the_take_cleanly_when_the_disk_is_full(bench: Bench, monkeypatc
 @pytest.mark.parametrize("code", [errno.EIO, errno.EFBIG, errno.EACCES])
 def test_it_calls_no_other_error_a_full_disk(bench: Bench, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     bench.do("record")
-    bench.ticks(10)
+    bench.ticks(20)
 
     def fails(fd: int, parts: list[bytes]) -> None:
         raise OSError(code, os.strerror(code))
@@ -62,6 +62,23 @@ def test_it_says_so_when_a_take_cannot_even_begin(bench: Bench, monkeypatch: pyt
     bench.idle()
     assert "Read-only file system" in (bench.machine.message or "")
     assert bench.machine.controls == ["record", "replay", "preflight"]
+
+
+def test_it_writes_many_frames_at_once_and_the_rest_when_the_take_ends(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "GATHER_S", 3600.0)
+    bench.do("record")
+    bench.ticks(30)
+    until(lambda: (bench.spool / bench.machine.take.id / f"{FRONT}.idx").exists())
+    assert (bench.spool / bench.machine.take.id / f"{FRONT}.idx").stat().st_size == 0, "its thread does not wake"
+    bench.do("stop")
+    bench.idle()
+    manifest = bench.ended()[0]
+    with Take.open(bench.spool / manifest["id"]) as take:
+        assert take.rows.num_rows == manifest["ticks"] >= 30
+        assert take.camera(FRONT).count == manifest["cameras_frames"][FRONT] >= 30
+        assert (take.frame_index(FRONT) >= 0).all()
 
 
 def test_it_drops_and_counts_frames_where_the_disk_is_too_slow(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

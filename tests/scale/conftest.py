@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.recorder.sockets.conftest import TOKEN, Web, fake_rig, listen, make_home
+from tests.support import programs
 from tests.support.servers import Postgres, Redis
 
 __all__ = ["fake_rig", "listen"]
@@ -60,7 +61,7 @@ class Place:
 
     def python(self, *args: str, may_fail: bool = False) -> str:
         """What it printed."""
-        done = subprocess.run(
+        done = programs.run(
             [sys.executable, *args], cwd=ROOT, env=self.all_env(), capture_output=True, text=True, timeout=120
         )
         assert may_fail or done.returncode == 0, done.stdout + done.stderr
@@ -75,7 +76,14 @@ class Place:
 def place(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Place:
     """Nothing runs yet, nothing is in the database."""
     home = tmp_path_factory.mktemp("home")
-    return Place(home, {"DATABASE_URL": postgres.url(f"db_{os.urandom(6).hex()}"), "ROBOTDATA_JOB_LEASE_S": "3"})
+    return Place(
+        home,
+        {
+            "DATABASE_URL": postgres.url(f"db_{os.urandom(6).hex()}"),
+            "ROBOTDATA_JOB_LEASE_S": "3",
+            "ROBOTDATA_TEST_SCALED": "1",
+        },
+    )
 
 
 @dataclass
@@ -89,7 +97,7 @@ class Fleet:
 
     def start(self, name: str, module: str, *args: str) -> None:
         with self.log(name).open("ab") as log:
-            self.roles[name] = subprocess.Popen(
+            self.roles[name] = programs.Popen(
                 [sys.executable, "-m", module, *args],
                 cwd=ROOT,
                 env=self.place.all_env(),

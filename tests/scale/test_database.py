@@ -14,6 +14,7 @@ import pytest
 from tests.recorder.conftest import FRONT, TOP, write_take
 from tests.recorder.sockets.conftest import Web, make_home
 from tests.scale.conftest import ROOT, Place
+from tests.support import programs
 from tests.support.servers import Postgres
 
 JOBS = 250  # four claim each: a thousand claims
@@ -25,6 +26,20 @@ dataset = Dataset.objects.create(slug="race", title="Race")
 operation = Operation.objects.create(type="encode", dataset=dataset)
 episode = Episode.objects.create(dataset=dataset, task="push", state="encoding")
 Job.objects.bulk_create(Job(operation=operation, episode=episode, camera=str(n)) for n in range({JOBS}))
+"""
+WAITS = """
+import os
+os.environ["ROBOTDATA_DB_WAIT_S"] = "1"
+import django
+django.setup()
+from django.db import OperationalError, transaction
+from recorder.errors import database_message
+from recorder.models import Dataset
+try:
+    with transaction.atomic():
+        Dataset.objects.select_for_update().get()
+except OperationalError as error:
+    print(f"({error.__cause__.sqlstate})", database_message(error))
 """
 ODD = "grip\x00per \ud83d slipped 🦾"
 SAID = "grip\ufffdper \ufffd slipped 🦾"
@@ -54,7 +69,7 @@ def test_it_gives_each_job_to_one_of_two_workers_in_a_thousand_claims(
     command = [sys.executable, str(ROOT / "tests/scale/claim_jobs.py")]
     env = {**place.all_env(), "PYTHONPATH": str(ROOT)}
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": env}
-    workers = [subprocess.Popen(command, cwd=ROOT, **pipes) for _ in range(2)]
+    workers = [programs.Popen(command, cwd=ROOT, **pipes) for _ in range(2)]
     for worker in workers:
         assert worker.stdout is not None and worker.stdout.readline() == "ready\n"
     said = []
@@ -83,9 +98,18 @@ def test_two_who_change_the_same_many_never_wait_for_each_other(
     """All jobs of an episode, or all takes of a batch: in another order each would hold what the other wants."""
     env = {**place.all_env(), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, str(ROOT / f"tests/scale/{script}.py")]
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
+    done = programs.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     assert json.loads(done.stdout) == []
+    with postgres.connect(place.env["DATABASE_URL"].rpartition("/")[2]) as connection:
+        connection.execute("truncate recorder_dataset cascade")
+
+
+def test_nobody_waits_for_ever_for_a_row_that_another_holds(web: Web, place: Place, postgres: Postgres) -> None:
+    assert web.api("POST", "/datasets", {"title": "Held"})[0] == 201
+    with postgres.connect(place.env["DATABASE_URL"].rpartition("/")[2]) as other, other.transaction():
+        other.execute("select id from recorder_dataset for update")
+        assert "(55P03) The database is unavailable" in place.python("-c", WAITS)
     with postgres.connect(place.env["DATABASE_URL"].rpartition("/")[2]) as connection:
         connection.execute("truncate recorder_dataset cascade")
 

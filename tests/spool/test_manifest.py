@@ -107,3 +107,29 @@ def test_it_lists_takes_oldest_first_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{}")
     assert list_takes(tmp_path) == folders
     assert list_takes(tmp_path / "nowhere") == []
+
+
+def many_remarks(edit: int, count: int = 1000) -> dict[str, object]:
+    remarks = [{"frame": n % 20, "text": f"{edit} {n} ".ljust(500, "長"), "role": "user"} for n in range(count)]
+    return {"subtasks": [], "remarks": sorted(remarks, key=lambda each: (each["frame"], each["text"]))}
+
+
+def test_a_take_with_many_remarks_can_be_edited_often_and_still_be_read(recorded: Path) -> None:
+    for edit in range(12):
+        update_curation(recorded, language=many_remarks(edit))
+    update_curation(recorded, language=many_remarks(12, count=300))
+    update_curation(recorded, language=many_remarks(13, count=3))
+    curation = read_manifest(recorded)["curation"]
+    assert curation["language"] == many_remarks(13, count=3)
+    languages = [entry["changes"]["language"] for entry in curation["history"]]
+    assert languages[:12] == [{"subtasks": 0, "remarks": 1000}] * 12
+    assert languages[12:] == [many_remarks(12, count=300), many_remarks(13, count=3)]
+
+
+def test_a_change_is_refused_that_would_make_the_manifest_too_long_to_be_read(recorded: Path) -> None:
+    path = recorded / "take.json"
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | {"later": "x" * ((16 << 20) - 100_000)}))
+    before = path.read_bytes()
+    with pytest.raises(CurationError, match="shorten subtasks, remarks or the note"):
+        update_curation(recorded, language=many_remarks(0))
+    assert path.read_bytes() == before

@@ -18,6 +18,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from robotdata.rig.messages import decode
+from tests.support import programs
 
 ROOT = Path(__file__).resolve().parents[2]
 SIM = '[rig]\nname = "{name}"\nfps = 10\n[robot]\nkind = "sim"\n[teleoperator]\nkind = "autopilot"\n'
@@ -122,19 +123,20 @@ class Station:
         self.web, self.port = web, port
         self.log = folder / "station.log"
         self.process: subprocess.Popen[bytes] | None = None
+        self.program = ["-m", "robotdata.station"]
         self.environment = {**os.environ, "ROBOTDATA_RIG_TOKEN": "secret", "ROBOTDATA_LOG": "INFO"}
 
     @property
     def command(self) -> list[str]:
         url = f"ws://127.0.0.1:{self.port}/ws/station/"
         places = ["--rigs", str(self.rigs), "--spool", str(self.spool), "--url", url]
-        return [sys.executable, "-m", "robotdata.station", *places, "--name", "bench-pc"]
+        return [sys.executable, *self.program, *places, "--name", "bench-pc"]
 
     async def start(self) -> Station:
         """Start it and wait for its hello."""
         hellos = len(self.web.of("hello"))
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(self.command, cwd=ROOT, env=self.environment, stderr=log)
+            self.process = programs.Popen(self.command, cwd=ROOT, env=self.environment, stderr=log)
         await soon(lambda: len(self.web.of("hello")) > hellos or self.ended)
         assert not self.ended, self.log.read_text()
         return self

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+from robotdata import distribution
 from robotdata.station import install as installing
-from robotdata.station.install import find_python, install, own_package
+from robotdata.station.install import find_python, install
 
 
 def fake(folder: Path, name: str, says: str) -> Path:
@@ -58,5 +61,23 @@ def test_it_makes_an_environment_and_says_what_failed_in_it(
     assert install(tmp_path / "drivers", sys.executable, [str(tmp_path / "drivers/nothing.whl")]) == 1
 
 
-def test_it_installs_the_checkout_that_it_runs_from() -> None:
-    assert (Path(own_package()) / "pyproject.toml").is_file()
+def test_it_says_that_there_is_no_room_for_temporary_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as here:
+        here.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+        assert install(tmp_path / "drivers", sys.executable, ["nothing"]) == 1
+    assert "temporary files" in capfd.readouterr().out
+
+
+def test_nothing_is_installed_where_its_own_source_is_not_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(installing, "find_python", lambda: sys.executable)
+    monkeypatch.setattr(installing, "shortage", lambda folder: "")
+    monkeypatch.setattr(distribution, "__file__", str(tmp_path / "site-packages/robotdata/distribution.py"))
+    monkeypatch.setattr(metadata, "distribution", lambda name: metadata.PathDistribution(tmp_path))
+    assert installing.main([str(tmp_path / "drivers")]) == 1
+    said = capfd.readouterr().out
+    assert "install it from there again" in said and said.endswith("then press Try again.\n")
+    assert not (tmp_path / "drivers").exists()

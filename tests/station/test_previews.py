@@ -52,8 +52,9 @@ def looking(station: Station) -> list[int]:
     assert station.process is not None
     found = []
     for pid in Path(f"/proc/{station.process.pid}/task/{station.process.pid}/children").read_text().split():
-        if b"station.preview" in Path(f"/proc/{pid}/cmdline").read_bytes() and alive(int(pid)):
-            found.append(int(pid))
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            if b"station.preview" in Path(f"/proc/{pid}/cmdline").read_bytes() and alive(int(pid)):
+                found.append(int(pid))
     return found
 
 

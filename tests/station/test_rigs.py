@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import json
 import os
 import signal
@@ -16,8 +18,10 @@ import pytest
 
 from robotdata.rig.lock import RigLock
 from robotdata.spool import list_takes, read_manifest
+from robotdata.spool.manifest import ROWS
 from robotdata.station.protocol import ASKS, MAX_RIGS
 from tests.station.conftest import ROOT, Station, alive, sim, soon, station_at
+from tests.support import programs
 
 
 async def running(station: Station, name: str = "bench", text: str = "") -> dict[str, Any]:
@@ -25,6 +29,20 @@ async def running(station: Station, name: str = "bench", text: str = "") -> dict
     await station.web.get("write_rig", name=name, text=text or sim(name), version=None)
     await station.web.get("start_rig", name=name)
     return await station.web.in_state(name, "running")
+
+
+async def recording(station: Station) -> None:
+    """Ask the rig for a take until one has rows: a rig that has not seen its camera yet, or is late, refuses."""
+    rig = await soon(lambda: station.web.rig_sockets.get("bench"))
+    async with asyncio.timeout(60):
+        for number in itertools.count():
+            await rig.send(
+                json.dumps({"type": "command", "id": f"{number}", "name": "record", "args": {"countdown_s": 0}})
+            )
+            with contextlib.suppress(TimeoutError):
+                await soon(lambda: list_takes(station.spool), 2.0)
+                break
+        await soon(lambda: any((take / ROWS).exists() for take in list_takes(station.spool)))
 
 
 async def test_it_says_who_it_is(station: Station) -> None:
@@ -58,14 +76,25 @@ async def test_a_rig_is_written_started_and_stopped(station: Station) -> None:
 
 async def test_a_take_is_saved_before_its_rig_is_stopped_while_the_station_answers(station: Station) -> None:
     await running(station)
-    rig = await soon(lambda: station.web.rig_sockets.get("bench"))
-    await rig.send(json.dumps({"type": "command", "id": "1", "name": "record", "args": {"countdown_s": 0}}))
-    await soon(lambda: list_takes(station.spool))
+    await recording(station)
     stopping = asyncio.create_task(station.web.get("stop_rig", name="bench"))
     assert (await station.web.get("read_rig", name="bench"))["text"] == sim()
     await stopping
     (take,) = list_takes(station.spool)
     assert read_manifest(take)["state"] == "recorded"
+
+
+# It would wait so long for a connection that does not close.
+PATIENT = "from robotdata.station import process; process._CLOSE_S = 600; process.main()"
+
+
+async def test_it_says_how_its_rigs_have_ended_and_then_ends_without_a_wait(tmp_path: Path) -> None:
+    async with station_at(tmp_path) as station:
+        station.program = ["-c", PATIENT]
+        await station.start()
+        await running(station)
+        assert await station.end() == 0
+        assert station.web.rig("bench")["state"] == "stopped"
 
 
 async def test_the_rigs_that_ran_run_again_with_the_next_station(tmp_path: Path) -> None:
@@ -225,13 +254,13 @@ def test_it_says_what_is_wrong_with_its_options(tmp_path: Path, option: str, val
     options = {"--rigs": str(tmp_path), "--spool": str(tmp_path), "--url": "ws://127.0.0.1:9/ws/station/"}
     words_of_it = [word for pair in (options | {option: value}).items() for word in pair]
     command = [sys.executable, "-m", "robotdata.station", *words_of_it]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = programs.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2 and f"{option} is {value!r}, {words}" in done.stderr
 
 
 async def test_a_second_station_on_the_same_folder_says_who_has_it(station: Station) -> None:
     options = {"cwd": ROOT, "env": station.environment, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(station.command, **options) as second:
+    with programs.Popen(station.command, **options) as second:
         assert second.stderr is not None and station.process is not None
         assert f"locked by pid {station.process.pid}" in second.stderr.readline()
         await station.end()

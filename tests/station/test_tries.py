@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.station.conftest import CAMERA, Station, alive, sim, soon
+from tests.station.conftest import CAMERA, ROOT, Station, alive, sim, soon
 
 
 async def test_the_kinds_of_robotdata_are_offered_and_why_lerobots_are_not(station: Station) -> None:
@@ -27,7 +27,7 @@ async def test_an_interpreter_that_lacks_robotdata_says_the_command(station: Sta
     python.write_text(f'#!/bin/sh\nexec {sys.executable} -I "$@"\n')  # without this checkout on its path
     python.chmod(0o755)
     kinds = await station.web.get("kinds", python=str(python))
-    assert f"{python} -m pip install robotdata-lab" in kinds["failed"]["robotdata"]
+    assert f"{python} -m pip install {ROOT}" in kinds["failed"]["robotdata"]
     assert any(kind["kind"] == "sim" for kind in kinds["kinds"])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.support.feetech_arm import Arm
+from tests.support.rig_link import soon
 
 if TYPE_CHECKING:
     from tests.lerobot.conftest import ArmRig
@@ -46,3 +47,32 @@ def remove_calibration(rig: ArmRig, arm: Arm) -> None:
 
 def other_calibration(rig: ArmRig, arm: Arm) -> None:
     arm.write_calibration(900, 3100)
+
+
+async def slow_and_overloaded(rig: ArmRig, device: str, overload: int) -> None:
+    """What goes wrong in a take without ending it is said while it lasts, and the take goes on.
+
+    First the bus is slow for a while, then a servo reports the error byte `overload` with its positions.
+    """
+    arm = arm_of(rig, device)
+
+    def warned(code: str) -> str:
+        said = [each["text"] for each in rig.status.get("warnings", ()) if each["code"] == code]
+        return " ".join(text for text in said if text.startswith(device.capitalize()))
+
+    async with rig.running():
+        await rig.until("idle")
+        take = await rig.record(5)
+        arm.do("cable", slow_s=0.3)
+        await soon(lambda: "has not answered" in warned("silent"))
+        arm.do("cable")
+        await rig.more(5)
+        arm.do("error", servo=2, byte=overload)
+        await soon(lambda: warned("alarm"))
+        said = warned("alarm")
+        assert f"motor 2 (shoulder_lift) at {arm.port} reports" in said and "relieve the arm" in said
+        await rig.more(5)
+        arm.do("error", servo=2, byte=0)
+        await soon(lambda: not warned("alarm"))
+        await rig.do("stop")
+        assert (await rig.kept(take))["end_reason"] == "stop"

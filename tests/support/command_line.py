@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
+
+from tests.support import programs
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def run_command(home: Path, *words: str) -> tuple[int, str]:
     """Return the exit status of `robotdata WORDS` in this home, and all that it says."""
-    done = subprocess.run(
+    done = programs.run(
         [sys.executable, "-m", "robotdata", *words],
         cwd=ROOT,
         capture_output=True,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
+from tests.support import programs
 from tests.support.nth_call import ROOT
 
 
@@ -22,5 +22,5 @@ class Home:
 
     def python(self, *args: str) -> tuple[int, str]:
         command = [sys.executable, *args]
-        done = subprocess.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=90)
+        done = programs.run(command, cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=90)
         return done.returncode, done.stdout + done.stderr

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from robotdata.dataset import CommitResult, DatasetSpec, NewEpisode, commit_episodes
 from robotdata.export import encode_camera, load_encoded, new_episode, plan_take
 from robotdata.spool import Take
 from robotdata.video import EncodeSettings
-from tests.support.takes import features
+from tests.support.takes import features, make_take
 
 QUICK = EncodeSettings(codec="h264", preset="ultrafast")
 CAMERAS = ("front",)
@@ -24,6 +25,14 @@ def encode(home: Path, folder: Path) -> None:
         plan = plan_take(take)
         for key in take.cameras:
             encode_camera(take, plan, key, home / "staging" / take.id / f"{key}.mp4", QUICK)
+
+
+def encoded_takes(home: Path, lengths: Iterable[int]) -> list[Path]:
+    """Takes of so many frames in `home/spool`, encoded; each has its length as its number."""
+    takes = [make_take(home / "spool", ticks, episode=ticks, cameras=CAMERAS) for ticks in lengths]
+    for take in takes:
+        encode(home, take)
+    return takes
 
 
 def episode(home: Path, folder: Path) -> NewEpisode:

@@ -9,6 +9,7 @@ from playwright.sync_api import Page
 from robotdata.dataset import DatasetFolder, verify_dataset
 from robotdata.video import open_video
 from robotdata.video.barcode import read
+from tests.support.browser import Product
 from tests.support.desk_data import call, until
 
 
@@ -24,11 +25,12 @@ def shown(root: Path) -> list[tuple[int, list[int]]]:
     return found
 
 
-def commit(page: Page, slug: str, ids: list[str]) -> None:
-    call(page, "POST", "/api/episodes/verdict", {"episodes": ids, "verdict": "keep"})
-    operation = call(page, "POST", f"/api/datasets/{slug}/encode", {})["id"]
-    until_done(page, operation)
+def commit(product: Product, slug: str, ids: list[str]) -> None:
+    ask = product.api.call
+    ask("POST", "/api/episodes/verdict", {"episodes": ids, "verdict": "keep"})
+    operation = ask("POST", f"/api/datasets/{slug}/encode", {})["id"]
+    until(lambda: ask("GET", f"/api/operations/{operation}")["state"], "done", within_s=180)
 
 
 def until_done(page: Page, operation: str) -> None:
-    until(lambda: call(page, "GET", f"/api/operations/{operation}")["state"], "done", within_s=90)
+    until(lambda: call(page, "GET", f"/api/operations/{operation}")["state"], "done", within_s=180)

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from tests.support import programs
 from tests.support.fresh_home import fill_home
 from tests.support.nth_call import ROOT
 from tests.support.worker_home import Home
@@ -55,7 +56,7 @@ class Worker:
         beat = ["-B", "-s", str(home.path / f".state/beat-{name}")]
         args = ["-A", "robotdata", "worker", "-n", f"{name}@here", *beat, "--without-gossip", "--without-mingle"]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
+            self.process = programs.Popen(
                 [sys.executable, "-m", "celery", *args, "--concurrency", "1", "--loglevel", "info", *more],
                 cwd=ROOT,
                 env={**home.env, **env},
@@ -100,7 +101,8 @@ class Crowd(Home):
         return self.python("manage.py", "verify", slug, "--deep")
 
     def staged(self) -> list[Path]:
-        return [path for path in (self.path / "staging").rglob("*") if path.is_file()]
+        walked = os.walk(self.path / "staging")  # which passes over folders that vanish meanwhile
+        return [Path(folder, name) for folder, _, names in walked for name in names]
 
     def end(self) -> None:
         for worker in self.workers.values():

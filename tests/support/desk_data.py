@@ -10,7 +10,6 @@ from typing import Any
 from playwright.sync_api import Page
 
 from tests.support.browser import Product
-from tests.support.leaving import close_context
 from tests.support.takes import make_take
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -60,23 +59,13 @@ def until_drawn(page: Page) -> None:
     }""")
 
 
-def fill(page: Page, product: Product, slug: str, takes: int, ticks: int = 20) -> list[str]:
+def fill(product: Product, slug: str, takes: int, ticks: int = 20) -> list[str]:
     """A dataset with so many takes; their ids, the oldest first. The n-th carries the number n in its pictures."""
-    call(page, "POST", "/api/datasets", {"title": slug, "encoding": ENCODING})
+    product.api.call("POST", "/api/datasets", {"title": slug, "encoding": ENCODING})
     ids = []
     for number in range(takes):
         task = "push the cube" if number % 2 else "lift the cube"
         folder = make_take(product.home / "spool", ticks, episode=number, dataset=slug, task=task, operator="olga")
         ids.append(folder.name)
     product.recover()
-    return ids
-
-
-def filled(chromium: Any, product: Any, signed_in: Any, slug: str, takes: int, ticks: int) -> list[str]:
-    """As `fill`, by somebody who comes for it and goes again: for fixtures of a module."""
-    context = chromium.new_context(storage_state=signed_in, base_url=product.url)
-    page = context.new_page()
-    page.goto("/")
-    ids = fill(page, product, slug, takes, ticks)
-    close_context(context)
     return ids

@@ -10,33 +10,25 @@ import base64
 import hashlib
 import json
 import re
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from tests.support.fake_hub_parts import PAGE, TOKEN, USER, Commit, Refuse, Repo, Trouble, git_sha1, mode, pointer
+from tests.support.fake_hub_parts import PAGE, TOKEN, USER, Commit, Refuse, Repo, git_sha1, mode, pointer
+from tests.support.fake_server import FakeServer, Handler
 
 
-class FakeHub:
+class FakeHub(FakeServer):
     """The server. `seen` are the requests as "METHOD path", `stored` the uploads of each LFS object."""
 
     def __init__(self) -> None:
+        super().__init__(_Handler)
         self.repos: dict[str, Repo] = {}
         self.objects: dict[str, bytes] = {}
         self.parts: dict[tuple[str, int], bytes] = {}
         self.stored: dict[str, int] = {}
-        self.seen: list[str] = []
         self.authorizations: list[str] = []
-        self.trouble: Callable[[str, str, int], Trouble | None] = lambda method, path, count: None
         self.part_bytes = 0  # uploads of more go in parts of so many bytes
         self.users = {TOKEN: USER}
-        self.lock = threading.RLock()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def content(self, repo: str, revision: str = "main") -> dict[str, bytes]:
         """The files of a revision, with the content of large ones."""
@@ -67,37 +59,9 @@ class FakeHub:
             repo.refs[ref] = oid
             return made
 
-    @contextmanager
-    def running(self) -> Iterator[FakeHub]:
-        thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self.server.shutdown()
-            self.server.server_close()
 
-
-def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
-    class Handler(_Handler):
-        pass
-
-    Handler.hub = hub
-    return Handler
-
-
-class _Handler(BaseHTTPRequestHandler):
-    hub: FakeHub
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *args: Any) -> None:
-        return
-
-    def handle_one_request(self) -> None:
-        try:
-            super().handle_one_request()
-        except (ConnectionError, ValueError):  # the client was killed, or left
-            self.close_connection = True
+class _Handler(Handler):
+    fake: FakeHub
 
     def do_GET(self) -> None:
         self._serve()
@@ -108,10 +72,10 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         self.query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         self.route = parts.path
-        with self.hub.lock:
-            self.hub.seen.append(f"{self.command} {parts.path}")
-            self.hub.authorizations.append(self.headers.get("Authorization", ""))
-            trouble = self.hub.trouble(self.command, parts.path, len(self.hub.seen))
+        with self.fake.lock:
+            self.fake.seen.append(f"{self.command} {parts.path}")
+            self.fake.authorizations.append(self.headers.get("Authorization", ""))
+            trouble = self.fake.trouble(self.command, parts.path, len(self.fake.seen))
         if trouble and trouble.when == "before" and not trouble.status:
             return self._cut()
         self.body = self._read_body()
@@ -165,13 +129,13 @@ class _Handler(BaseHTTPRequestHandler):
         header = self.headers.get("Authorization", "")
         if not header:
             return ""
-        user = self.hub.users.get(header.removeprefix("Bearer "))
+        user = self.fake.users.get(header.removeprefix("Bearer "))
         if user is None:
             raise Refuse(401, "Invalid credentials in Authorization header")
         return user
 
     def _repo(self, name: str, *, write: bool = False) -> Repo:
-        repo, user = self.hub.repos.get(name), self.user
+        repo, user = self.fake.repos.get(name), self.user
         if repo is None or (repo.private and repo.id.split("/")[0] != user):
             raise Refuse(404 if user else 401, "Repository not found", "RepoNotFound")
         if repo.gated and repo.id.split("/")[0] != user:
@@ -202,14 +166,14 @@ class _Handler(BaseHTTPRequestHandler):
         name = f"{asked['organization'] or self.user}/{asked['name']}"
         if name.split("/")[0] != self.user:
             raise Refuse(403, "You don't have the rights to create a dataset under this namespace")
-        if name in self.hub.repos:
+        if name in self.fake.repos:
             self._answer(
-                409, {"error": "You already created this dataset repo", "url": f"{self.hub.url}/datasets/{name}"}
+                409, {"error": "You already created this dataset repo", "url": f"{self.fake.url}/datasets/{name}"}
             )
             return None
-        self.hub.repos[name] = made = Repo(name, asked.get("visibility") == "private" or bool(asked.get("private")))
-        self.hub.commit(made, {".gitattributes": b"*.parquet filter=lfs\n*.mp4 filter=lfs\n"}, "initial commit")
-        return {"url": f"{self.hub.url}/datasets/{name}", "name": name}
+        self.fake.repos[name] = made = Repo(name, asked.get("visibility") == "private" or bool(asked.get("private")))
+        self.fake.commit(made, {".gitattributes": b"*.parquet filter=lfs\n*.mp4 filter=lfs\n"}, "initial commit")
+        return {"url": f"{self.fake.url}/datasets/{name}", "name": name}
 
     def info(self, name: str, revision: str | None = None) -> Any:
         repo = self._repo(name)
@@ -231,7 +195,7 @@ class _Handler(BaseHTTPRequestHandler):
             entries.append(entry | {"lfs": {"oid": oid, "size": size, "pointerSize": len(link)}})
         headers = {}
         if first + PAGE < len(files):
-            following = f"{self.hub.url}{self.route}?recursive=True&cursor={first + PAGE}"
+            following = f"{self.fake.url}{self.route}?recursive=True&cursor={first + PAGE}"
             headers["Link"] = f'<{following}>; rel="next"'
         self._answer(200, entries, headers)
 
@@ -252,13 +216,13 @@ class _Handler(BaseHTTPRequestHandler):
         for asked in json.loads(self.body)["objects"]:
             oid, size = asked["oid"], asked["size"]
             entry: dict[str, Any] = {"oid": oid, "size": size}
-            if oid not in self.hub.objects:
-                upload: dict[str, Any] = {"href": f"{self.hub.url}/upload/{oid}?signature=secret"}
-                if self.hub.part_bytes and size > self.hub.part_bytes:
-                    count = -(-size // self.hub.part_bytes)
-                    header = {str(n): f"{self.hub.url}/part/{oid}/{n}" for n in range(1, count + 1)}
-                    upload = {"href": f"{self.hub.url}/complete/{oid}", "header": header}
-                    header["chunk_size"] = str(self.hub.part_bytes)
+            if oid not in self.fake.objects:
+                upload: dict[str, Any] = {"href": f"{self.fake.url}/upload/{oid}?signature=secret"}
+                if self.fake.part_bytes and size > self.fake.part_bytes:
+                    count = -(-size // self.fake.part_bytes)
+                    header = {str(n): f"{self.fake.url}/part/{oid}/{n}" for n in range(1, count + 1)}
+                    upload = {"href": f"{self.fake.url}/complete/{oid}", "header": header}
+                    header["chunk_size"] = str(self.fake.part_bytes)
                 entry["actions"] = {"upload": upload}
             objects.append(entry)
         return {"transfer": "basic", "objects": objects}
@@ -267,24 +231,24 @@ class _Handler(BaseHTTPRequestHandler):
         return self._store(oid, self.body)
 
     def part(self, oid: str, number: str) -> Any:
-        self.hub.parts[oid, int(number)] = self.body
+        self.fake.parts[oid, int(number)] = self.body
         self._answer(200, {}, {"ETag": f'"{hashlib.md5(self.body).hexdigest()}"'})
 
     def complete(self, oid: str) -> Any:
         numbers = [part["partNumber"] for part in json.loads(self.body)["parts"]]
-        return self._store(oid, b"".join(self.hub.parts[oid, number] for number in numbers))
+        return self._store(oid, b"".join(self.fake.parts[oid, number] for number in numbers))
 
     def _store(self, oid: str, data: bytes) -> Any:
         if hashlib.sha256(data).hexdigest() != oid:
             raise Refuse(400, "the content has another hash")
-        with self.hub.lock:
-            self.hub.objects[oid] = data
-            self.hub.stored[oid] = self.hub.stored.get(oid, 0) + 1
+        with self.fake.lock:
+            self.fake.objects[oid] = data
+            self.fake.stored[oid] = self.fake.stored.get(oid, 0) + 1
         return {}
 
     def commits(self, name: str, revision: str) -> Any:
         as_request = self.query.get("create_pr") == "1"
-        with self.hub.lock:
+        with self.fake.lock:
             repo = self._repo(name, write=not as_request)
             parent = self._at(repo, revision)
             files, title, description = dict(parent.files), "", ""
@@ -298,16 +262,16 @@ class _Handler(BaseHTTPRequestHandler):
                 elif item["key"] == "file":
                     files[value["path"]] = base64.b64decode(value["content"])
                 elif item["key"] == "lfsFile":
-                    if value["oid"] not in self.hub.objects:
+                    if value["oid"] not in self.fake.objects:
                         raise Refuse(400, f"LFS object {value['oid']} was not uploaded")
-                    files[value["path"]] = ("lfs", value["oid"], len(self.hub.objects[value["oid"]]))
+                    files[value["path"]] = ("lfs", value["oid"], len(self.fake.objects[value["oid"]]))
                 elif item["key"] == "deletedFile" and files.pop(value["path"], None) is None:
                     raise Refuse(404, "A file with this name doesn't exist", "EntryNotFound")
             number = len(repo.requests) + 1
-            made = self.hub.commit(repo, files, title, description, f"refs/pr/{number}" if as_request else "main")
+            made = self.fake.commit(repo, files, title, description, f"refs/pr/{number}" if as_request else "main")
             if as_request:
                 repo.requests.append(number)
-        url = f"{self.hub.url}/datasets/{name}"
+        url = f"{self.fake.url}/datasets/{name}"
         request = {"pullRequestUrl": f"{url}/discussions/{number}"} if as_request else {}
         return {"commitUrl": f"{url}/commit/{made.oid}", "commitOid": made.oid, **request}
 
@@ -358,11 +322,11 @@ class _Handler(BaseHTTPRequestHandler):
         if value is None:
             raise Refuse(404, "Entry not found", "EntryNotFound")
         if not isinstance(value, bytes):
-            return self._answer(302, b"", {"Location": f"{self.hub.url}/cdn/{value[1]}"})
+            return self._answer(302, b"", {"Location": f"{self.fake.url}/cdn/{value[1]}"})
         return self._ranged(value)
 
     def cdn(self, oid: str) -> Any:
-        return self._ranged(self.hub.objects[oid])
+        return self._ranged(self.fake.objects[oid])
 
     def _ranged(self, data: bytes) -> None:
         asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))

@@ -13,19 +13,6 @@ PAGE = 7
 
 
 @dataclass
-class Trouble:
-    """What happens to a request: a status (with a message and headers), or a connection that is cut.
-
-    `when`: "before" the request has an effect, or "after" it, so that only the answer is lost.
-    """
-
-    status: int = 0
-    message: str = ""
-    headers: dict[str, str] = field(default_factory=dict)
-    when: str = "before"
-
-
-@dataclass
 class Commit:
     oid: str
     files: dict[str, Any]  # path: bytes, or ("lfs", oid, size)

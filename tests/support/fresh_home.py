@@ -5,12 +5,12 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from functools import cache
 from pathlib import Path
 
+from tests.support import programs
 from tests.support.nth_call import ROOT
 
 MIGRATE = """
@@ -45,7 +45,7 @@ def _made(code: str) -> tuple[Path, str]:
     home = Path(tempfile.mkdtemp(prefix="robotdata-template-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     env = {**os.environ, "ROBOTDATA_HOME": str(home), "DJANGO_SETTINGS_MODULE": "robotdata.settings"}
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True)
+    done = programs.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(done.stderr)
     return home, (done.stdout.splitlines() or [""])[-1]

@@ -1,7 +1,7 @@
 """Real encoders that wait where a test wants to meet them, however quick the machine is.
 
 A home whose processes run with `tests.support.held_settings` is asked before its workers start; what they do while they
-wait (leases, heartbeats, the sweep) is the product's own.
+wait (leases, heartbeats, the sweep, which only comes more often) is the product's own.
 """
 
 from __future__ import annotations

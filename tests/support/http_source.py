@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 import sys
 
 from tests.rig.conftest import until
+from tests.support import programs
 from tests.support.nth_call import ROOT
+from tests.support.ports import free_port
 
 
 class Source:
     def __init__(self) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self.start()
 
     def start(self) -> None:
         command = [sys.executable, "-m", "tests.faults.an_http_camera", str(self.port), "288", "64", "20"]
-        self.process = subprocess.Popen(command, cwd=ROOT)
+        self.process = programs.Popen(command, cwd=ROOT)
         until(self.answers)
 
     def answers(self) -> bool:

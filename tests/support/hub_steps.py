@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from robotdata.dataset.exchange.contents import Contents, contents_of
+from robotdata.dataset.exchange.progress import Pushed, Watch
 from robotdata.dataset.exchange.snapshot import archive_of
 from robotdata.dataset.hub.client import Access, Hub, library
-from robotdata.dataset.hub.contents import Contents, contents_of
-from robotdata.dataset.hub.push import Outcome, PushRequest, Watch, push
+from robotdata.dataset.hub.push import PushRequest, push
 from tests.support.fake_hub import TOKEN, FakeHub
 
 REPO = "olga/cubes"
@@ -44,7 +45,7 @@ def contents(root: Path) -> Contents:
     return contents_of(archive_of(root, root.parent / ".work", root.name), root.name)
 
 
-def pushed(server: FakeHub, root: Path, *, token: str = TOKEN, watch: Watch | None = None, **more: Any) -> Outcome:
+def pushed(server: FakeHub, root: Path, *, token: str = TOKEN, watch: Watch | None = None, **more: Any) -> Pushed:
     request = PushRequest(**{"repository": REPO, "title": "Cubes", "mark": "mark-1", **more})
     return push(hub_of(server, token), contents(root), request, watch or Watch())
 

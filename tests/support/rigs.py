@@ -18,7 +18,7 @@ from robotdata.spool import BadManifest, NoTake, Take, read_manifest
 from robotdata.video.barcode import Barcode, read
 from robotdata.video.jpeg import decode_jpeg
 from tests.recorder.sockets.conftest import TOKEN, Web
-from tests.support import odd_devices
+from tests.support import odd_devices, programs
 from tests.support.nth_call import ROOT
 from tests.support.whole import until as until_at_most
 
@@ -71,7 +71,7 @@ class RigProcess:
 
     def launch(self) -> None:
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(self.command, cwd=ROOT, env=self.env, stderr=log)
+            self.process = programs.Popen(self.command, cwd=ROOT, env=self.env, stderr=log)
 
     def start(self) -> RigProcess:
         """Launch it, and wait until it can record."""

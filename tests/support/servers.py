@@ -17,11 +17,7 @@ from typing import Any
 import psycopg
 import pytest
 
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.support.ports import free_port
 
 
 def need(program: str, *more: str) -> str:
@@ -50,9 +46,9 @@ class Postgres:
     def start(self) -> Postgres:
         data = str(self.folder / "data")
         if not Path(data).exists():
-            args = [self.programs["initdb"], "-D", data, "-U", "robotdata", "-A", "trust", "-E", "UTF8"]
+            args = [self.programs["initdb"], "-D", data, "-U", "robotdata", "-A", "trust", "-E", "UTF8", "--no-sync"]
             made = subprocess.run(
-                [*args, "--locale=C", "--no-sync"], cwd=self.folder, capture_output=True, text=True, **self.who
+                [*args, *self._language()], cwd=self.folder, capture_output=True, text=True, **self.who
             )
             assert made.returncode == 0, made.stderr
         args = [self.programs["postgres"], "-D", data, "-k", str(self.folder), "-h", "127.0.0.1"]
@@ -62,6 +58,12 @@ class Postgres:
             )
         self.until(self._answers)
         return self
+
+    def _language(self) -> list[str]:
+        """Words in the order of English, as where people install it: "a" before "B", "ä" after "a", signs left out."""
+        known = subprocess.run([self.programs["initdb"], "--help"], capture_output=True, text=True, check=True).stdout
+        english = ["--locale-provider=icu", "--icu-locale=en"] if "--icu-locale" in known else []
+        return ["--locale=C", *english]
 
     def url(self, database: str) -> str:
         """Of a new, empty database."""

@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.fresh_home import WITH_TOKEN, fill_home
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = {"uvicorn": "web", "celery": "worker", "robotdata.rig": "rig"}
+PARTS = {"robotdata.web": "web", "celery": "worker", "robotdata.rig": "rig"}
 RIG = """
 [rig]
 name = "{name}"
@@ -50,9 +50,7 @@ class Product:
         self.log = home / "soak.log"
         for name in self.rigs:
             (home / f"{name}.toml").write_text(RIG.format(name=name))
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self.token = ""
         self.process: subprocess.Popen[bytes] | None = None
 

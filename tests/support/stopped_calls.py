@@ -17,16 +17,21 @@ class Killed(BaseException):
 
 
 class NthCall:
-    """Counts calls that change the disk; the n-th one does not happen any more, nor any after it."""
+    """Counts calls that change the disk, and notes their names; the n-th does not happen any more, nor any after it.
+
+    With n = 0 all happen.
+    """
 
     def __init__(self, n: int, how: Callable[[], BaseException]) -> None:
         self.left = n
         self.how = how
         self.dead = False
+        self.names: list[str] = []
 
     def wrap(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             self.left -= 1
+            self.names.append(getattr(real, "__name__", "fsync"))
             if self.left == 0 or self.dead:
                 self.dead = self.dead or self.how is Killed
                 raise self.how()

@@ -1,7 +1,7 @@
 """Breaks calls of processes that begin warm: a server that has imported everything forks one for each trial.
 
-`every_call` starts an interpreter for each trial, which is honest and slow. Here `strace` is attached to a fork that
-waits for it, so that every single call of a stage can be broken within seconds. The fork has a home of its own.
+Here `strace` is attached to a fork that waits for it, so that every single call of a stage can be broken within
+seconds. The fork has a home of its own.
 
     python -m tests.support.warm    reads "scenario<TAB>home<TAB>traced" lines, answers "code<TAB>said" lines
 """
@@ -21,9 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from tests.support.nth_call import CALLS, ROOT, Broken
-
-ATTACH_WITHIN_S = 60.0
+from tests.support.nth_call import ATTACH_WITHIN_S, CALLS, LET_OTHERS_ATTACH, ROOT, Broken, is_traced, strace_words
 
 
 class Server:
@@ -47,11 +45,14 @@ class Server:
         """One run, its n-th `call` broken."""
         self._send(scenario, home, traced=True)
         pid = self._read()["pid"]
-        command = ["strace", "-f", "-qq", "-e", "signal=none", "-e", f"trace={CALLS[call]}"]
-        command += ["-e", f"inject={CALLS[call]}:{how}:when={n}", "-p", str(pid)]
-        traced = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        trace = home.with_suffix(".trace")
+        strace, inject = strace_words(trace, call=call, how=how, n=n)
+        command = [*strace, "-e", f"trace={CALLS[call]}", *inject, "-p", str(pid)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
         ended = self._ended(n)
-        return Broken(n, ended.code, ended.said, ended.errors + traced.stderr)
+        traced = trace.read_text()
+        trace.unlink()
+        return Broken(n, ended.code, ended.said, ended.errors + done.stderr + traced)
 
     def _send(self, scenario: str, home: Path, *, traced: bool) -> None:
         out = _pipe(self.process.stdin)
@@ -136,8 +137,9 @@ def _child(trial: Trial, said: Path, errors: Path) -> None:
         use_home(trial.home)
         for number, path in ((1, said), (2, errors)):
             os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
+        exec(LET_OTHERS_ATTACH)
         end = time.monotonic() + ATTACH_WITHIN_S
-        while trial.traced and time.monotonic() < end and not _is_traced():
+        while trial.traced and time.monotonic() < end and not is_traced("self"):
             time.sleep(0.001)
         if trial.traced:
             time.sleep(0.005)  # it is traced before it is stopped for the first time
@@ -159,11 +161,6 @@ def use_home(home: Path) -> None:
     for name in ("spool", "datasets", "staging"):
         setattr(settings, f"{name.upper()}_DIR", home / name)
     connections["default"].settings_dict["NAME"] = str(home / "robotdata.sqlite3")
-
-
-def _is_traced() -> bool:
-    status = Path("/proc/self/status").read_text()
-    return "TracerPid:\t0\n" not in status
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import programs
 from tests.support.fresh_home import fill_home
 from tests.support.holding import SETTINGS
 
@@ -80,7 +81,7 @@ class Home:
         self.worker: subprocess.Popen[bytes] | None = None
 
     def python(self, *args: str) -> str:
-        done = subprocess.run(
+        done = programs.run(
             [sys.executable, *args], cwd=ROOT, env=self.env, capture_output=True, text=True, timeout=120
         )
         assert done.returncode == 0, done.stdout + done.stderr
@@ -90,7 +91,7 @@ class Home:
         beat = str(self.path / ".state/beat")
         args = ["-A", "robotdata", "worker", "-B", "-s", beat, "--without-gossip", "--without-mingle"]
         with (self.path / "worker.log").open("ab") as log:
-            self.worker = subprocess.Popen(
+            self.worker = programs.Popen(
                 [sys.executable, "-m", "celery", *args, "--concurrency", "1", "--loglevel", "warning"],
                 cwd=ROOT,
                 env=self.env,

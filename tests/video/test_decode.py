@@ -26,7 +26,7 @@ from robotdata.video import (
 )
 from robotdata.video.errors import DecodeError, FrameCountError, FrameTimestampError
 from robotdata.video.index import open_video_stream
-from robotdata.video.jpeg import decode_jpeg
+from robotdata.video.jpeg import decode_jpeg, encode_jpeg
 from robotdata.video.mp4 import read_tables
 from robotdata.video.read_through import read_through
 
@@ -55,6 +55,14 @@ def test_it_gives_the_frame_that_was_asked_for_in_any_order(video, codec: str) -
         assert [tick(f) for f in decoder.frames()] == list(range(40))
         assert [tick(f) for f in decoder.frames(range(5, 39, 7))] == list(range(5, 39, 7))
         assert decoder.frame(0).shape == (64, 288, 3) and decoder.frame(0).dtype == np.uint8
+
+
+def test_a_frame_as_a_jpeg_is_that_of_its_pixels(video) -> None:
+    with open_video(video(9)) as decoder:
+        for number in (7, 0, 8):
+            data = decoder.jpeg(number, 90)
+            assert data == encode_jpeg(decoder.frame(number), 90)
+            assert tick(decode_jpeg(data)) == number
 
 
 @pytest.mark.parametrize("fps", [5, 24, 29.97, 30, 59.94, 60])

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from robotdata.video import barcode
 from robotdata.video.colours import to_rgb
 from robotdata.video.jpeg import ImageError, decode_jpeg, jpeg_size
-from robotdata.video.jpeg_door import JpegDoor, plain_jpeg
+from robotdata.video.jpeg_door import JpegDoor, PlainForm, plain_jpeg
 from robotdata.video.sources import FrameConverter
 from tests.video.odd_jpegs import adobe, broken, exif, save, whole, with_segments, without
 
@@ -104,3 +104,20 @@ def test_colours_that_decoders_take_for_different_ones_are_settled(scene: Rgb) -
 
 def test_the_size_is_known_of_everything_that_comes_in(scene: Rgb) -> None:
     assert {jpeg_size(data) for data in whole(scene).values()} == {SIZE}
+
+
+def test_a_known_header_changes_no_plain_form(scene: Rgb) -> None:
+    """Each of them after a plain one, with the same header in front of damage, padding, or other coded data."""
+    usual = save(scene)
+    given = [*whole(scene).values(), *broken(scene).values(), save(scene[::-1])]
+    given += [usual[:-2], usual + b"more", usual[:-2] + b"\xff\xff\xd9", usual[:-40], usual[:-2] + b"\xff\xda\xff\xd9"]
+    for data in given:
+        known = PlainForm()
+        assert known.of(usual) == plain_jpeg(usual)
+        try:
+            expected = plain_jpeg(data)
+        except ImageError:
+            with pytest.raises(ImageError):
+                known.of(data)
+        else:
+            assert known.of(data) == known.of(data) == expected

@@ -26,7 +26,7 @@ def planes(given: av.VideoFrame) -> list[np.ndarray]:
     ]
 
 
-@pytest.mark.parametrize("size", [(640, 480), (642, 482), (322, 242), (1000, 16), (1280, 720)])
+@pytest.mark.parametrize("size", [(640, 480), (642, 482), (322, 242), (1000, 16), (641, 479), (1280, 720)])
 def test_it_is_the_formula_to_one_step(size: tuple[int, int]) -> None:
     convert = LimitedRange().convert
     for seed in range(2):

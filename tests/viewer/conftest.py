@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.test import Client
 
 from recorder.models import Dataset, Episode
 from robotdata.dataset.write.commit import DatasetSpec, commit_episodes
@@ -132,6 +133,13 @@ def make_episode(dataset: Dataset) -> Callable[..., Episode]:
 def olga(db: None) -> User:
     """She reviews."""
     return User.objects.create_user("olga", password="x")
+
+
+@pytest.fixture
+def signed_in(client: Client, olga: User) -> Client:
+    """Her browser."""
+    client.force_login(olga)
+    return client
 
 
 def commit_take(folder: Path, root: Path, trim: tuple[int, int] | None = None) -> int:

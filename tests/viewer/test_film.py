@@ -5,37 +5,19 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pytest
-from asgiref.sync import async_to_sync
-from django.contrib.auth.models import User
 from django.test import Client
 from PIL import Image
 
 from recorder.models import Episode
 from robotdata.video import open_video
 from robotdata.video.barcode import read
+from tests.support.streamed import body_of
 from viewer.film import Layout
 from viewer.sources import CameraInfo
 
 MakeEpisode = Callable[..., Episode]
-
-
-@pytest.fixture
-def signed_in(client: Client, olga: User) -> Client:
-    client.force_login(olga)
-    return client
-
-
-def body_of(response: Any) -> bytes:
-    assert response.status_code < 300, response.content
-
-    async def joined() -> bytes:
-        return b"".join([piece async for piece in response.streaming_content])
-
-    return async_to_sync(joined)()
 
 
 def test_cameras_of_any_shape_stand_in_one_row() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,10 +13,12 @@ from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
+from django.db import connection, connections, transaction
 from django.test import Client
 from django.utils import timezone
 
 from recorder.models import Episode
+from robotdata.remembered_rows import RememberedRows
 from robotdata.request_handler import RequestHandler, RequestThreads
 from robotdata.video.barcode import read
 from robotdata.video.jpeg import decode_jpeg
@@ -150,16 +154,82 @@ def test_who_may_not_see_a_frame_any_more_gets_none_at_once(
     assert status == 401 and b"signed_out" in body
 
 
-def test_a_frame_costs_three_queries(
+def test_a_frame_costs_queries_only_after_a_change(
     door: Door, cookie: str, make_episode: Callable[..., Episode], django_assert_num_queries: Any
 ) -> None:
     episode = make_episode(12)
     path = f"/media/{episode.pk}/frame/{FRONT}/0.jpg"
     scope = {"method": "GET", "path": path, "query_string": b"", "headers": [(b"cookie", cookie.encode())]}
     asked = parse_request(scope)
-    assert asked is not None and quick_frames.read_answer(asked) is not None
-    with django_assert_num_queries(3):
-        assert quick_frames.read_answer(asked) is not None
+    assert asked is not None
+
+    def queries(most: int) -> None:
+        with django_assert_num_queries(most):
+            assert quick_frames.read_answer(asked) is not None
+
+    Episode.objects.update(note="changed here")
+    queries(3)
+    queries(0 if connection.vendor == "sqlite" else 3)
+    with ThreadPoolExecutor(1) as another:  # with a connection of its own
+        another.submit(Episode.objects.update, note="changed elsewhere").result(60)
+        another.submit(connections.close_all).result(60)
+    queries(3)
+
+
+def test_what_is_read_in_a_transaction_is_not_remembered(make_episode: Callable[..., Episode]) -> None:
+    episode, rows = make_episode(12), RememberedRows()
+
+    def note() -> str:
+        return rows.get("note", lambda: Episode.objects.values_list("note", flat=True).get(pk=episode.pk))
+
+    before = note()
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        Episode.objects.update(note="taken back")
+        assert note() == "taken back"
+        raise ZeroDivisionError
+    assert note() == before
+
+
+def test_an_answer_older_than_a_change_is_not_kept_though_an_inner_one_saw_it(
+    make_episode: Callable[..., Episode],
+) -> None:
+    episode, rows = make_episode(12), RememberedRows()
+
+    def note() -> str:
+        return Episode.objects.values_list("note", flat=True).get(pk=episode.pk)
+
+    def interrupted() -> str:
+        before = note()
+        Episode.objects.update(note="changed meanwhile")
+        assert rows.get("inner", note) == "changed meanwhile"
+        return before
+
+    assert rows.get("outer", interrupted) == ""
+    assert rows.get("outer", note) == "changed meanwhile"
+
+
+@pytest.mark.parametrize("how", ["emptied from the trash", "deleted"])
+def test_an_episode_that_is_gone_is_shown_no_more(
+    door: Door, cookie: str, make_episode: Callable[..., Episode], how: str
+) -> None:
+    episode = make_episode(12)
+    url = f"/media/{episode.pk}/frame/{FRONT}/0.jpg"
+    assert [door.ask(url, cookie=cookie)[0] for _ in range(3)] == [200] * 3 and door.reached == 1
+    if how == "deleted":
+        episode.delete()
+    else:
+        Episode.objects.update(purged_at=timezone.now())
+    assert door.ask(url, cookie=cookie)[0] in (404, 410)
+
+
+def test_a_session_ends_at_its_time_though_nobody_changes_anything(
+    door: Door, cookie: str, make_episode: Callable[..., Episode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"/media/{make_episode(12).pk}/frame/{FRONT}/0.jpg"
+    assert [door.ask(url, cookie=cookie)[0] for _ in range(3)] == [200] * 3 and door.reached == 1
+    later = timezone.now() + timedelta(days=400)
+    monkeypatch.setattr(timezone, "now", lambda: later)
+    assert door.ask(url, cookie=cookie)[0] == 401
 
 
 def test_django_answers_when_too_many_wait(

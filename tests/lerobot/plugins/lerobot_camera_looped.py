@@ -26,6 +26,10 @@ class LoopedConfig(OpenCVCameraConfig):
 
 
 class Looped(OpenCVCamera):
+    @staticmethod
+    def find_cameras() -> list[dict[str, Any]]:
+        return [{"name": "Film", "type": "Looped", "id": "/films/one.mp4"}]
+
     def _configure_capture_settings(self) -> None:
         pass
 

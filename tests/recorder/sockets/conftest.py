@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import struct
 import subprocess
 import sys
@@ -24,8 +23,10 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from robotdata.secret_files import cookie_name
+from tests.support import programs
 from tests.support.fake_station import FakeStation
 from tests.support.fresh_home import fill_home
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 TOKEN = "a-rig-token"
@@ -48,12 +49,6 @@ session.update({"_auth_user_id": str(user.pk), "_auth_user_backend": "robotdata.
 session.create()
 print(json.dumps({"session": session.session_key, "token": ApiToken.issue(user_id=user.pk, name="tests")}))
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Web:
@@ -80,7 +75,7 @@ class Web:
         command = [sys.executable, "-m", "uvicorn", "robotdata.asgi:application", "--port", str(self.port)]
         command += ["--ws", "websockets-sansio", "--ws-per-message-deflate", "false", "--ws-max-size", "8388608"]
         command += ["--timeout-graceful-shutdown", "5", "--log-level", "warning"]
-        self.process = subprocess.Popen(command, cwd=ROOT, env=self.env, start_new_session=True)
+        self.process = programs.Popen(command, cwd=ROOT, env=self.env, start_new_session=True)
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline and self.process.poll() is None:
             with contextlib.suppress(urllib.error.URLError, OSError):
@@ -244,7 +239,7 @@ def make_home(home: Path, **env: str) -> dict[str, str]:
     """Tables, a person and her keys."""
     if not env:
         return dict(json.loads(fill_home(home, SETUP)))
-    done = subprocess.run(
+    done = programs.run(
         [sys.executable, "-c", SETUP],
         cwd=ROOT,
         env={**os.environ, "ROBOTDATA_HOME": str(home), "ROBOTDATA_RIG_TOKEN": TOKEN, **env},

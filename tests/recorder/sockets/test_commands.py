@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 import uuid
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -51,6 +53,16 @@ async def test_a_command_that_no_rig_would_take_is_refused_and_the_rig_stays_con
         status, reply = await web.ask("POST", f"/rigs/{rig.name}/commands/stop", {})
         assert (status, reply["ok"]) == (200, True)
         assert len(rig.commands) == 1
+
+
+async def test_it_reaches_a_rig_whose_status_could_not_be_stored_for_some_seconds(web: Any, rig: Any) -> None:
+    """As while the database was away: whoever looks first afterwards finds a rig that has said nothing for long."""
+    async with rig.running():
+        await rig.move("recording")
+        with closing(sqlite3.connect(web.home / ".state/robotdata.sqlite3", timeout=60)) as rows, rows:
+            rows.execute("UPDATE recorder_rig SET last_seen_at = '2020-01-01 00:00:00' WHERE name = ?", [rig.name])
+        status, reply = await web.ask("POST", f"/rigs/{rig.name}/commands/stop", {})
+        assert (status, [command["name"] for command in rig.commands]) == (200, ["stop"]), reply
 
 
 async def test_it_refuses_at_once_where_the_rig_is_offline_or_unknown(web: Any, rig: Any) -> None:
@@ -212,6 +224,24 @@ async def test_a_rig_hears_that_its_session_ends_when_another_begins(web: Any, r
         ended, record = rig.commands[-2:]
         assert (ended["name"], ended["args"]) == ("end_session", {"session": reply["session"]})
         assert record["name"] == "record"
+
+
+async def test_a_session_that_ended_without_an_answer_is_told_again_until_the_rig_hears_it(
+    web: Any, rig: Any, listen: Any
+) -> None:
+    slug = await make_dataset(web)
+    async with rig.running():
+        _, reply = await web.ask("POST", f"/rigs/{rig.name}/record", {"dataset": slug, "task": "push"})
+        await rig.move("idle")
+        rig.commands.clear()
+        late = {"ok": False, "error": {"code": "late", "message": "no"}}
+        answers = [None, late, {"ok": True, "error": None}]
+        rig.answer = lambda _command: answers.pop(0)
+        assert (await web.ask("POST", f"/sessions/{reply['session']}/end"))[0] == 200
+        await listen.until(lambda: not answers)
+        told = [(command["name"], command["args"]) for command in rig.commands]
+        assert told == [("end_session", {"session": reply["session"]})] * 3
+        assert len({command["id"] for command in rig.commands}) == 3
 
 
 async def test_a_rig_that_was_away_hears_that_its_session_has_ended(web: Any, rig: Any, listen: Any) -> None:

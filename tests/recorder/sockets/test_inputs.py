@@ -7,7 +7,6 @@ import contextlib
 import http.cookiejar
 import json
 import struct
-import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -20,6 +19,7 @@ from websockets.exceptions import ConnectionClosed
 
 from recorder.live.inputs import InputRelay
 from robotdata.rig.browser_inputs import MAX_RIG_HEAD_BYTES, pack_picture, unpack_picture
+from tests.support import programs
 
 ROOT = Path(__file__).resolve().parents[3]
 DRIVE = {"type": "drive", "v": 1, "seq": 1, "hold": True, "echo": 4.5, "targets": {"a.pos": 2.0}, "rates": {}}
@@ -316,7 +316,7 @@ SessionStore(signed_out).delete()
 async def in_home(web: Any, script: str, *args: str) -> list[str]:
     """The lines that a program of ours says in this web process's home."""
     command = [sys.executable, "-c", script, *args]
-    done = await asyncio.to_thread(subprocess.run, command, cwd=ROOT, env=web.env, capture_output=True, text=True)
+    done = await asyncio.to_thread(programs.run, command, cwd=ROOT, env=web.env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return str(done.stdout).split()
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.support import programs
+
 OWN_WEB = True  # one test kills it
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -45,7 +47,7 @@ class RealRig:
         command = [sys.executable, "-m", "robotdata.rig", str(self.file), "--spool", str(self.web.home / "spool")]
         command += ["--url", f"ws://127.0.0.1:{self.web.port}/ws/rig/"]
         env = {**os.environ, "ROBOTDATA_RIG_TOKEN": "a-rig-token"}
-        self.process = subprocess.Popen(command, cwd=ROOT, env=env)
+        self.process = programs.Popen(command, cwd=ROOT, env=env)
 
     def end(self, how: int = signal.SIGTERM) -> None:
         if self.process is not None:
@@ -70,6 +72,13 @@ async def state_of(web: Any, want: str, within_s: float = 60) -> dict[str, Any]:
             status, shown = await web.ask("GET", "/rigs/real")
             if status == 200 and shown["state"] == want:
                 return dict(shown)
+            await asyncio.sleep(0.05)
+
+
+async def ticks_of(web: Any, least: int, within_s: float = 60) -> None:
+    """Wait until the rig says that its take has so many frames."""
+    async with asyncio.timeout(within_s):
+        while (await web.ask("GET", "/rigs/real"))[1]["status"]["take"]["ticks"] < least:
             await asyncio.sleep(0.05)
 
 
@@ -145,6 +154,7 @@ async def test_the_end_of_a_session_stops_and_keeps_the_take_if_asked(real: Real
     await state_of(web, "idle")
     take = await record(web, "real")
     session = (await state_of(web, "recording"))["status"]["take"]["session"]
+    await ticks_of(web, 1)  # a take that ends before its first frame is rejected
     assert (await web.ask("POST", f"/sessions/{session}/end", {}))[0] == 409
     status, answer = await web.ask("POST", f"/sessions/{session}/end", {"stop": True})
     assert status == 200 and answer["session"]["ended_at"]

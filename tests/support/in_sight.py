@@ -1,0 +1,41 @@
+"""Where something of a page is, whatever the page fetches again meanwhile: what stands in its place then is asked."""
+
+from __future__ import annotations
+
+import time
+
+from playwright.sync_api import FloatRect, Locator, expect
+
+WITHIN_S = 60
+# Where it is once it has not moved for two frames; null where it is not in the page, or has left it meanwhile.
+AT_REST = """async (one) => {
+  const drawn = () => new Promise((on) => requestAnimationFrame(() => on(one.getBoundingClientRect())));
+  const before = await drawn();
+  await drawn();
+  const now = await drawn();
+  const same = ["x", "y", "width", "height"].every((side) => before[side] === now[side]);
+  return one.isConnected && same && now.width > 0 ? now.toJSON() : null;
+}"""
+
+
+def box_of(locator: Locator) -> FloatRect:
+    """Its place and size in the window once it rests; fails where it never does."""
+    deadline = time.monotonic() + WITHIN_S
+    while True:
+        box = locator.evaluate(AT_REST)
+        if box is not None:
+            return FloatRect(x=box["x"], y=box["y"], width=box["width"], height=box["height"])
+        assert time.monotonic() < deadline, f"it does not rest: {locator}"
+
+
+def into_sight(locator: Locator) -> None:
+    """Scroll it to the middle of the window, once more where the page has put another in its place meanwhile."""
+    deadline = time.monotonic() + WITHIN_S
+    while True:
+        locator.evaluate("(one) => one.scrollIntoView({ block: 'center', behavior: 'instant' })")
+        try:
+            expect(locator).to_be_in_viewport(timeout=2000)
+        except AssertionError:
+            assert time.monotonic() < deadline, f"it does not come into sight: {locator}"
+        else:
+            return
