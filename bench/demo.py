@@ -19,7 +19,6 @@ import json
 import os
 import queue
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -33,6 +32,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -155,9 +156,7 @@ def replay_toml(dataset: DatasetFolder) -> str:
 @contextmanager
 def product(wanted: Wanted) -> Any:
     """`manage.py run` as a person starts it; yields the printed sign-in link."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [*PRODUCT, "run", "--port", str(port)]
     command += ["--rig", wanted.rig] if wanted.rig else []
     env = {**os.environ, "ROBOTDATA_HOME": str(wanted.home), "PYTHONUNBUFFERED": "1"}

@@ -31,6 +31,8 @@ NOTES = {
     "robotdata.dataset.convert": "versions v2.0 and v2.1 into v3.0, and v2.1 out again",
     "robotdata.dataset.repair": "times, numbers, tasks and statistics put right",
     "robotdata.dataset.exchange": "datasets from zip files and folders; zip files of datasets",
+    "robotdata.dataset.hub": "datasets to the Hugging Face Hub, and from there",
+    "robotdata.dataset.storage": "datasets to buckets (S3), and from there",
     "robotdata.lerobot_compat": "LeRobot's functions for video, for programs that call them",
     "robotdata.video.depth": "millimetres ↔ the codes that a video can hold",
     "robotdata.export": "one take → one episode: which frame goes to which row",

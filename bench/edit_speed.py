@@ -1,10 +1,11 @@
 """Delete 5 of 200 episodes, split the dataset and merge five: ours beside `lerobot-edit-dataset`'s functions, in turn.
 
-    python bench/edit_speed.py [ROUNDS] [EPISODES]
+    python bench/edit_speed.py [ROUNDS] [EPISODES] [ACT ...]
 
 LeRobot runs in the environment that `interop_env.sh newest` makes, or ROBOTDATA_INTEROP_PYTHON. Both sides work on the
-same datasets, which are made here: one camera, AV1 with two pictures a group as LeRobot records it. Times are of the
-functions alone, without imports, in seconds of processor time (`cpu`, children included) and of the clock. Prints JSON.
+same datasets, which are made here: one camera, AV1 with two pictures a group as LeRobot records it. ACT is delete,
+split or merge; by default it does all three. Times are of the functions alone, without imports, in seconds of processor
+time (`cpu`, children included) and of the clock. Prints JSON.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from robotdata.video.encode import encode_frames  # noqa: E402
 
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 3
 EPISODES = int(sys.argv[2]) if len(sys.argv) > 2 else 200
+ACTS = tuple(sys.argv[3:]) or ("delete", "split", "merge")
 LENGTH, SIZE, FPS = 60, (240, 320), 30
 CAMERA = "observation.images.front"
 GONE = [EPISODES * n // 40 for n in (1, 10, 20, 21, 30)]
@@ -103,7 +105,7 @@ def measure(home: Path, python: str) -> dict[str, Any]:
         [python, "-c", THEIRS, str(ROOT / "bench")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env
     ) as lerobot:
         found: dict[str, Any] = {"rounds": ROUNDS, "episodes": EPISODES, "frames": EPISODES * LENGTH}
-        for act in ("delete", "split", "merge"):
+        for act in ACTS:
             times: dict[str, list[tuple[float, float]]] = {"ours": [], "theirs": []}
             for number in range(ROUNDS):
                 times["ours"].append(_ours(home, act))

@@ -23,7 +23,7 @@ NUMBERS = re.compile(r"(F\d\d(?:, F\d\d)*): (?=\S)")
 HEAD = """# Which test holds which fault
 
 `make docs` writes this page from the docstrings of the modules in `tests/faults`; edit those. The tests of the rooms
-(`tests/video`, `tests/spool`, ...) hold the same faults for single functions. What no test covers stands in
+(`tests/video`, `tests/spool`, ...) hold the same faults for single functions. What no test covers is in
 [reliability.md](reliability.md).
 
 | fault | test | what happens, and what holds |

@@ -21,9 +21,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ports import free_port
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 FRAMES, ASKED, FPS = 600, 400, 30
+IMPORTS_BEGIN_S = 4.0  # after the first answer; see `robotdata.background_import`
+START_S = 120
 SIZE = (640, 480)
 CAMERA = "observation.images.front"
 
@@ -161,6 +165,8 @@ def over_http(servers: dict[str, tuple[subprocess.Popen[bytes], int]], episode: 
     for get in gets.values():
         for n in range(20):
             get(n)
+    for server, _ in servers.values():
+        wait_for_rest(server.pid)
     before = {name: sum(psutil.Process(server.pid).cpu_times()[:2]) for name, (server, _) in servers.items()}
     times = timed(gets)
     report: dict[str, Any] = {}
@@ -171,14 +177,24 @@ def over_http(servers: dict[str, tuple[subprocess.Popen[bytes], int]], episode: 
     return {**report, "times_the_bare": ratios}
 
 
+def wait_for_rest(pid: int) -> None:
+    """Wait until the process rests: some seconds after its first answer the product imports what pages need later."""
+    import psutil
+
+    time.sleep(IMPORTS_BEGIN_S)
+    for _ in range(60):
+        before = sum(psutil.Process(pid).cpu_times()[:2])
+        time.sleep(1)
+        if sum(psutil.Process(pid).cpu_times()[:2]) - before <= 0.03:
+            return
+
+
 def serve(home: Path, application: str) -> tuple[subprocess.Popen[bytes], int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     command = [sys.executable, "-m", "uvicorn", application, "--port", str(port)]
-    command += ["--log-level", "warning", "--no-access-log", "--lifespan", "off"]
+    command += ["--log-level", "warning", "--no-access-log", "--lifespan", "off", "--timeout-keep-alive", "120"]
     server = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "ROBOTDATA_HOME": str(home)})
-    for _ in range(200):
+    for _ in range(START_S * 10):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return server, port

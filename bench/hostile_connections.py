@@ -14,7 +14,6 @@ import contextlib
 import json
 import os
 import resource
-import socket
 import statistics
 import subprocess
 import sys
@@ -26,15 +25,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ports import free_port
+
 ROOT = Path(__file__).resolve().parent.parent
 HALF = b"GET /sign-in/ HTTP/1.1\r\nHost: 127.0.0.1\r\nX-a: "
 ADDRESSES = [f"127.0.0.{n}" for n in range(1, 9)]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

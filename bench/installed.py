@@ -13,7 +13,6 @@ import queue
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,8 @@ import threading
 import time
 import urllib.request
 from pathlib import Path
+
+from ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ["-c", str(ROOT / "constraints.txt")]
@@ -127,9 +128,7 @@ def try_web(python: str, wheel: Path, home: Path) -> None:
 
 def serve(command: Path, home: Path) -> str:
     """Start the product, ask for pages and files, end it in order; returns what was answered."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     env = {**os.environ, "ROBOTDATA_HOME": str(home), "PYTHONUNBUFFERED": "1"}
     env.pop("PYTHONPATH", None)
     words = [str(command), "run", "--port", str(port), "--no-worker"]

@@ -1,16 +1,23 @@
-"""The least that the real LeRobot must do with a dataset: load it and give every frame through a DataLoader."""
+"""The least that a dataset must be: one row group an episode, and the real LeRobot gives every frame of it in order."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 from interop_lerobot import LeRobotDataset
 from torch.utils.data import DataLoader
 
 
 def main() -> int:
     root = Path(sys.argv[1])
+    for path in sorted(root.glob("data/*/*.parquet")):
+        groups = [pq.read_metadata(path).row_group(n).num_rows for n in range(pq.read_metadata(path).num_row_groups)]
+        numbers = pq.read_table(path, columns=["episode_index"])["episode_index"].to_pylist()
+        if groups != [numbers.count(number) for number in dict.fromkeys(numbers)]:
+            print(f"FAIL {path.name} has {len(groups)} row groups for {len(set(numbers))} episodes")
+            return 1
     dataset = LeRobotDataset(f"local/{root.name}", root=root)
     seen = 0
     for batch in DataLoader(dataset, batch_size=8):

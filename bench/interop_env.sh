@@ -4,8 +4,21 @@
 #   interop_env.sh newest   LeRobot 0.6.1, which loads datasets (Python 3.12; without one, exit code 3)
 #   interop_env.sh pusht    gym-pusht, which the tests of tests/gymnasium record (any Python)
 #   interop_env.sh drivers  LeRobot 0.6.1 with its drivers, which record (Python 3.12; without one, exit code 3)
+#   interop_env.sh all      all of them at once, for they wait for the network; prints nothing, and says what is not made
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
+if [ "${1:-}" = all ]; then
+    making=
+    for each in datasets newest drivers pusht; do
+        sh "$0" "$each" > /dev/null &
+        making="$making $!"
+    done
+    code=0
+    for process in $making; do
+        wait "$process" || { ended=$?; [ "$ended" -eq 3 ] || code=$ended; }
+    done
+    exit "$code"
+fi
 python312() {
     for each in ${PYTHON:-} python3.12 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.12*/bin/python3.12; do
         if "$each" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 12))' 2> /dev/null; then echo "$each"; return; fi
@@ -49,7 +62,7 @@ if [ "$(cat "$venv/.requirements" 2>/dev/null || true)" != "$want" ]; then
     fi
     echo "Making $venv (once, several minutes) ..." >&2
     [ -x "$venv/bin/python" ] || "$python" -m venv "$venv" >&2
-    pip="$venv/bin/python -m pip install --quiet --disable-pip-version-check"
+    pip="$venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile"  # the first import compiles what it needs
     [ -z "$plain" ] || $pip -r "$plain" >&2
     [ -z "$alone" ] || $pip --no-deps -r "$alone" >&2
     printf '%s' "$want" > "$venv/.requirements"

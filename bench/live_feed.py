@@ -15,7 +15,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import statistics
 import struct
 import subprocess
@@ -29,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from ports import free_port
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -52,12 +52,6 @@ session.create()
 from django.conf import settings
 print(f"{settings.SESSION_COOKIE_NAME}={session.session_key}")
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

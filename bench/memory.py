@@ -171,7 +171,9 @@ class Visitor:
 
 
 def web(home: Path, rounds: int) -> None:
-    from bench.live_feed import SETUP, free_port, wait_for
+    from ports import free_port
+
+    from bench.live_feed import SETUP, wait_for
     from recorder.management.embedded import Embedded, Options
     from recorder.models import Episode
 

@@ -8,6 +8,7 @@ environments are (`world_lerobot.py`). Each folder is copied into a home of its 
 - opened: the Datasets page has it; `edited` says whether an episode could be deleted and another relabelled, and how
   many problems `verify` finds before and after.
 - repaired first, where `verify` finds problems: how many before and after.
+- repaired: it could not be opened; a dataset was made of what is whole in it, then as above.
 - imported: an older version, converted, then as above.
 - refused: a line on the Datasets page with what it is, why, and what helps.
 
@@ -90,6 +91,26 @@ def tried_edits(root: Path, episodes: int) -> tuple[str, bool]:
     return f"{repaired}opened, edited; {before} problems before, {after} after", after <= before
 
 
+def rescued(target: Path, home: Path, actor: Any) -> tuple[str, str, bool]:
+    """Make a dataset of what is whole in a folder that cannot be opened; return what became of it, as `verdict`."""
+    from recorder.catalog.unknown_folders import adopt_unknown_folders
+    from recorder.models import Unopened
+    from robotdata.dataset.errors import DatasetError
+    from robotdata.dataset.repair.rescue import rescue
+
+    saved = home / "datasets" / f"{target.name}-saved"
+    try:
+        report = rescue(target, saved, work=home / "datasets/.work").report
+    except DatasetError as error:
+        return "refused", f"repair: {error}", True
+    results = adopt_unknown_folders([], Unopened.objects.all(), actor=actor, recheck=True)
+    (result,) = [each for each in results if each.name == saved.name]
+    if result.dataset is None:
+        return "silent", f"repaired, and then not opened: {result}", False
+    said, is_right = tried_edits(saved, result.dataset.total_episodes)
+    return "repaired", f"{len(report.findings)} things remade, {len(report.left)} not; {said}", is_right
+
+
 def verdict(folder: Path, home: Path) -> tuple[str, str, bool]:
     """Return what became of a folder: one word, a sentence, and whether that is right."""
     from recorder.actor import Actor, ActorKind
@@ -109,8 +130,10 @@ def verdict(folder: Path, home: Path) -> tuple[str, str, bool]:
         said, is_right = tried_edits(target, result.dataset.total_episodes)
         return ("edited" if ", edited" in said else "opened"), said, is_right
     said = f"{result.what}: {result.why} {result.cure}".strip()
+    if result.remedy == "repair":
+        return rescued(target, home, actor)
     if not convertible_version(target):
-        return "refused", said, bool(result.why)
+        return "refused", said, bool(result.why and result.cure)
     converted = home / "datasets" / f"{slug}-v3"
     notes = ""
     try:

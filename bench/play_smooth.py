@@ -20,7 +20,8 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
 
-from review_keys import CAMERAS, SIZE, picture, product  # noqa: E402
+from review_keys import CAMERAS, SIZE, picture  # noqa: E402
+from running_product import product  # noqa: E402
 
 from robotdata.capture.records import Row  # noqa: E402
 from robotdata.spool import TakeWriter, new_take_id  # noqa: E402
@@ -103,7 +104,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         home = Path(folder)
         episode = make_take(home / "spool")
-        with product(home) as link:
+        with product(home, "--no-rig") as link:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
             page = browser.new_page(viewport={"width": 1440, "height": 900}, base_url=link.split("/sign-in")[0])
             page.add_init_script(f"({WATCH})()")

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = ("scale", "hub", "imports")
+EXTRAS = ("scale", "hub", "storage", "imports")
 REQUIREMENTS = ("requirements-core.txt", "requirements-web.txt", *(f"requirements-{name}.txt" for name in EXTRAS))
 LEROBOT = "lerobot==0.6.1"
 TRIALS = (  # Python, what else is in the environment, what must come out pinned

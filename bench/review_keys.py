@@ -13,18 +13,15 @@ import argparse
 import contextlib
 import json
 import os
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
+from running_product import product
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -94,25 +91,6 @@ def make_takes(spool: Path, slug: str, takes: int) -> list[str]:
     return ids
 
 
-@contextlib.contextmanager
-def product(home: Path) -> Iterator[str]:
-    """The printed sign-in link of `manage.py run`, without a rig: nothing else moves."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    env = {**os.environ, "ROBOTDATA_HOME": str(home), "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "manage.py", "run", "--port", port, "--no-rig"]
-    with (
-        (home / "log").open("w") as log,
-        subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=log, text=True) as process,
-    ):
-        try:
-            yield next(line.split()[-1] for line in process.stdout or () if "/sign-in/?code=" in line)
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(60)
-
-
 def call(page: Page, method: str, url: str, body: dict[str, Any] | None = None) -> Any:
     script = "async (asked) => (await import('/static/js/lib/api.js')).call(...asked)"
     return page.evaluate(script, [method, url, body or {}])
@@ -160,7 +138,7 @@ def main() -> None:
         home = Path(folder)
         sets = {f"keys-{rate:g}": make_takes(home / "spool", f"keys-{rate:g}", asked.takes) for rate in asked.rates}
         report: dict[str, Any] = {"takes": asked.takes, "cameras": len(CAMERAS), "size": SIZE, "cores": os.cpu_count()}
-        with product(home) as link:
+        with product(home, "--no-rig") as link:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
             page = browser.new_page(viewport={"width": 1440, "height": 900}, base_url=link.split("/sign-in")[0])
             page.add_init_script(f"({WATCH})()")

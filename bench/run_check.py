@@ -22,18 +22,14 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from ports import free_port
+
 ROOT = Path(__file__).resolve().parent.parent
 LINK_WITHIN_S, PAGE_WITHIN_S, END_WITHIN_S = 600.0, 120.0, 180.0
 
 
 class RunFailed(Exception):
     """Something is off; the text says what."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class MakeRun:

@@ -1,23 +1,19 @@
 """Take the pictures of the documentation again: starts the product in a home of its own, records, looks.
 
     .venv/bin/python bench/screenshots.py [folder, default docs/images]
+    .venv/bin/python bench/screenshots.py --every-page FOLDER ...   (see every_page.py)
 
 Run it on a machine that has nothing else to do: the pictures show what the rig measured.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
+from running_product import product
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -25,31 +21,13 @@ sys.path.insert(0, str(ROOT))
 from tests.support.chromium import chromium_path  # noqa: E402
 
 SIZE = {"width": 1440, "height": 900}
-TAKES_S = (6, 8, 5)
+TAKES_S = (6, 8, 4, 7, 5)
+VERDICTS = ("keep", "keep", "reject", "keep", "keep")
 SLUG = "pick-up-cubes"
 
 
-@contextlib.contextmanager
-def product(home: Path) -> Iterator[str]:
-    """The printed sign-in link of `manage.py run`."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    env = {**os.environ, "ROBOTDATA_HOME": str(home), "PYTHONUNBUFFERED": "1"}
-    command = [sys.executable, "manage.py", "run", "--port", port]
-    with (
-        (home / "log").open("w") as log,
-        subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=log, text=True) as process,
-    ):
-        try:
-            yield next(line.split()[-1] for line in process.stdout or () if "/sign-in/?code=" in line)
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(60)
-
-
 def record(page: Page, folder: Path) -> None:
-    """Three takes, and the picture of the third while it is recorded."""
+    """Some takes, and the picture of the last while it is recorded."""
     page.goto("/record/sim/")
     page.get_by_text("ready").first.wait_for()
     page.wait_for_timeout(3000)  # the rig's first second is never its best
@@ -80,25 +58,33 @@ def look(page: Page, folder: Path) -> None:
         page.keyboard.press("Shift+ArrowRight")
     page.wait_for_timeout(800)
     shoot(page, folder, "review")
-    for verdict in ("keep", "keep", "reject"):
+    for verdict in VERDICTS:
         page.locator(f'[data-judge="{verdict}"]').first.click()
         page.wait_for_timeout(800)
     page.goto(f"/datasets/{SLUG}/?view=kept")
-    page.get_by_role("button", name="Encode 2 kept takes").click()
+    page.get_by_role("button", name=f"Encode {VERDICTS.count('keep')} kept takes").click()
     page.goto("/operations/")
     page.get_by_text("frames/s").first.wait_for(timeout=60_000)
     page.wait_for_timeout(1500)
     shoot(page, folder, "encoding")
     page.locator(".operation", has_text="done").first.wait_for(timeout=300_000)
     page.goto(f"/datasets/{SLUG}/overview/")
+    page.set_viewport_size({"width": 1440, "height": 1240})  # down to the joints
     page.wait_for_timeout(1500)
+    for close in page.locator("#toasts [aria-label=Close]").all():
+        close.click()
     shoot(page, folder, "overview")
+    page.set_viewport_size(SIZE)  # type: ignore[arg-type]
     page.goto("/")
     page.wait_for_timeout(1500)
     shoot(page, folder, "home")
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["--every-page"]:
+        import every_page
+
+        raise SystemExit(every_page.main(sys.argv[2:]))
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "docs/images")
     folder.mkdir(parents=True, exist_ok=True)
     chromium = chromium_path()

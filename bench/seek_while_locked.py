@@ -15,7 +15,6 @@ import asyncio
 import contextlib
 import json
 import os
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ports import free_port
 from websockets.asyncio.client import ClientConnection, connect
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,9 +72,7 @@ class Server:
     def __init__(self, name: str, home: Path) -> None:
         self.name, self.home = name, home
         self.times: dict[str, list[float]] = {"free": [], "held": []}
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         env = {**os.environ, "ROBOTDATA_HOME": str(home), "ROBOTDATA_RIG_TOKEN": TOKEN, "PYTHONPATH": str(ROOT)}
         self.take = make_take(home / "spool")
         run = [sys.executable, "-c", SETUP, self.take]

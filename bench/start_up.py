@@ -9,7 +9,6 @@ import json
 import os
 import re
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -19,6 +18,8 @@ import urllib.request
 from http.cookiejar import CookieJar
 from pathlib import Path
 
+from ports import free_port
+
 ROOT = Path(__file__).resolve().parent.parent
 FILL = """
 from recorder.models import Dataset, Episode
@@ -27,12 +28,6 @@ Episode.objects.bulk_create(
     [Episode(dataset=d, state="recorded", ticks=300, task=f"task {i % 40}", verdict=("keep", "unreviewed")[i % 2])
      for i in range(5000)])
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def start(home: str, port: int) -> tuple[subprocess.Popen[str], str, float]:

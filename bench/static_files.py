@@ -13,7 +13,6 @@ import http.client
 import json
 import os
 import platform
-import socket
 import statistics
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUESTS = 300
@@ -52,9 +52,7 @@ class Server:
     """One of the two, with its processor time and one open connection."""
 
     def __init__(self, name: str, home: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         env = {**os.environ, "ROBOTDATA_HOME": str(home), "PYTHONPATH": str(ROOT)}
         subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=env, check=True)
         self.process = subprocess.Popen([sys.executable, "-c", SERVE, name, str(self.port)], cwd=ROOT, env=env)

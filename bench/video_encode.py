@@ -1,5 +1,8 @@
 """Take to final video: ours, the encoder's own limit, and LeRobot's PNG path, in one interleaved run.
 
+A take's frames are JPEGs, so beside the encoder's limit stands that of any program: a bare decoder of the same JPEGs
+and then the bare encoder. On the clock the two may overlap; in processor time nothing can be cheaper than their sum.
+
 python bench/video_encode.py --footage VIDEO --lerobot-python PATH
 """
 
@@ -40,6 +43,14 @@ def limit(frames: list[av.VideoFrame], path: Path, settings: EncodeSettings) -> 
         output.mux(stream.encode(None))
 
 
+def decode(packets: list[bytes]) -> None:
+    """FFmpeg's JPEG decoder and nothing else."""
+    decoder: Any = av.CodecContext.create("mjpeg", "r")
+    decoder.thread_count = 1
+    for packet in packets:
+        decoder.decode(av.Packet(packet))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--footage", type=Path, help="a video to take frames from; a drawn scene without it")
@@ -67,6 +78,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             one = times[case]
             out = folder / "v.mp4"
             one.setdefault("limit", []).append(cost(lambda: limit(ready, out, settings)))  # noqa: B023
+            one.setdefault("decoder", []).append(cost(lambda: decode(packets)))
             one.setdefault("ours", []).append(
                 cost(lambda: encode_packets(packets, out, fps=30, settings=settings, overwrite=True))  # noqa: B023
             )
@@ -88,6 +100,9 @@ def summary(times: dict[str, list[list[float]]], frames: int) -> dict[str, Any]:
         taken = {who: [one[place] for one in runs] for who, runs in times.items()}
         middle = {who: statistics.median(values) for who, values in taken.items()}
         ratios = {"share of limit": _ratio(taken["limit"], taken["ours"])}
+        if place:
+            both = [sum(pair) for pair in zip(taken["limit"], taken["decoder"], strict=True)]
+            ratios["share of decode + encode"] = _ratio(both, taken["ours"])
         if "lerobot" in taken:
             ratios["times LeRobot"] = _ratio(taken["lerobot"], taken["ours"])
         unit = {who: round(frames / value, 1) for who, value in middle.items()}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from typing import Any
 
 from desk_home import ROOT, home_with
 from playwright.sync_api import Page, sync_playwright
+from ports import free_port
 
 from tests.support.chromium import chromium_path
 
@@ -53,9 +53,7 @@ FILTERS += [("sort", ""), ("label", "slow"), ("operator", "mei"), ("label", ""),
 
 @contextmanager
 def web() -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [
         sys.executable,
         "-m",

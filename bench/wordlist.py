@@ -44,6 +44,17 @@ PHRASES = {
     r"look again": "reload the page",
     r"as usual\b": "default",
     r"start no more": "cannot start more",
+    r"in vain": "without success, without an answer",
+    r"for good\b": "permanently",
+    r"for ever\b": "forever, without limit",
+    r"under way": "in progress, running",
+    r"(lies|lie) in\b": "is in, are in",
+    r"(is|are) away\b": "is offline, is unavailable",
+    r"once more": "again",
+    r"what is there\b": "what exists, the present files",
+    r"(?<!what\s)(is|are) said\b": "is shown, is reported",
+    r"stands? in\b": "is in, are in",
+    r"thereby|thereof|hereby|hitherto": "by that, of it",
 }
 WRITE = {
     re.compile(rf"\b(?:{phrase})".replace(" ", r"\s+"), re.IGNORECASE): better for phrase, better in PHRASES.items()

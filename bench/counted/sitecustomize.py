@@ -43,7 +43,7 @@ def start(folder: str) -> None:
     shared = Shared(Path(folder), counting.NAMES)
     os.register_at_fork(after_in_child=shared.open)
     patches = counting.disk_patches(shared.add)
-    if {"uvicorn", "celery"} & set(sys.orig_argv):  # a rig knows no Django
+    if {"robotdata.web", "celery"} & set(sys.orig_argv):  # a rig knows no Django
         patches += counting.web_patches(shared.add)
     for patch in patches:
         patch.start()
