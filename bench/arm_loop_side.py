@@ -113,6 +113,7 @@ def ours(options: argparse.Namespace) -> dict[str, float]:
     machine.start()
     while machine.state != "idle":
         time.sleep(0.05)
+    time.sleep(1)  # the first observation of a driver takes long
     machine.execute(as_command("record", task="push the cube", episode_s=options.seconds + 5))
     used = Used()
     time.sleep(options.seconds)

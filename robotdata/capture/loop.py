@@ -26,6 +26,7 @@ from robotdata.capture.records import CameraFrame, Row
 from robotdata.capture.rest import LONGEST_S, STATE, Rest
 from robotdata.capture.session import Call, Failure, NamedDevice, Session, Timeouts, Tracebacks
 from robotdata.capture.steering import Steering
+from robotdata.capture.time_slices import ask_for_short_slices
 from robotdata.capture.values import RowValues
 
 SILENT_PERIODS = 3
@@ -280,6 +281,7 @@ class ControlLoop:
         return LoopCounters(self._ticks, self._late, self._dropped, round(rate, 2), round(p99, 3))
 
     def _run(self, session: Session) -> None:
+        ask_for_short_slices()  # now, because the threads that a driver starts in `connect` would inherit them
         self.times.clear()
         due = clock.monotonic_ns() + self._period_ns
         while not session.ending.is_set():
