@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from robotdata.capture.devices import INTERVENTION
 from robotdata.capture.errors import DeviceError
 from robotdata.capture.session import NamedDevice, Session
 
@@ -54,6 +59,14 @@ class EventReader:
             elif event != EMERGENCY_EVENT:
                 self._read.append((name, event))
 
+    @contextmanager
+    def told_at_the_end(self) -> Iterator[None]:
+        """Tell the events of a tick after it, also of one that fails."""
+        try:
+            yield
+        finally:
+            self.tell()
+
     def tell(self) -> None:
         """Let `take` have the events that were read since the last call."""
         if self._read:
@@ -61,8 +74,12 @@ class EventReader:
             self._read.clear()
             self.on_event()
 
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Return what the row of this tick says of interventions; nothing where no device reports them."""
+        return {INTERVENTION: np.array([self.intervenes])} if self.has_interventions else {}
+
     def take(self) -> list[tuple[str, str]]:
-        """Return the events that were told since the last call as (name of the device, event), the oldest first; for any thread."""
+        """Return the events told since the last call as (name of the device, event), the oldest first; any thread."""
         events = []
         while self._events:
             events.append(self._events.popleft())

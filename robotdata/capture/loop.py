@@ -16,7 +16,7 @@ from robotdata.capture import clock
 from robotdata.capture.actions import ACTION, REQUESTED_COLUMN
 from robotdata.capture.approach import Approach
 from robotdata.capture.camera_thread import CameraThread
-from robotdata.capture.devices import INTERVENTION, Robot, Teleoperator
+from robotdata.capture.devices import Robot, Teleoperator
 from robotdata.capture.errors import DeviceError
 from robotdata.capture.events import EventReader
 from robotdata.capture.feedback import Feedback
@@ -78,17 +78,15 @@ class ControlLoop:
         self._period_ns = round(1e9 / fps)
         self._timeouts = timeouts or Timeouts()
         self._tracebacks = Tracebacks()
-        self._lock = threading.Lock()
+        self._lock, self._starting = threading.Lock(), threading.Lock()
         self._sink: TakeSink | None = None
         self._take_tick = 0
-        self._take_begins = self._take_ends = False
-        self._reset_due = False
+        self._take_begins = self._take_ends = self._reset_due = False
         self._rest = rest
         self.steering = Steering(rest, robot.features, fps, approach)
         self.events = EventReader([self._robot, *self._teleoperators], self.emergency_stop)
         self.feedback = Feedback(self._teleoperators)
         self._session: Session | None = None
-        self._starting = threading.Lock()
         self._stopped, self._stops = False, 0
         offered = {name: getattr(each, "features", None) for name, each in by_name.items()}
         self._merged = MergedActions(offered, robot.features) if len(by_name) > 1 else None
@@ -271,8 +269,7 @@ class ControlLoop:
 
     def counters(self) -> LoopCounters:
         """Return the counters since the last take began."""
-        jitter = list(self._jitter)
-        times = list(self._times)
+        jitter, times = list(self._jitter), list(self._times)
         rate = self.fps
         if len(times) > 1:  # over the last two seconds; up to now if the newest tick is older than two periods
             elapsed_ns = max(times[-1], clock.monotonic_ns() - 2 * self._period_ns) - times[0]
@@ -287,10 +284,8 @@ class ControlLoop:
         while not session.ending.is_set():
             clock.sleep_until(due, spin_ns=clock.SPIN_NS if self._sink is not None else 0)
             now = clock.monotonic_ns()
-            try:
+            with self.events.told_at_the_end():
                 self._tick(session, now)
-            finally:  # also those of a tick that fails
-                self.events.tell()
             self._times.append(due)  # not when it ran: one late tick would change the measured rate
             self._jitter.append(now - due)
             self._late += now - due > self._period_ns // 2
@@ -349,8 +344,7 @@ class ControlLoop:
         observed = clock.monotonic_ns()
         values[REQUESTED_COLUMN], requested = self._request(session, observation)
         self.events.read(session)
-        if self.events.has_interventions:
-            values[INTERVENTION] = np.array([self.events.intervenes])
+        values.update(self.events.columns())
         action = self.steering.action(values, requested)
         asked = clock.monotonic_ns()
         values[ACTION] = session.call(self._robot, "act", action, check=self._values.sent_action)
