@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from recorder.jobs.lease_clock import LEASE_CLOCK
 from recorder.jobs.leases import Heartbeat, LostLease, lease_end
 from recorder.models import Episode, Operation
 from recorder.models.job import lease_expired
@@ -113,7 +114,7 @@ def claim_operation(operation_id: uuid.UUID | str) -> Operation | None:
     """Claim the operation for this caller to run; None if it cannot be claimed."""
     token, now = uuid.uuid4().hex, timezone.now()
     claimable = Operation.objects.filter(
-        Q(token="") | lease_expired(now), pk=operation_id, state=OperationState.RUNNING
+        Q(token="") | lease_expired(LEASE_CLOCK.now()), pk=operation_id, state=OperationState.RUNNING
     )
     if not claimable.update(token=token, lease_until=lease_end(), attempt=F("attempt") + 1, updated_at=now):
         return None

@@ -28,6 +28,7 @@ from recorder.catalog.unknown_folders import adopt_unknown_folders
 from recorder.catalog.unopened import forget_unopened, note_take, state_of_take, take_path
 from recorder.jobs.encoding import NOTIFY_AGAIN_AFTER, apply_policy
 from recorder.jobs.job_log import Stage, with_line
+from recorder.jobs.lease_clock import LEASE_CLOCK
 from recorder.jobs.notify import wake_workers
 from recorder.models import Dataset, Episode, Job, Operation, Policy, Rig, Unopened
 from recorder.models.job import lease_expired
@@ -56,9 +57,9 @@ def sweep() -> None:
     datasets, unopened = list(Dataset.objects.all()), list(Unopened.objects.all())
     steps: dict[str, Callable[[], object]] = {
         "Closing abandoned takes": lambda: close_abandoned_takes(now),
-        "Requeueing jobs": lambda: requeue_stale_jobs(now),
+        "Requeueing jobs": lambda: requeue_stale_jobs(LEASE_CLOCK.now()),
         "Notifying workers of jobs": lambda: notify_waiting(now),
-        "Advancing operations": lambda: advance_operations(now),
+        "Advancing operations": lambda: advance_operations(LEASE_CLOCK.now()),
         "Applying the datasets' policies": lambda: check_datasets(now, datasets),
         "Recovering the trash": recover_trash,
         "Emptying the trash": lambda: empty_old_trash(now),
