@@ -64,7 +64,7 @@ def test_the_second_ones_press_does_not_stop_the_firsts_take(visit: Any, press: 
     expect(other.locator(".toast")).to_contain_text("Press again to stop it")
     take = until_frames(mine)
     other.wait_for_function(LATER)
-    assert status(mine)["take"]["id"] == take, "it goes on"
+    assert status(mine)["take"]["id"] == take, "it continues"
     other.keyboard.press("Space")
     expect(mine.locator("#state")).to_have_text("ready")
     expect(mine.locator("#takes-count")).to_have_text("1")
