@@ -52,12 +52,20 @@ class Person:
     def press(self, target: Locator) -> None:
         """Press what is in sight; to have to look for it is a doubt."""
         target.wait_for()
-        self.wonders(f"Where is {(target.text_content() or '').strip()[:40]!r}?", in_sight(target))
+        self.wonders(f"Where is {(target.text_content() or '').strip()[:40]!r}?", self.finds(target))
         self.presses += 1
         if self.page.evaluate("matchMedia('(pointer: coarse)').matches"):
             target.tap()
         else:
             target.click()
+
+    def finds(self, target: Locator) -> bool:
+        """Look for it for a second: what is fetched again is out of the page for a moment."""
+        for _ in range(10):
+            if in_sight(target):
+                return True
+            self.page.wait_for_timeout(100)
+        return in_sight(target)
 
     def types(self, name: str, text: str) -> None:
         self.presses += 1
@@ -209,7 +217,7 @@ def curator(who: Person) -> None:
     page.wait_for_function("(all) => Number(document.getElementById('wall-count').textContent) === all", arg=bad)
     who.press(page.locator("#reject-all"))
     page.wait_for_function("() => Number(document.getElementById('wall-count').textContent) === 0")
-    who.sees("Nothing is left: and now?", page.locator(".empty").get_by_role("link").first)
+    who.sees("Nothing is left: and now?", page.locator("#list-done a, .empty a").first)
     who.press(page.locator(".tabs a", has_text="Kept"))
     encode = page.locator("#encode")
     who.wonders("How many are encoded?", "10" in (encode.text_content() or ""))
