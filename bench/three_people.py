@@ -80,7 +80,7 @@ class Person:
         """It is a doubt unless the answer comes into sight."""
         with contextlib.suppress(Exception):
             answer.first.wait_for(timeout=within_ms)
-        self.wonders(question, answer.count() > 0 and in_sight(answer.first))
+        self.wonders(question, answer.count() > 0 and self.finds(answer.first))
 
 
 def in_sight(target: Locator) -> bool:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from robotdata.dataset.scales import limits_of, scales_of, units_of, with_scales, without_scales
+from robotdata.dataset import DatasetFolder, DatasetSpec, commit_episodes
+from robotdata.dataset.scales import SCALES, limits_of, scales_of, units_of, with_scales, without_scales
+from robotdata.dataset.write.edit import edit_episodes
+from robotdata.dataset.write.transfer import Where, duplicate
 from robotdata.devices.lerobot.scale import scale_of, scaled
+from tests.support.commit_a_batch import CAMERAS, encoded_takes, episode
+from tests.support.takes import features
 
 JOINT = {"dtype": "float32", "shape": [2], "names": ["a.pos", "gripper.pos"]}
 SCALE = {"units": ["°", "%"], "limits": [[-90.0, 90.0], [0.0, 100.0]]}
@@ -51,3 +58,22 @@ def test_an_arm_of_lerobot_says_degrees_or_per_cent() -> None:
     device.bus.calibration = {}
     assert scale_of(device)["pan.pos"] == ("°", None), "an arm that is not calibrated has no known limits"
     assert "units" not in scaled(["x.vel"], scale)
+
+
+def test_a_dataset_keeps_them_in_its_sidecar(tmp_path: Path) -> None:
+    """LeRobot compares the features of `info.json` to the letter."""
+    takes = encoded_takes(tmp_path, [6, 7])
+    new = [episode(tmp_path, take) for take in takes]
+    size = new[0].columns["action"].shape[1]
+    scales = {"action": {"units": ["°"] * size, "limits": [[-1.0, 1.0]] * size}}
+    where = {"work": tmp_path / "work", "revisions": tmp_path / "revisions"}
+    root = tmp_path / "dataset"
+    commit_episodes(root, DatasetSpec(30, "sim_arm", features(CAMERAS)), [replace(new[0], scales=scales)], **where)
+    commit_episodes(root, DatasetSpec(30, "sim_arm", features(CAMERAS)), new[1:], **where)
+    edit_episodes(root, delete=[0], **where)
+    dataset = DatasetFolder.open(root)
+    assert len(dataset.episodes) == 1 and not {"units", "limits"} & dataset.features["action"].keys()
+    assert with_scales(dataset.features, dataset.sidecar.more[SCALES])["action"]["limits"] == [[-1, 1]] * size
+    copied = tmp_path / "copy"
+    duplicate(root, copied, Where(tmp_path / "work", tmp_path / "revisions"))
+    assert DatasetFolder.open(copied).sidecar.more[SCALES] == scales
