@@ -29,7 +29,7 @@ from tests.support.page_checks import axe_violations, sideways_px, small_targets
 SIZES = {1440: 900, 1280: 720, 1024: 768, 390: 844}
 TOUCHED = 1024  # a tablet and a phone are touched
 THEMES = ("dark", "light")
-EXPECTED = {"not-found": "404", "sign-in-used": "403", "dataset-trashed": "404"}
+EXPECTED = {"not-found": "404", "sign-in-used": "403"}
 """What the browser may say of a page, because the page is there to show it."""
 THEIRS = {"/api/docs": "heading-order"}
 """By address the rule of axe that a page of somebody else's making breaks."""

@@ -178,7 +178,7 @@ def _error(home: Path) -> dict[str, Any]:
     (home / "datasets/damaged/meta/info.json").write_text("{")
     (home / "spool/not-a-take").mkdir()
     Rig.objects.create(name="arm-2", robot_type="so101_follower", last_seen_at=_ago(hours=50))
-    Dataset.objects.create(slug="gone", title="Gone", trashed_at=timezone.now(), trashed_slug="gone-1")
+    Dataset.objects.create(slug="gone-1", title="Gone", trashed_at=timezone.now(), trashed_slug="gone")
     broken = _arm(home, "arm-3")
     (home / "rigs/arm-3.toml").write_text(ARM.replace("so101_follower", "so999_follower") + "fps = \n")
     asked = {"keep": ids[1:], "encode": "cups"}

@@ -52,12 +52,20 @@ class Person:
     def press(self, target: Locator) -> None:
         """Press what is in sight; to have to look for it is a doubt."""
         target.wait_for()
-        self.wonders(f"Where is {(target.text_content() or '').strip()[:40]!r}?", in_sight(target))
+        self.wonders(f"Where is {(target.text_content() or '').strip()[:40]!r}?", self.finds(target))
         self.presses += 1
         if self.page.evaluate("matchMedia('(pointer: coarse)').matches"):
             target.tap()
         else:
             target.click()
+
+    def finds(self, target: Locator) -> bool:
+        """Look for it for a second: what is fetched again is out of the page for a moment."""
+        for _ in range(10):
+            if in_sight(target):
+                return True
+            self.page.wait_for_timeout(100)
+        return in_sight(target)
 
     def types(self, name: str, text: str) -> None:
         self.presses += 1
@@ -72,7 +80,7 @@ class Person:
         """It is a doubt unless the answer comes into sight."""
         with contextlib.suppress(Exception):
             answer.first.wait_for(timeout=within_ms)
-        self.wonders(question, answer.count() > 0 and in_sight(answer.first))
+        self.wonders(question, answer.count() > 0 and self.finds(answer.first))
 
 
 def in_sight(target: Locator) -> bool:
@@ -203,13 +211,18 @@ def curator(who: Person) -> None:
     bad = int(page.locator("#wall-count").text_content() or 0)
     who.wonders("Which ones does this button reject?", f" {bad} " in f" {button.text_content()} ")
     who.press(button)
-    undo = page.locator(".toast", has_text=f"{bad} takes").get_by_role("button", name="Undo")
+    undo = page.locator(".toast", has_text="moved to the trash").get_by_role("button", name="Undo")
+    changed = page.locator(".toast", has_text="Press again to reject")
+    undo.or_(changed).first.wait_for()
+    if changed.count():  # the last one that was kept had come meanwhile: the page says so, and rejects nothing
+        bad = int(page.locator("#wall-count").text_content() or 0)
+        who.press(button)
     undo.tap()  # at once: these words stay for six seconds
     who.presses += 1
     page.wait_for_function("(all) => Number(document.getElementById('wall-count').textContent) === all", arg=bad)
     who.press(page.locator("#reject-all"))
     page.wait_for_function("() => Number(document.getElementById('wall-count').textContent) === 0")
-    who.sees("Nothing is left: and now?", page.locator(".empty").get_by_role("link").first)
+    who.sees("Nothing is left: and now?", page.locator("#list-done a, .empty a").first)
     who.press(page.locator(".tabs a", has_text="Kept"))
     encode = page.locator("#encode")
     who.wonders("How many are encoded?", "10" in (encode.text_content() or ""))

@@ -33,6 +33,6 @@ def check_frames(base: DatasetFolder, number: int, cut: Mapping[str, Any]) -> No
     """
     if cut.get("of") is not None and cut["of"] != frames_of(base, number):
         raise EditError(
-            f"episode {number} of {base.root.name} has other frames than when the cut of {cut['first']} to "
+            f"{base.episode(number).name} of {base.root.name} has other frames than when the cut of {cut['first']} to "
             f"{cut['end'] - 1} was asked for: open the episode and choose the frames again"
         )

@@ -38,6 +38,7 @@ from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DatasetBusy, DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES
 from robotdata.dataset.reader import DatasetFolder
+from robotdata.dataset.scales import SCALES, with_scales
 from robotdata.dataset.tasks import by_rows
 from robotdata.dataset.write.swap import is_fresh
 from robotdata.files import open_beneath
@@ -240,7 +241,7 @@ def _facts(opened: DatasetFolder) -> dict[str, Any]:
     features = {key: value for key, value in opened.features.items() if key not in DEFAULT_FEATURES}
     return {
         "fps": opened.fps,
-        "features": sanitize_json(features),
+        "features": sanitize_json(with_scales(features, opened.sidecar.more.get(SCALES))),
         "robot_type": sanitize_json(opened.robot_type[:120]),
         "recorded_action": sanitize_json(opened.recorded_action[:20]),
         "total_episodes": len(opened.episodes),

@@ -58,7 +58,7 @@ def new_order(dataset: Dataset, *, by: str = "", episodes: Sequence[Episode] = (
 def cut_of(dataset: Dataset, *, episode: Episode, first: int, end: int, seam: bool = False) -> Reshape:
     """Return a cut of frames [first, end) out of the middle of an episode, which stays one with `seam`."""
     _check_committed(dataset, [episode])
-    summary = f"cut {frame_range(first, end)} out of episode {episode.episode_index}"
+    summary = f"cut {frame_range(first, end)} out of {episode.name}"
     cuts = [{"episode": str(episode.pk), "first": first, "end": end}]
     return Reshape(OperationType.CUT, {"cuts": cuts, "seam": seam, "summary": summary})
 

@@ -151,7 +151,8 @@ def _stage(operation: Operation, jobs: list[Job], state: str) -> str:
 
 def _stage_of_encoded(operation: Operation, episode: Episode) -> str:
     if episode.state == EpisodeState.ENCODED:
-        return "in the dataset" if episode.episode_index is None else f"episode {episode.episode_index}"
+        index = episode.episode_index
+        return "in the dataset" if index is None else f"in the dataset, episode {index}"
     if operation.state == OperationState.RUNNING:
         return "being added to the dataset" if operation.token else "waits to be added"
     return "encoded"

@@ -35,7 +35,8 @@ def find_camera(rig_name: str, camera: str) -> tuple[Rig, dict[str, Any]]:
                 return rig, each
     raise Refused(
         "no_camera",
-        f'Rig {rig_name!r} has no camera {camera!r} of the kind "browser": add it to the rig file, then start the rig.',
+        f"Rig {rig_name} has no camera {camera} that a phone or laptop sends. Add one of the kind “browser” to the rig "
+        "file, then start the rig.",
         404,
     )
 

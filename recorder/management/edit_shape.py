@@ -12,7 +12,7 @@ from typing import Any
 from recorder.errors import Refused
 from recorder.jobs.encode_settings import encode_settings
 from recorder.jobs.reencoding import PREFIX
-from recorder.management.edit_words import episode_numbers, frame_range
+from recorder.management.edit_words import EPISODES, episode_numbers, frame_range, indices_of
 from robotdata.dataset.errors import EditError
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.write.cut import cut_out, preview_cut
@@ -36,11 +36,11 @@ Run = Callable[[DatasetFolder, Path, dict[str, Any], Where, How], EditResult]
 def add_arguments(add: Add) -> None:
     """Add a subcommand for each change of time and pictures."""
     sub = add("reorder", "put the episodes into another order")
-    sub.add_argument("order", help=f"{', '.join(BY)}, or numbers of episodes that come first, such as 7,0-3")
+    sub.add_argument("order", help=f"{', '.join(BY)}, or episodes that come first, such as 7,0-3 or '#12'")
     sub = add("cut", "cut frames out of the middle of episodes, each of which becomes two, or stays one with a mark")
     sub.add_argument("--seam", action="store_true", help="each stays one episode; a mark says where its parts meet")
     sub.add_argument("frames", type=frame_range, help="FIRST:END, such as 100:150")
-    sub.add_argument("episodes", type=episode_numbers, help="numbers of episodes, such as 0,3,7-9")
+    sub.add_argument("episodes", type=episode_numbers, help=EPISODES)
     sub = add("reencode", "encode cameras again: the only change, besides drop-frames, that encodes videos")
     _add_cameras(sub)
     _add_encoding(sub)
@@ -80,15 +80,15 @@ def _order(base: DatasetFolder, options: dict[str, Any]) -> list[int]:
     if options["order"] in BY:
         return order_by(base, options["order"])
     try:
-        first = episode_numbers(options["order"])
+        first = indices_of(base, episode_numbers(options["order"]))
     except ArgumentTypeError as error:
         raise EditError(f"{error}, or choose {', '.join(BY)}") from error
     listed = set(first)
     return first + [number for number in range(len(base.episodes)) if number not in listed]
 
 
-def _cuts(options: dict[str, Any]) -> dict[int, tuple[int, int]]:
-    return dict.fromkeys(options["episodes"], options["frames"])
+def _cuts(base: DatasetFolder, options: dict[str, Any]) -> dict[int, tuple[int, int]]:
+    return dict.fromkeys(indices_of(base, options["episodes"]), options["frames"])
 
 
 def _settings(options: dict[str, Any]) -> EncodeSettings:
@@ -114,7 +114,7 @@ def _run_reorder(base: DatasetFolder, root: Path, options: dict[str, Any], where
 
 
 def _run_cut(base: DatasetFolder, root: Path, options: dict[str, Any], where: Where, how: How) -> EditResult:
-    return cut_out(root, _cuts(options), where, how, seam=options["seam"])
+    return cut_out(root, _cuts(base, options), where, how, seam=options["seam"])
 
 
 def _run_reencode(base: DatasetFolder, root: Path, options: dict[str, Any], where: Where, how: How) -> EditResult:
@@ -139,7 +139,7 @@ def _run_to_images(base: DatasetFolder, root: Path, options: dict[str, Any], whe
 
 _CHANGES: dict[str, tuple[Callable[[DatasetFolder, dict[str, Any]], ReshapePreview], Run]] = {
     "reorder": (lambda base, options: preview_reorder(base, _order(base, options)), _run_reorder),
-    "cut": (lambda base, options: preview_cut(base, _cuts(options), seam=options["seam"]), _run_cut),
+    "cut": (lambda base, options: preview_cut(base, _cuts(base, options), seam=options["seam"]), _run_cut),
     "reencode": (
         lambda base, options: preview_reencode(base, _cameras(base, options), _settings(options), options["size"]),
         _run_reencode,

@@ -8,26 +8,52 @@ import re
 from collections.abc import Mapping, Sequence
 
 from robotdata.dataset.errors import EditError
+from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.write.fit import Names
 from robotdata.dataset.write.transfer import shares
 from robotdata.numbers import count
 
 _MOST = 10_000_000
-_PART = re.compile(r"(\d{1,8})(?:-(\d{1,8}))?", re.ASCII)
+_PART = re.compile(r"(#?)(\d{1,8})(?:-(#?)(\d{1,8}))?", re.ASCII)
+EPISODES = "indices of episodes from 0, such as 0,3,7-9, or numbers as on the pages in quotes, such as '#12,#20-#24'"
+
 _SHARE = re.compile(r"0?\.\d+|1\.0*", re.ASCII)
 
 
+class PageNumber(int):
+    """An episode's number, as pages show it (#12); a plain int is its index in the dataset."""
+
+
 def episode_numbers(text: str) -> list[int]:
-    """Return the episodes of a list such as `0,3,7-9`. Raises ArgumentTypeError."""
+    """Return the episodes of a list such as `0,3,7-9` or `#12,#20-#24`, the latter as PageNumber.
+
+    Raises ArgumentTypeError.
+    """
     numbers: list[int] = []
     for part in text.split(","):
         match = _PART.fullmatch(part.strip())
-        first = int(match[1]) if match else 0
-        last = int(match[2] or match[1]) if match else -1
-        if last < first or len(numbers) + last - first > _MOST:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a list of episodes: write it like 0,3,7-9")
-        numbers += range(first, last + 1)
+        first = int(match[2]) if match else 0
+        last = int(match[4] or match[2]) if match else -1
+        is_mixed = match is not None and match[3] == "#" and match[1] != "#"
+        if is_mixed or last < first or len(numbers) + last - first > _MOST:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a list of episodes: write it like 0,3,7-9 or #12,#20-#24"
+            )
+        kind = PageNumber if match is not None and match[1] else int
+        numbers += map(kind, range(first, last + 1))
     return numbers
+
+
+def indices_of(dataset: DatasetFolder, episodes: Sequence[int]) -> list[int]:
+    """Return the indices of these episodes. Raises EditError for a number on the pages that no episode has."""
+    if not any(isinstance(each, PageNumber) for each in episodes):
+        return list(episodes)
+    by_number = {episode.number: episode.index for episode in dataset.episodes}
+    missing = [f"#{each}" for each in episodes if isinstance(each, PageNumber) and each not in by_number]
+    if missing:
+        listed = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+        raise EditError(f"{dataset.root.name} has no episode {listed}: a deleted number is not given again")
+    return [by_number[each] if isinstance(each, PageNumber) else each for each in episodes]
 
 
 def frame_range(text: str) -> tuple[int, int]:

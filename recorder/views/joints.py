@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from robotdata.dataset.scales import limits_of, units_of
+
 WIDTH, HEIGHT = 1000, 22
 """The drawing of one joint: `WIDTH` across, `HEIGHT` for state and as much for action below it."""
 _SIDE = re.compile(r"^(left|right)(?=[_. ])", re.IGNORECASE)
-_SHORTEST, _MOST_UNIT = 1.5, 20
+_SHORTEST, _THIN = 1.5, 8.0
 
 
 def joint_groups(
@@ -22,15 +24,18 @@ def joint_groups(
     """Return the joints in groups: those of the left arm, of the right arm, and the others.
 
     Each joint has its `lines`: state before action, each with `path`, the path of its density, `over`, that of the
-    chosen episode, the places of its marks, and `scale`, the values at both ends of the drawing.
+    chosen episode, the places of its marks, and `scale`, the values at both ends of the drawing. `unit` is "" and
+    `limits` None where the features do not say them.
     """
     joints: dict[str, list[dict[str, Any]]] = {}
     sizes = Counter(line["feature"] for line in ranges)
     # A feature may state any shape: its size is the number of its lines.
-    units = {feature: iter(_units(features.get(feature), size)) for feature, size in sizes.items()}
+    units = {feature: iter(units_of(features.get(feature), size)) for feature, size in sizes.items()}
+    limits = {feature: iter(limits_of(features.get(feature), size)) for feature, size in sizes.items()}
     for number, line in enumerate(ranges):
         drawn: dict[str, Any] = {"density": densities[number], "chosen": chosen[number] if number < len(chosen) else []}
         drawn["unit"] = next(units[line["feature"]])
+        drawn["limits"] = _limits(line, next(limits[line["feature"]]))
         joints.setdefault(line["name"], []).append({**line, **drawn})
     groups: dict[str, list[dict[str, Any]]] = {}
     for name, lines in joints.items():
@@ -41,13 +46,13 @@ def joint_groups(
     return [{"name": name, "joints": group} for name, group in groups.items()]
 
 
-def _units(spec: Any, size: int) -> list[str]:
-    """Return the unit of each of a feature's `size` values: its `unit`, or its `units` if there is one for each."""
-    units = spec.get("units", spec.get("unit")) if isinstance(spec, dict) else None
-    each = [units] * size if isinstance(units, str) else units
-    if not isinstance(each, list) or len(each) != size:
-        return [""] * size
-    return [unit[:_MOST_UNIT] if isinstance(unit, str) else "" for unit in each]
+def _limits(line: Mapping[str, Any], limits: tuple[float, float] | None) -> dict[str, Any] | None:
+    """Return the limits of a joint and, 0 to WIDTH between them, what of that its values use; None without limits."""
+    if limits is None:
+        return None
+    low, high = limits
+    ends = [min(max((float(line[name]) - low) / (high - low), 0.0), 1.0) * WIDTH for name in ("least", "most")]
+    return {"low": low, "high": high, "first": round(ends[0], 1), "width": round(max(ends[1] - ends[0], _THIN), 1)}
 
 
 def _on_scale(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -74,7 +74,8 @@ def charts_of(row: Dataset, chosen: str = "") -> dict[str, Any]:
     return {
         "overview": data,
         "bars": bars_of(data["lengths"]),
-        "joint_groups": joint_groups(data["ranges"], data["densities"], over, row.features),
+        "joint_groups": (groups := joint_groups(data["ranges"], data["densities"], over, row.features)),
+        "has_limits": any(joint["lines"][0]["limits"] for group in groups for joint in group["joints"]),
         "joint_count": len({line["name"] for line in data["ranges"]}),
         "joint_size": (WIDTH, 2 * HEIGHT, HEIGHT),
         "chosen": episode,

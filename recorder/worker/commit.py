@@ -43,6 +43,7 @@ from robotdata.dataset.errors import CommitError, DatasetError
 from robotdata.dataset.hashes import unlike
 from robotdata.dataset.lock import dataset_lock
 from robotdata.dataset.reader import DatasetFolder
+from robotdata.dataset.scales import without_scales
 from robotdata.dataset.write.commit import CommitResult, DatasetSpec, commit_episodes
 from robotdata.dataset.write.new_episode import NewEpisode
 from robotdata.dataset.write.swap import is_fresh, recover_dataset
@@ -118,7 +119,7 @@ def run_commit(operation: Operation, heartbeat: Heartbeat) -> list[Episode]:
             reason = f"Its take cannot be read as an episode ({error}). Check {episode.take_path}, or reject the take."
             fail_episode(episode, reason, operation.pk)
             continue
-        features = features or manifest["features"]
+        features = features or without_scales(manifest["features"])
         recorded_action = new.recorded_action
         prepared[episode] = new
     if not prepared:

@@ -15,11 +15,15 @@ from robotdata.capture.errors import ConfigError, DeviceError
 from robotdata.capture.options import Options
 from robotdata.capture.sim_depth import DepthPainter
 from robotdata.capture.sim_draw import Painter
-from robotdata.capture.sim_world import JOINTS, REST, Scene, World, inverse_kinematics
+from robotdata.capture.sim_world import HIGH, JOINTS, LOW, REST, Scene, World, inverse_kinematics
 from robotdata.video import barcode
 
 _NAMES = [f"{joint}.pos" for joint in JOINTS]
-_FEATURE = {"dtype": "float32", "shape": [len(JOINTS)], "names": _NAMES}
+_SCALE = {
+    "units": ["%" if joint == "gripper" else "°" for joint in JOINTS],
+    "limits": [[low, high] for low, high in zip(LOW.tolist(), HIGH.tolist(), strict=True)],
+}
+_FEATURE = {"dtype": "float32", "shape": [len(JOINTS)], "names": _NAMES, **_SCALE}
 _VIEWS = ("front", "top", "wrist")
 
 

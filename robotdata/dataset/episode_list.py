@@ -19,6 +19,7 @@ from robotdata.dataset.layout import DATA_GLOB, EPISODES_GLOB, Layout, contained
 from robotdata.dataset.sidecar import Sidecar
 from robotdata.dataset.tables import LFS, is_numbers, open_parquet, read_columns, to_list, to_numpy
 from robotdata.files import open_real
+from robotdata.spool.facts import is_number
 
 _BASE = ("episode_index", "tasks", "length", "dataset_from_index", "dataset_to_index")
 _DATA = ("data/chunk_index", "data/file_index")
@@ -60,6 +61,22 @@ class EpisodeInfo:
     data_file_index: int = 0
     extra: dict[str, Any] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+
+    @property
+    def number(self) -> int | None:
+        """Its number on the pages, from the sidecar; None where that does not say it."""
+        number = self.extra.get("number")
+        return number if is_number(number) else None
+
+    @property
+    def name(self) -> str:
+        """Its index and, where it is known, its number, for messages: `episode 7 (#12)`."""
+        return named_episode(self.index, self.number)
+
+
+def named_episode(index: int, number: int | None) -> str:
+    """Return an episode's index and, where it is known, its number on the pages: `episode 7 (#12)`."""
+    return f"episode {index}" if number is None else f"episode {index} (#{number})"
 
 
 def read_episodes(

@@ -179,7 +179,7 @@ class DatasetFolder:
             return read_language(part, float(self.fps))
         except (pa.ArrowException, ValueError, TypeError) as error:  # ValueError: text that is not UTF-8
             path = episode.data_file or self.root
-            raise DamagedFile(path, f"what is said in episode {index} is not readable ({error})") from error
+            raise DamagedFile(path, f"what is said in {self.episode(index).name} is not readable ({error})") from error
 
     def signal(self, index: int, name: str) -> NDArray[Any]:
         """Return one numeric feature of episode `index` as (n, d). Raises KeyError if there is none."""
@@ -210,7 +210,7 @@ class DatasetFolder:
     def _part(self, episode: EpisodeInfo, columns: list[str]) -> Any:
         """Read columns of an episode's rows, by their position or, if that is wrong, by episode_index."""
         if episode.data_file is None:
-            raise DamagedFile(self.root / "data", f"episode {episode.index} has no data file")
+            raise DamagedFile(self.root / "data", f"{episode.name} has no data file")
         file, ends = self._open(episode.data_file)
         groups, first = self._groups(episode, ends)
         names = list(dict.fromkeys([*columns, "episode_index"]))
@@ -225,7 +225,7 @@ class DatasetFolder:
         if part.num_rows != episode.length:
             raise DamagedFile(
                 episode.data_file,
-                f"it has {part.num_rows} of the {count_of(episode.length, 'row')} of episode {episode.index}",
+                f"it has {part.num_rows} of the {count_of(episode.length, 'row')} of {episode.name}",
             )
         return part
 

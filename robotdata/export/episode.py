@@ -9,6 +9,7 @@ import numpy as np
 
 from robotdata.capture.actions import ACTION
 from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES
+from robotdata.dataset.scales import scales_of
 from robotdata.dataset.write.new_episode import NewEpisode
 from robotdata.export.actions import action_column
 from robotdata.export.encode import EncodedCamera
@@ -66,5 +67,6 @@ def new_episode(
         extra={**extra, "export": plan.summary()},
         camera_info={key: encoded[key].info for key in take.cameras},
         recorded_action=recorded_action,
+        scales=scales_of(take.manifest["features"]),
         language=(language or Language()).within(plan.first_tick, plan.end_tick),
     )

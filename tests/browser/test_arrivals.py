@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from robotdata.quality.stored import METRICS_FILE
 from tests.support.browser import heard, quiet
-from tests.support.desk_data import call, fill, until
+from tests.support.desk_data import call, fill, until, until_held
 from tests.support.takes import make_take
 
 pytestmark = pytest.mark.browser
@@ -48,3 +48,29 @@ def test_takes_that_come_together_come_all(visit: Any, product: Any) -> None:
     expect(cards).to_have_count(6)
     ids = "(cards) => cards.map((card) => card.id)"
     assert cards.evaluate_all(ids) == [f"take-{take}" for take in reversed(takes)], "each in its place"
+
+
+def test_a_take_comes_though_its_card_failed_at_first(visit: Any, product: Any) -> None:
+    """A server that failed is asked again; what was refused comes when the take moves again."""
+    fill(product, "busy", 1, 4)
+    page = visit("/datasets/busy/?view=review")
+    visit.forgive("status of 500", "status of 404", "Error Code")  # the browser and htmx write down each
+    cards = page.locator("#cards .take")
+    expect(cards).to_have_count(1)
+    new = make_take(product.home / "spool", 6, episode=2, dataset="busy", task="new").name
+    codes, refused = [500, 404], []
+
+    def answer(route: Route) -> None:
+        if not codes:
+            return route.continue_()
+        refused.append(codes.pop(0))
+        return route.fulfill(status=refused[-1], body="busy")
+
+    page.route(f"**/episodes/{new}/card/?*", answer)
+    product.recover()
+    until_held(page, refused, "")
+    page.wait_for_function("() => !document.querySelector('[data-coming]')")
+    assert refused == [500, 404]
+    call(page, "PATCH", f"/api/episodes/{new}", {"rating": 3})
+    expect(cards).to_have_count(2)
+    expect(page.locator(f'[id="take-{new}"]')).to_be_visible()

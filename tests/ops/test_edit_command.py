@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from recorder.management.edit_words import episode_numbers, frame_range, names_of, parts_of, rest_note
+from recorder.management.edit_words import episode_numbers, frame_range, indices_of, names_of, parts_of, rest_note
 from robotdata.dataset import DatasetFolder, EditError, verify_dataset
 from robotdata.dataset.write.fit import Names
 from tests.dataset.conftest import LENGTHS, Bench, _recorded, six, staged  # noqa: F401 - fixtures
@@ -21,6 +21,21 @@ def edit(home: Path, *words: str) -> tuple[int, str]:
 @pytest.mark.parametrize(("text", "numbers"), [("0", [0]), ("0,3,7-9", [0, 3, 7, 8, 9]), (" 1 , 2", [1, 2])])
 def test_lists_of_episodes_are_read(text: str, numbers: list[int]) -> None:
     assert episode_numbers(text) == numbers
+
+
+def test_numbers_of_the_pages_are_read(six: Bench) -> None:  # noqa: F811
+    dataset = DatasetFolder.open(six.root)
+    for place, episode in enumerate(dataset.episodes):
+        episode.extra["number"] = 12 + 2 * place
+    assert indices_of(dataset, episode_numbers("#14,0,#12")) == [1, 0, 0]
+    assert indices_of(dataset, episode_numbers("0-2")) == [0, 1, 2]
+    assert dataset.episode(1).name == "episode 1 (#14)"
+    for text in ("#1", "#12-#14"):
+        with pytest.raises(EditError, match=r"no episode #1"):
+            indices_of(dataset, episode_numbers(text))
+    for text in ("3-#5", "#", "#0x"):
+        with pytest.raises(argparse.ArgumentTypeError, match="write it like"):
+            episode_numbers(text)
 
 
 @pytest.mark.parametrize("text", ["", "a", "-1", "3-1", "1,,2", "0-99999999", "1.5", "٣"])

@@ -106,7 +106,7 @@ def test_an_episode_says_where_it_is(cubes: Dataset, make_episode: MakeEpisode) 
     assert stage() == "being added to the dataset"
     Operation.objects.update(token="")
     work(operation)
-    assert stage() == "episode 0"
+    assert stage() == "in the dataset, episode 0"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tracemalloc
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -111,6 +112,23 @@ def test_only_stated_units_are_shown() -> None:
         "",
     ]
     assert units(lines, {"action": {**spec, "units": ["deg", 7]}}) == ["deg", ""]
+
+
+def test_limits_are_shown_where_they_are_known(person: Client, cubes: Dataset, measured: list[Episode]) -> None:
+    assert "joint-limits" not in person.get("/datasets/cubes/overview/").text
+    sizes = Counter(line["feature"] for line in overview(cubes)["ranges"])
+    known = {
+        name: {
+            "dtype": "float32",
+            "shape": [size],
+            "units": ["°"] * size,
+            "limits": [[-120, 120], *[None] * (size - 1)],
+        }
+        for name, size in sizes.items()
+    }
+    Dataset.objects.filter(pk=cubes.pk).update(features=known)
+    page = person.get("/datasets/cubes/overview/").text
+    assert page.count('class="joint-limits') == 1 and "Limits -120 to 120 °" in page and "state, °" in page
 
 
 @pytest.mark.parametrize("size", [300_000_000, 10**20, -1, "2"])

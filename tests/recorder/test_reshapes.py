@@ -248,7 +248,7 @@ def test_the_api_previews_and_starts_each(four: list[Episode], cubes: Dataset, c
     assert [post("cut/preview", **bodies["cut"], seam=seam).json()["episodes"] for seam in (False, True)] == [5, 4]
     assert frames(cubes) == whole
     answer = post("cut", **bodies["cut"])
-    assert answer.status_code == 202 and answer.json()["summary"] == "cut frames 2–5 out of episode 0"
+    assert answer.status_code == 202 and answer.json()["summary"] == "cut frames 2–5 out of #1"
     assert post("reorder", **bodies["reorder"]).status_code == 409
     done(Operation.objects.get(pk=answer.json()["id"]))
     assert [len(ticks) for _, ticks in frames(cubes)] == [2, 2, *FOUR[1:]]

@@ -12,7 +12,15 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from recorder.management import edit_shape
-from recorder.management.edit_words import episode_numbers, frame_range, names_of, parts_of, rest_note
+from recorder.management.edit_words import (
+    EPISODES,
+    episode_numbers,
+    frame_range,
+    indices_of,
+    names_of,
+    parts_of,
+    rest_note,
+)
 from recorder.management.feature_words import add_feature_words, change_features_by_words
 from recorder.management.terminal import TerminalCommand
 from recorder.models.paths import datasets_root, revision_problem, revisions_of, work_of
@@ -37,7 +45,6 @@ from robotdata.numbers import count, seconds, size
 from robotdata.numbers import frame_range as frame_range_text
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}")
-_EPISODES = "numbers of episodes, such as 0,3,7-9"
 
 
 class Command(TerminalCommand):
@@ -56,16 +63,16 @@ class Command(TerminalCommand):
             sub.add_argument("--dry-run", action="store_true", help="say what would be done, and change nothing")
             return sub
 
-        add("delete", "delete episodes").add_argument("episodes", type=episode_numbers, help=_EPISODES)
+        add("delete", "delete episodes").add_argument("episodes", type=episode_numbers, help=EPISODES)
         sub = add("trim", "keep only some frames of episodes")
         sub.add_argument("frames", type=frame_range, help="FIRST:END, such as 10:250")
-        sub.add_argument("episodes", type=episode_numbers, help=_EPISODES)
+        sub.add_argument("episodes", type=episode_numbers, help=EPISODES)
         sub = add("relabel", "give episodes another task")
         sub.add_argument("task")
-        sub.add_argument("episodes", type=episode_numbers, help=_EPISODES)
+        sub.add_argument("episodes", type=episode_numbers, help=EPISODES)
         for name, text in (("copy", "copy episodes"), ("move", "move episodes")):
             sub = add(name, f"{text} to another dataset, or to a new one")
-            sub.add_argument("episodes", type=episode_numbers, help=_EPISODES)
+            sub.add_argument("episodes", type=episode_numbers, help=EPISODES)
             _add_destination(sub, maps=True)
         sub = add("split", "make new datasets of parts; the dataset itself stays")
         sub.add_argument("parts", nargs="+", help="NAME=SHARE (train=0.8 val=0.2) or NAME=EPISODES (val=8,9)")
@@ -124,30 +131,32 @@ def _add_destination(sub: ArgumentParser, *, maps: bool) -> None:
 
 def _edit(say: Say, root: Path, options: dict[str, Any]) -> None:
     """Delete, trim or relabel."""
-    numbers, change = options["episodes"], options["change"]
-    dataset = DatasetFolder.open(root)
-    arguments: dict[str, Any] = {
+    change, dataset = options["change"], DatasetFolder.open(root)
+    numbers = indices_of(dataset, options["episodes"])
+    changes: dict[str, dict[str, Any]] = {
         "delete": {"delete": numbers},
         "trim": {"trims": dict.fromkeys(numbers, options.get("frames"))},
         "relabel": {"tasks": dict.fromkeys(numbers, options.get("task"))},
-    }[change]
+    }
+    arguments = changes[change]
     kept = preview_edit(dataset, **arguments)
     say(f"{change} {_counted(preview_copy(dataset, numbers))} of {root.name}, which has {len(dataset.episodes)}")
     if options["dry_run"]:
         for number, (first, end) in sorted(kept.items()):
-            say(f"episode {number}: {frame_range_text(first, end)} would be kept")
+            say(f"{dataset.episode(number).name}: {frame_range_text(first, end)} would be kept")
         return
     result = edit_episodes(root, **arguments, work=work_of(root), revisions=revisions_of(root))
     for number, (first, end) in sorted(result.trimmed.items()):
-        say(f"episode {number}: kept frames {first} to {end - 1}")
+        say(f"{dataset.episode(number).name}: kept frames {first} to {end - 1}")
     say(f"{root}: {count(result.episodes, 'episode')}, {count(result.frames, 'frame')}, revision {result.revision}")
 
 
 def _transfer(say: Say, root: Path, options: dict[str, Any]) -> None:
     """Copy or move."""
-    dest, names, numbers = destination(options["to"]), _names(options), options["episodes"]
+    dest, names = destination(options["to"]), _names(options)
     base = None if is_fresh(dest) else DatasetFolder.open(dest)
     source = DatasetFolder.open(root)
+    numbers = indices_of(source, options["episodes"])
     preview = preview_copy(source, numbers, base, names)
     say(f"{options['change']} {_counted(preview)} of {root.name} to {dest} ({'new' if base is None else 'existing'})")
     _say_differences(say, preview)
@@ -165,7 +174,7 @@ def _split(say: Say, root: Path, options: dict[str, Any]) -> None:
     dataset = DatasetFolder.open(root)
     total = len(dataset.episodes)
     named = parts_of(options["parts"], total)
-    parts = {destination(name): numbers for name, numbers in named.items()}
+    parts = {destination(name): indices_of(dataset, numbers) for name, numbers in named.items()}
     for dest, numbers in parts.items():
         say(f"{dest}: {len(numbers)} of {_counted(preview_copy(dataset, numbers), total)}")
     if note := rest_note(options["parts"], named, total):

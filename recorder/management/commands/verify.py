@@ -46,6 +46,8 @@ class Command(TerminalCommand):
         for note in report.notes:
             self.stdout.write(sanitize_json(f"note: {note}"))
         self.problems = report.count
+        if any(problem.number for problem in report.problems):
+            self.stdout.write("An episode is named by its index, from 0; (#12) is its number on the pages.")
         result = count(self.problems, "problem") if self.problems else "nothing wrong"
         read = f"{count(report.episodes, 'episode')}, {count(report.frames, 'frame')}"
         self.stdout.write(f"{root}: {read}: {result}")

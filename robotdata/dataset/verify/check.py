@@ -53,6 +53,7 @@ def verify_dataset(
     except DatasetError as error:
         report.add(getattr(error, "path", root / INFO), str(error))
         return report
+    report.numbers = {episode.index: episode.number for episode in dataset.episodes}
     _Verifier(dataset, report, deep, episodes, progress or _silent).run()
     return report
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from robotdata.dataset.episode_list import named_episode
 from robotdata.numbers import count as count_of
 
 MOST = 500
@@ -19,11 +21,13 @@ class Problem:
     episode: int | None
     frame: int | None
     what: str
+    number: int | None = None
+    """The episode's number on the pages, where it is known."""
 
     def __str__(self) -> str:
         place = [self.file]
         if self.episode is not None:
-            place.append(f"episode {self.episode}")
+            place.append(named_episode(self.episode, self.number))
         if self.frame is not None:
             place.append(f"frame {self.frame}")
         return f"{', '.join(place)}: {self.what}"
@@ -42,6 +46,8 @@ class Report:
     episodes: int = 0
     frames: int = 0
     count: int = 0
+    numbers: Mapping[int, int | None] = field(default_factory=dict)
+    """By an episode's index its number on the pages, where the sidecar says it."""
 
     @property
     def ok(self) -> bool:
@@ -52,7 +58,8 @@ class Report:
         """Add a problem."""
         self.count += 1
         if len(self.problems) < MOST:
-            self.problems.append(Problem(self.name_of(file), episode, frame, what))
+            number = None if episode is None else self.numbers.get(episode)
+            self.problems.append(Problem(self.name_of(file), episode, frame, what, number))
 
     def name_of(self, file: str | Path) -> str:
         """Return the path of `file` relative to the dataset."""

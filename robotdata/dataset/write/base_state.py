@@ -48,7 +48,7 @@ def check_videos(base: DatasetFolder, edit: Edit) -> None:
             if key in episode.videos:
                 sharers.setdefault(episode.videos[key].path, []).append(episode.index)
             elif episode.index in edit.trims and episode.index not in edit.delete:
-                raise EditError(f"{base.root}: episode {episode.index} cannot be trimmed: {episode.problems[0]}")
+                raise EditError(f"{base.root}: {episode.name} cannot be trimmed: {episode.problems[0]}")
         for path, numbers in sharers.items():
             deleted = edit.delete.intersection(numbers)
             cut = [n for n in numbers if n in edit.trims and n not in deleted] or (0 < len(deleted) < len(numbers))

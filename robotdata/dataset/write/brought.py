@@ -43,7 +43,7 @@ class BroughtRef:
     @property
     def name(self) -> str:
         """The episode in messages."""
-        return f"episode {self.episode.index} of {self.dataset.root.name}"
+        return f"{self.episode.name} of {self.dataset.root.name}"
 
 
 def row_texts(refs: Sequence[BroughtRef]) -> list[tuple[list[str], Numbers]]:

@@ -11,6 +11,7 @@ from robotdata.capture.actions import ACTION
 from robotdata.dataset.features import Feature, depth_unit, is_depth, is_video, video_keys
 from robotdata.dataset.layout import VIDEO_PATH
 from robotdata.dataset.reader import DatasetFolder
+from robotdata.dataset.scales import SCALES
 from robotdata.dataset.sidecar import RECORDED_ACTION, Sidecar
 from robotdata.dataset.write import episode_table
 from robotdata.dataset.write.feature_change import FeatureChange
@@ -95,6 +96,8 @@ def changed_sidecar(
     more = {**base.sidecar.more, "made_by": dict(about)}
     if ACTION in {*change.remove, *change.rename}:
         more.pop(RECORDED_ACTION, None)
+    if isinstance(scales := more.get(SCALES), Mapping):
+        more[SCALES] = {change.rename.get(key, key): each for key, each in scales.items() if key not in change.remove}
     return Sidecar(base.sidecar.revision + 1, [dict(entry) for entry in entries], more)
 
 

@@ -12,6 +12,7 @@ from robotdata.capture.actions import ACTION
 from robotdata.dataset.annotations import planned_of
 from robotdata.dataset.features import video_keys
 from robotdata.dataset.reader import DatasetFolder
+from robotdata.dataset.scales import SCALES, Scales, scales_of, with_scales
 from robotdata.dataset.sidecar import RECORDED_ACTION, Sidecar
 from robotdata.dataset.write import episode_table
 from robotdata.dataset.write.bookkeeping import with_bookkeeping
@@ -134,7 +135,22 @@ def _sidecar(plan: Plan, made_by: Mapping[str, Any]) -> Sidecar:
     more = {**old.more, "made_by": dict(made_by)}
     if plan.new and ACTION in plan.features and (action := plan.new[0].source.recorded_action):
         more[RECORDED_ACTION] = action
+    if scales := more.get(SCALES) or _scales(plan):
+        more[SCALES] = scales
     return Sidecar(old.revision + 1, entries, more)
+
+
+def _scales(plan: Plan) -> Scales:
+    """Return the units and limits that the first new episode knows, of the features that the dataset has."""
+    if plan.new:
+        found = plan.new[0].source.scales
+    elif plan.brought:
+        source = plan.brought[0].source.dataset
+        ours = {key: feature for key, feature in source.features.items() if feature == plan.features.get(key)}
+        found = scales_of(with_scales(ours, source.sidecar.more.get(SCALES)))
+    else:
+        return {}
+    return {key: scale for key, scale in found.items() if key in plan.features}
 
 
 def _untouched(part: Stored) -> dict[str, Any]:

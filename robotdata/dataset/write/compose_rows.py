@@ -222,7 +222,7 @@ def _with_numbers(table: pa.Table, name: str, values: Any, path: Path | None) ->
 def renumbered(plan: Plan, table: pa.Table, part: Stored, before: int) -> pa.Table:
     """Return the kept rows of `table` with their new numbers; it begins at row `before` of the episode."""
     if part.tasks is None:
-        raise EditError(f"the rows of episode {part.old.index} cannot be read: {plan.unread[part.old.index]}")
+        raise EditError(f"the rows of {part.old.name} cannot be read: {plan.unread[part.old.index]}")
     if part.ref.gap is not None:
         begin, table = without_gap(table, part.ref.runs, before)
         if plan.base is not None:
@@ -244,7 +244,7 @@ def renumbered(plan: Plan, table: pa.Table, part: Stored, before: int) -> pa.Tab
 def _numbered(plan: Plan, table: pa.Table, part: Stored, begin: int) -> pa.Table:
     """Return kept rows with their new numbers; the first of them is row `begin` of the new episode."""
     if part.tasks is None:
-        raise EditError(f"the rows of episode {part.old.index} cannot be read: {plan.unread[part.old.index]}")
+        raise EditError(f"the rows of {part.old.name} cannot be read: {plan.unread[part.old.index]}")
     frame = np.arange(begin, begin + table.num_rows, dtype=np.int64)
     columns = {
         "episode_index": np.full(table.num_rows, part.index, np.int64),

@@ -177,9 +177,9 @@ def _no_keyframe(part: Stored, key: str) -> str:
     """Return why a video cannot be cut before an episode, and what a person can do."""
     number = part.old.index
     if part.kept[0]:
-        return f"episode {number} cannot be trimmed there: frame {part.kept[0]} of camera {key} is not a keyframe"
+        return f"{part.old.name} cannot be trimmed there: frame {part.kept[0]} of camera {key} is not a keyframe"
     return (
-        f"episode {number} does not begin with a keyframe of camera {key}, so its pictures need those of episode "
+        f"{part.old.name} does not begin with a keyframe of camera {key}, so its pictures need those of episode "
         f"{number - 1} before it, and cannot be kept without them. Keep all of episode {number - 1}, or delete episode "
         f"{number} as well"
     )

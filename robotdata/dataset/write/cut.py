@@ -84,14 +84,14 @@ def parts_of_cuts(base: DatasetFolder, cuts: Mapping[int, Range]) -> dict[int, P
         length = base.episode(number).length
         if not (type(first) is int and type(end) is int and 0 < first < end < length):
             raise EditError(
-                f"frames {first} to {end - 1} cannot be cut out of episode {number}, which has frames 0 to "
+                f"frames {first} to {end - 1} cannot be cut out of {base.episode(number).name}, which has frames 0 to "
                 f"{length - 1}: choose frames inside it, or trim it to cut off its beginning or end"
             )
         trim = planned_of(base.episode(number).extra).get("trim", [first, end])
         if trim != [first, end]:  # a trim to the same frames is how the page marks them
             raise EditError(
-                f"episode {number} has a trim to frames {trim[0]} to {trim[1] - 1} that is not applied yet, and a cut "
-                "of other frames would discard it: apply the trim first, or remove it"
+                f"{base.episode(number).name} has a trim to frames {trim[0]} to {trim[1] - 1} that is not applied "
+                "yet, and a cut of other frames would discard it: apply the trim first, or remove it"
             )
     check_videos(base, Edit(trims=dict(cuts)))
     before = kept_ranges(base, {n: (0, first) for n, (first, _) in cuts.items()})
@@ -99,9 +99,9 @@ def parts_of_cuts(base: DatasetFolder, cuts: Mapping[int, Range]) -> dict[int, P
     for number, (first, end) in cuts.items():
         if before[number][1] >= behind[number][0]:
             raise EditError(
-                f"frames {first} to {end - 1} cannot be cut out of episode {number} without encoding: its videos have "
-                f"no keyframe in them, the next one before is at frame {behind[number][0]}. Cut out more frames, or "
-                "re-encode its cameras with a smaller distance of keyframes first"
+                f"frames {first} to {end - 1} cannot be cut out of {base.episode(number).name} without encoding: its "
+                f"videos have no keyframe in them, the next one before is at frame {behind[number][0]}. Cut out more "
+                "frames, or re-encode its cameras with a smaller distance of keyframes first"
             )
     return {number: Parts(before[number], behind[number]) for number in cuts}
 

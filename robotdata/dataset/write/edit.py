@@ -255,7 +255,7 @@ def _check(base: DatasetFolder, edit: Edit, *, may_empty: bool = False) -> None:
     _numbers(base, edit.trims)
     for index, text in edit.tasks.items():
         if not tidy_task(text):
-            raise EditError(f"{base.root}, episode {index}: the task is empty; describe what the robot does")
+            raise EditError(f"{base.root}, {base.episode(index).name}: the task is empty; describe what the robot does")
     if len(deleted) == len(base.episodes) and not may_empty:
         raise EditError(f"{base.root}: no episode would be left; delete the dataset instead")
     check_base(base)

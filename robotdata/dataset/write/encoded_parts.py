@@ -81,7 +81,7 @@ def _video_task(
     if span is None or (fault := file_problem(span.path)):
         why = f"its video {fault}" if span else "; ".join(episode.problems[:1]) or "it has no video"
         raise EditError(
-            f"episode {episode.index} of {base.root.name}, camera {key}: {why}. Download or copy it there, then retry"
+            f"{episode.name} of {base.root.name}, camera {key}: {why}. Download or copy it there, then retry"
         )
     if is_depth(base.features[key]):
         how = replace(how, settings=replace(DEPTH_SETTINGS, threads=how.settings.threads))

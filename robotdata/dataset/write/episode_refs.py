@@ -321,7 +321,7 @@ def _check_unread(plan: Plan) -> None:
     for part in plan.stored:
         if part.numbers is None and part.moved and plan.base is not None:
             raise EditError(
-                f"{plan.base.root} cannot be edited like this, for the rows of episode {part.old.index} would have "
+                f"{plan.base.root} cannot be edited like this, for the rows of {part.old.name} would have "
                 f"to be changed, too: {plan.unread[part.old.index]}. Bring that file back, or delete the episodes "
                 "that are in it"
             )

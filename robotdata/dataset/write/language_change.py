@@ -18,7 +18,7 @@ def check_language(base: DatasetFolder, change: FeatureChange) -> None:
     """Raise EditError if the language of an episode cannot be changed like that."""
     for index in languages_of(base, change):
         if odd := base.language(index).odd:
-            raise EditError(f"episode {index} of {base.root.name}: {odd}")
+            raise EditError(f"{base.episode(index).name} of {base.root.name}: {odd}")
 
 
 def languages_of(base: DatasetFolder, change: FeatureChange) -> dict[int, Language]:
@@ -30,7 +30,7 @@ def languages_of(base: DatasetFolder, change: FeatureChange) -> dict[int, Langua
         try:
             found[int(number)] = Language.parse(value, base.episode(int(number)).length)
         except LanguageError as error:
-            raise EditError(f"episode {number} of {base.root.name}: {error}") from error
+            raise EditError(f"{base.episode(int(number)).name} of {base.root.name}: {error}") from error
     return found
 
 

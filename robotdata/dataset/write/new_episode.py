@@ -16,6 +16,7 @@ from robotdata.capture.texts import tidy_task
 from robotdata.dataset.errors import CommitError, DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES, Features, camera_keys, depth_scale, is_depth, size_of
 from robotdata.dataset.language import LANGUAGE_COLUMNS
+from robotdata.dataset.scales import Scales
 from robotdata.dataset.write.misfits import MISFITS
 from robotdata.numbers import count
 from robotdata.spool.language import Language
@@ -31,6 +32,7 @@ class NewEpisode:
     `info` of its feature, read from the file if missing. `extra`: stored in the sidecar (verdict, labels and others).
     `language`: its subtasks and remarks, by row.
     `recorded_action`: which of a tick's two actions the column `action` holds, SENT or REQUESTED; empty if unknown.
+    `scales`: units and limits of its values, by feature, for a dataset that does not know them yet.
     """
 
     uuid: str
@@ -43,6 +45,7 @@ class NewEpisode:
     camera_info: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     recorded_action: str = SENT
     language: Language = field(default_factory=Language)
+    scales: Scales = field(default_factory=dict)
 
 
 @contextmanager

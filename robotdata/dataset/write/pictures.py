@@ -152,9 +152,7 @@ def check_videos_of(base: DatasetFolder, cameras: Sequence[str]) -> None:
     for episode in base.episodes:
         for key in cameras:
             if key not in episode.videos or not episode.videos[key].path.is_file():
-                raise EditError(
-                    f"episode {episode.index} of {base.root.name} has no video of {key}: download or copy it there"
-                )
+                raise EditError(f"{episode.name} of {base.root.name} has no video of {key}: download or copy it there")
 
 
 def _check_named(base: DatasetFolder, cameras: Sequence[str], known: Sequence[str], what: str) -> None:
@@ -170,7 +168,7 @@ def _check_named(base: DatasetFolder, cameras: Sequence[str], known: Sequence[st
 def _task(base: DatasetFolder, episode: EpisodeInfo, key: str, settings: EncodeSettings) -> EncodeTask:
     path = episode.data_file
     if path is None or not path.is_file():
-        raise EditError(f"the rows of episode {episode.index} of {base.root.name} are missing: bring their file back")
+        raise EditError(f"the rows of {episode.name} of {base.root.name} are missing: bring their file back")
 
     def encode(out: Path, progress: Progress) -> None:
         pictures = _pictures(path, episode, key)
@@ -190,7 +188,7 @@ def _pictures(path: Path, episode: EpisodeInfo, key: str) -> Iterator[bytes]:
     for number, value in enumerate(table.column(key)):
         data = value.as_py()
         if not isinstance(data, dict) or not isinstance(data.get("bytes"), bytes):
-            raise DamagedFile(path, f"frame {number} of episode {episode.index} has no picture of {key}")
+            raise DamagedFile(path, f"frame {number} of {episode.name} has no picture of {key}")
         yield data["bytes"]
 
 

@@ -41,7 +41,7 @@ def kept_ranges(base: DatasetFolder, trims: Mapping[int, Range]) -> dict[int, Ra
         episode = base.episode(number)
         if not (type(first) is int and type(end) is int and 0 <= first < end <= episode.length):
             raise EditError(
-                f"{base.root}, episode {number}: it has frames 0 to {episode.length - 1}, so it cannot be trimmed to "
+                f"{base.root}, {episode.name}: it has frames 0 to {episode.length - 1}, so it cannot be trimmed to "
                 f"[{first}, {end}); keep at least one frame"
             )
         ranges[number] = _kept(base, episode, (first, end), indices)

@@ -13,6 +13,8 @@ from robotdata.devices.gymnasium.simulation import KEY, Simulation, part_of
 from robotdata.numbers import count as count_of
 
 STATE = "observation.state"
+_ENDLESS = 1e30
+"""A bound beyond this is an environment's word for none: the largest float32, or infinity."""
 REWARD, SUCCESS = "observation.reward", "observation.success"
 
 
@@ -26,11 +28,14 @@ class GymnasiumRobot:
         self._simulation, self._state = simulation, state
         self.robot_type = robot_type
         size = simulation.actions.shape[0]
-        self.features: dict[str, Any] = {"action": {"dtype": "float32", "shape": [size], "names": names}}
+        self.features: dict[str, Any] = {
+            "action": {"dtype": "float32", "shape": [size], "names": names, **_limits(simulation.actions)}
+        }
         space = part_of(simulation.observations, state)
         if space is not None:
             count = int(np.prod(space.shape))
             self.features[STATE] = {"dtype": "float32", "shape": [count], "names": _numbered("state", count)}
+            self.features[STATE] |= _limits(space)
         self.features[REWARD] = {"dtype": "float32", "shape": [1], "names": None}
         self.features[SUCCESS] = {"dtype": "bool", "shape": [1], "names": None}
         self._in_take = self._said_success = False
@@ -98,6 +103,16 @@ def make_robot(context: DeviceContext, options: Options) -> GymnasiumRobot:
         problem = f"has {count_of(len(names), 'name')}; {env!r} takes {count_of(size, 'value')}"
         raise ConfigError(f"{options.where}.joints", problem)
     return GymnasiumRobot(simulation, state, names, options.text("robot_type", env.split(":")[-1]))
+
+
+def _limits(space: Any) -> dict[str, Any]:
+    """Return the `limits` of a Box's values, None where it has none; nothing for a space without any."""
+    low, high = (np.asarray(getattr(space, name, ()), np.float64).reshape(-1) for name in ("low", "high"))
+    limits = [
+        [a, b] if abs(a) < _ENDLESS and abs(b) < _ENDLESS else None
+        for a, b in zip(low.tolist(), high.tolist(), strict=True)
+    ]
+    return {"limits": limits} if any(limits) else {}
 
 
 def _numbered(name: str, count: int) -> list[str]:

@@ -15,6 +15,7 @@ from robotdata.capture.own_cameras import ObservedCamera
 from robotdata.devices.lerobot.configs import read_settings
 from robotdata.devices.lerobot.driver import Driver
 from robotdata.devices.lerobot.fields import APPROACH_SPEED
+from robotdata.devices.lerobot.scale import scale_of, scaled
 
 STATE = "observation.state"
 
@@ -48,9 +49,10 @@ class LeRobotRobot:
         }
         self.robot_type = str(driver.device.name)
         self.on_end = driver.on_end
-        self.features = {"action": joints(self._actions)}
+        scale = scale_of(driver.device)
+        self.features = {"action": scaled(self._actions, scale)}
         if self._states:
-            self.features[STATE] = joints(self._states)
+            self.features[STATE] = scaled(self._states, scale)
 
     @property
     def alarm(self) -> str:

@@ -18,8 +18,9 @@ export class Arrows {
   }
 
   on() {
-    if (this.controls.busy === "record") return this.controls.main();
-    return this.controls.press(["stop", "finish_reset"].find((command) => this.controls.may(command)));
+    if (this.controls.busy === "record") return void this.controls.main();
+    const command = ["stop", "finish_reset"].find((each) => this.controls.may(each));
+    if (!this.controls.justChanged.holds()) this.controls.press(command);
   }
 
   /** A take that runs is kept; one that is about to begin does not. */
@@ -28,6 +29,7 @@ export class Arrows {
     const session = document.getElementById("session")?.dataset.running;
     if (!session || this.stopping) return;
     this.stopping = true;
+    this.controls.justChanged.asked();
     try {
       await call("POST", `/api/sessions/${session}/end`, { stop: true });
       toast("The session has ended.");

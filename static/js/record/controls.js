@@ -5,6 +5,7 @@ import { keys } from "../lib/keys.js";
 import { showChip } from "../live.js";
 import { Again } from "./again.js";
 import { wordsOf } from "./big_words.js";
+import { JustChanged } from "./just_changed.js";
 import { Leaving } from "./leaving.js";
 import { Refused } from "./refused.js";
 import { Stopping, begins, isAway } from "./stopping.js";
@@ -23,6 +24,7 @@ export class Controls {
     this.again = new Again();
     this.stopping = new Stopping();
     this.leaving = new Leaving();
+    this.justChanged = new JustChanged();
     this.refusal = new Refused(form.form);
     this.status = { state: desk.dataset.state, controls: [] };
     this.panel = desk.querySelector(".control");
@@ -59,6 +61,7 @@ export class Controls {
     const { does } = this.big.dataset;
     if (isDouble && performance.now() < this.recordedAt + DOUBLE_MS) return;
     if (!this.stopping.takes(this.busy)) {
+      if (this.justChanged.holds()) return;
       if (does === "record") this.recordedAt = performance.now();
       return void this.press(does);
     }
@@ -83,6 +86,7 @@ export class Controls {
   show(status) {
     const isBack = isAway(this.status) && !isAway(status);
     this.refusal.cured(this.status, status);
+    if (this.busy || this.stopping.wanted) this.justChanged.asked();
     this.status = status;
     // What was sent before the connection was lost may never be answered.
     if (isBack && this.stopping.wanted) {
@@ -106,6 +110,7 @@ export class Controls {
     const { state, blockers = [] } = status;
     if (state === "replaying") this.replayedAt = performance.now();
     const does = [isAway(status) ? "stop" : this.states[state]?.command, "record"].find((command) => this.may(command)) ?? "";
+    this.justChanged.show(does);
     this.panel.dataset.state = state;
     showChip(this.chip, status.label ?? state, status.tone, this.chip.querySelector("[data-state-words]"));
     this.big.dataset.does = does;
@@ -167,6 +172,7 @@ export class Controls {
       this.refusal.forgive();
     } catch (error) {
       this.again.forget(take);
+      this.justChanged.refused();
       if (this.stopping.tells(error, command, isAgain || turn !== this.turn)) this.refusal.show(error, command, this.status.state, Boolean(this.stopping.wanted));
     } finally {
       if (turn === this.turn) this.settle(isDone);

@@ -8,8 +8,9 @@ const LEVELS = { ok: ["tone-good", "✓", "Good"], warn: ["tone-warn", "!", "Loo
 const ORDER = ["bad", "warn", "ok"];
 
 export class Preflight {
-  constructor(desk, form) {
-    Object.assign(this, { api: desk.dataset.api, form, result: undefined, drawn: "", asked: false, wasAsked: false, can: false });
+  /** `asks()` is called where this page asks for a check. */
+  constructor(desk, form, asks) {
+    Object.assign(this, { api: desk.dataset.api, form, asks, result: undefined, drawn: "", asked: false, wasAsked: false, can: false });
     this.box = document.getElementById("preflight");
     this.button = document.getElementById("preflight-begin");
     this.sum = document.getElementById("preflight-sum");
@@ -23,6 +24,7 @@ export class Preflight {
   async begin() {
     if (!this.can || this.asked) return;
     this.asked = true;
+    this.asks();
     const dataset = this.form.dataset.value;
     try {
       await call("POST", `${this.api}/commands/preflight`, { args: dataset ? { dataset } : {} });

@@ -105,7 +105,11 @@ export class Selection {
     const whole = Number(document.getElementById("wall-count")?.textContent ?? 0);
     const reject = bar().querySelector("[data-reject-all]");
     say(reject, `Reject all ${whole} shown here`);
-    if (reject) reject.dataset.rejectAll = whole;
+    if (reject) {
+      reject.dataset.rejectAll = whole;
+      show(reject, whole > 0);
+      show(document.getElementById("list-done"), whole === 0);
+    }
     const more = bar().querySelector("[data-picked-more]");
     show(more, box.checked && count < whole);
     say(more, `Select all ${whole}`);
