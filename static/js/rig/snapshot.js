@@ -6,9 +6,9 @@ import { make, say, show } from "../lib/dom.js";
 const PASSING = new Set(["busy", "too_many"]);
 
 export class Snapshot {
-  /** `rotate()` turns the camera by a quarter; `looking` asks for its pictures. */
-  constructor(base, device, looking, rotate) {
-    Object.assign(this, { base, device, looking, isLive: true, angle: 0 });
+  /** `rotate()` turns the camera by a quarter, `seen()` hears of each picture; `looking` asks for them. */
+  constructor(base, device, looking, { rotate, seen }) {
+    Object.assign(this, { base, device, looking, seen, isLive: true, angle: 0 });
     const name = device.name || device.node;
     this.image = make("img", { alt: `Picture of ${name}`, hidden: true });
     this.words = make("span", { class: "small faint", role: "status" }, "Opening …");
@@ -51,6 +51,7 @@ export class Snapshot {
       this.image.src = `data:image/jpeg;base64,${jpeg}`;
       show(this.image, true);
       this.tell();
+      this.seen();
       return "";
     } catch (error) {
       if (this.isLive && !PASSING.has(error.code)) {
