@@ -101,7 +101,7 @@ def find_network_cameras(request: HttpRequest, name: Name) -> Any:
 
 @router.post("/stations/{name}/camera-streams", response={200: CameraStreams, **ERRORS})
 def list_camera_streams(request: HttpRequest, name: Name, body: SignInIn) -> Any:
-    """Ask a network camera for its streams; the user and password that are given stand in each `url`."""
+    """Ask a network camera for its streams; each `url` has the user and password that are given."""
     return _ask(request, name, "camera_streams", service=body.service, user=body.user, password=body.password)
 
 

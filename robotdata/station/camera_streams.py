@@ -1,7 +1,7 @@
 """`python -m robotdata.station.camera_streams`: ask a network camera over ONVIF for its streams, as JSON.
 
 The input is one JSON object with `service`, `user` and `password`; the output `streams`, or the `error` of a refusal.
-It is a program of its own because a camera may answer a byte at a time for ever, and then it is ended.
+It is a program of its own because a camera may answer a byte at a time without an end; then it is killed.
 
 The camera is asked at one address, and every other address that it names is taken at that host alone: so neither a
 password nor a request goes to a computer that somebody has only written into an answer.
@@ -52,7 +52,7 @@ def main() -> int:
 def camera_streams(service: str, user: str, password: str) -> list[CameraStream]:
     """Return the streams of the camera at `service`, the largest first. Raises AskRefused.
 
-    `user` and `password` are those of the camera (empty: none); they stand in each `url` that is returned.
+    `user` and `password` are those of the camera (empty: none); each `url` that is returned has them.
     """
     camera = _Camera(service, user, password)
     camera.set_clock()
@@ -132,7 +132,7 @@ class _Camera:
         return envelope.first("Body") or envelope
 
     def stream_url(self, url: str) -> str:
-        """Return a stream's address at the camera's host, with user and password; empty if it is no stream."""
+        """Return a stream's address at the camera's host, with user and password; empty if it is not a stream's."""
         parts = _split(url)
         if parts is None or parts.scheme not in _SCHEMES or len(url) > _LONGEST_URL or not url.isprintable():
             return ""

@@ -1,7 +1,7 @@
 """`python -m robotdata.station.measure_rate`: open a camera as a rig would, and write the rate that it delivers.
 
-The input is one JSON object, in one line, with `url`, `width`, `height`, `fps` and `pixel_format` (empty: any). It is
-no argument, because an url may hold a password.
+The input is one JSON object, in one line, with `url`, `width`, `height`, `fps` and `pixel_format` (empty: any). An
+argument could be read by everybody on this computer, and an url may hold a password.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def test_a_stream_whose_address_is_typed_is_looked_at(visit: Any, camera: OnvifC
     expect(address).to_have_value("rtsp://127.0.0.1:554/")
     address.fill("ftp://127.0.0.1/")
     address.press("Enter")
-    expect(found.get_by_role("status")).to_contain_text("rtsp://")
+    expect(found.get_by_role("status")).to_contain_text("rtsp:, http: or https:")
     found.get_by_label("User").fill(USER)
     found.get_by_label("Password").fill(PASSWORD)
     address.fill(camera.service.replace("onvif/device_service", "cam"))

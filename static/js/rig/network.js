@@ -131,7 +131,7 @@ class Found {
     const url = this.address.value.trim();
     const isStream = NETWORK.test(url) && hostOf(url) !== "the network";
     this.address.setAttribute("aria-invalid", String(!isStream));
-    this.say(isStream ? "" : "Want an address that begins with rtsp://, http:// or https://.");
+    this.say(isStream ? "" : "Want an address that begins with rtsp:, http: or https:.");
     if (!isStream) return this.address.focus();
     return this.network.show([deviceOf(signedIn(url, this.user.value.trim(), this.password.value), this.camera.address ? this.camera.name : "")]);
   }
