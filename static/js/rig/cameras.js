@@ -114,7 +114,7 @@ export class Cameras {
       const kind = kinds.find((each) => idOf(each) === select.value);
       this.add({ kind: kind.kind, ...(kind.type ? { type: kind.type } : {}) });
     });
-    return make("div", { class: "row add-camera" }, select, button, this.byDrivers.button, this.network.button);
+    return make("div", { class: "stack-tight" }, make("div", { class: "row add-camera" }, select, button), make("div", { class: "row" }, this.network.button, this.byDrivers.button));
   }
 
   freeName() {

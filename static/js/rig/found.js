@@ -5,7 +5,7 @@ import { make, say, show } from "../lib/dom.js";
 export class FoundByDrivers {
   constructor(cameras) {
     Object.assign(this, { cameras, page: cameras.page, found: [] });
-    this.button = make("button", { class: "button quiet", type: "button", id: "find-cameras" }, "Find RealSense and others");
+    this.button = make("button", { class: "button", type: "button", id: "find-cameras" }, "Find RealSense and others");
     this.button.addEventListener("click", () => this.look());
     this.words = make("p", { class: "small faint", role: "status", id: "found-words" });
     this.list = make("div", { class: "stack-tight" });

@@ -30,7 +30,7 @@ function signedIn(url, user, password) {
 export class NetworkCameras {
   constructor(cameras) {
     Object.assign(this, { cameras, page: cameras.page, devices: [], cards: new Map() });
-    this.button = make("button", { class: "button quiet", type: "button", id: "find-network" }, "Find network cameras");
+    this.button = make("button", { class: "button", type: "button", id: "find-network" }, "Find network cameras");
     this.button.addEventListener("click", () => this.look());
     this.words = make("p", { class: "small faint", role: "status", id: "network-words" });
     this.list = make("div", { class: "stack" });
@@ -90,9 +90,9 @@ class Found {
     const ask = this.button("Show its streams", () => this.ask());
     const use = this.button("Show this stream", () => this.type());
     const head = make("div", { class: "row" }, make("b", { class: "clip" }, camera.name), make("span", { class: "small faint clip" }, [camera.hardware, camera.address].filter(Boolean).join(" · ")));
-    const typed = [make("div", { class: "row device-head" }, make("div", { class: "grow" }, addressField), use)];
+    const typed = [make("div", { class: "row stream-address" }, addressField, use)];
     const manual = camera.service ? [make("details", { class: "more-keys" }, make("summary", {}, "Type its stream’s address"), ...typed)] : typed;
-    const signIn = make("div", { class: "sign-in" }, userField, passwordField, camera.service ? ask : null);
+    const signIn = make("div", { class: "camera-sign-in" }, userField, passwordField, camera.service ? ask : null);
     this.box = make("article", { class: "camera-card is-other network-camera", "aria-label": `Network camera ${camera.name} ${camera.address}`.trim() }, head, signIn, this.words, ...manual);
     for (const [input, act] of [[user, ask], [password, camera.service ? ask : use], [address, use]]) {
       input.addEventListener("keydown", (event) => event.key === "Enter" && (event.preventDefault(), act.click()));
@@ -111,7 +111,7 @@ class Found {
   }
 
   async ask() {
-    const button = this.box.querySelector(".sign-in .button");
+    const button = this.box.querySelector(".camera-sign-in .button");
     button.disabled = true;
     this.say("");
     try {

@@ -79,7 +79,7 @@ export class Rates {
     const asked = JSON.parse(key);
     const rate = this.known.get(key);
     const listed = asked && formatFor(line.device, this.cameras.tables[line.name])?.fps;
-    const { text, isBad } = describe(rate, asked, listed, this.underWay === key);
+    const { text, isBad } = describe(rate, asked, listed, { isUnderWay: this.underWay === key, isNetwork: line.device.isNetwork });
     say(line.words, text);
     line.box.className = isBad ? "row small measured tone-warn words-tone" : "row small faint measured";
     show(line.box, text !== "");
@@ -87,11 +87,11 @@ export class Rates {
   }
 }
 
-function describe(rate, asked, listed, isUnderWay) {
+function describe(rate, asked, listed, { isUnderWay, isNetwork }) {
   if (isUnderWay) return { text: "Measuring its rate …", isBad: false };
   if (!rate || !asked) return { text: "", isBad: false };
   if (rate.problem) return { text: rate.problem, isBad: true };
   const both = `${listed ? `${short(listed)} listed, ` : ""}${short(rate.fps)} measured`;
   if (rate.fps >= NEARLY * asked.fps) return { text: both, isBad: false };
-  return { text: `${both}: below the ${short(asked.fps)} that this rig asks for. More light, a smaller size or another USB bus may help.`, isBad: true };
+  return { text: `${both}: below the ${short(asked.fps)} that this rig asks for. ${isNetwork ? "The camera’s own settings say how many it sends." : "More light, a smaller size or another USB bus may help."}`, isBad: true };
 }

@@ -44,7 +44,7 @@ export class Teleoperators {
     const remove = make("button", { class: "button small quiet", type: "button", "aria-label": `Remove teleoperator ${name}` }, "Remove");
     remove.addEventListener("click", () => this.remove(name));
     const head = make("div", { class: "row row-apart device-head" }, make("label", { class: "field grow" }, make("span", {}, "Name"), box), remove);
-    return make("article", { class: "device-card", "data-at": `teleoperators.${name}`, "data-says": "", "aria-label": `Teleoperator ${name}` }, head, this.form(name, ["teleoperators", name]));
+    return make("article", { class: "device-card", "data-at": `teleoperators.${name}`, "data-says": "Choose what it is.", "aria-label": `Teleoperator ${name}` }, head, this.form(name, ["teleoperators", name]));
   }
 
   adding() {

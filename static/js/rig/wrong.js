@@ -11,8 +11,8 @@ export function markWrong(root, errors) {
     sayAt(field.closest(".field"), message);
   }
   for (const box of root.querySelectorAll("[data-says]")) {
-    const { at } = box.dataset;
-    sayAt(box, messages.get(at) ?? messages.get(`${at}.kind`) ?? "");
+    const { at, says } = box.dataset; // what it says where it has no kind
+    sayAt(box, messages.get(at) ?? (messages.has(`${at}.kind`) ? says : ""));
   }
 }
 
