@@ -41,7 +41,8 @@ KINDS = [
         "SO-101 follower",
         [
             field("port", "port", required=True),
-            field("on_end", "choice", choices=["hold", "release"], default="release"),
+            field("on_end", "choice", choices=["hold", "release", "rest"], default="release"),
+            field("rest", "table"),
             field("use_degrees", "flag", default=True),
             field("arm_config", "table"),
         ],

@@ -9,6 +9,7 @@ export function markWrong(root, errors) {
     const message = messages.get(`${at}.${field.dataset.key}`) ?? "";
     field.setAttribute("aria-invalid", String(message !== ""));
     sayAt(field.closest(".field"), message);
+    if (message) for (let fold = field.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
   }
   for (const box of root.querySelectorAll("[data-says]")) {
     const { at, says } = box.dataset; // what it says where it has no kind
