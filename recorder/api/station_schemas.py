@@ -44,6 +44,12 @@ class CameraIn(Body):
     url: Url
 
 
+class DriverCameraIn(KindsIn):
+    """A camera that only a driver of the interpreter sees, by the `table` that names it in a rig file."""
+
+    table: Annotated[dict[Annotated[str, text(200)], Annotated[str, text(1000)] | int | float], Field(max_length=50)]
+
+
 class RateIn(CameraIn):
     """A camera as a rig would open it: its own size in pixels, before it is turned, and frames per second."""
 

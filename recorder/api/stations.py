@@ -14,6 +14,7 @@ from recorder.api.schemas import ERRORS, RigName
 from recorder.api.station_schemas import (
     CameraIn,
     CheckedTextOut,
+    DriverCameraIn,
     EditedOut,
     EditIn,
     KindsIn,
@@ -115,6 +116,12 @@ def list_pythons(request: HttpRequest, name: Name) -> Any:
 def preview_camera(request: HttpRequest, name: Name, body: CameraIn) -> Any:
     """Take one picture with a camera that no rig uses."""
     return _ask(request, name, "preview", url=body.url)
+
+
+@router.post("/stations/{name}/preview-driver", response={200: Preview, **ERRORS})
+def preview_driver_camera(request: HttpRequest, name: Name, body: DriverCameraIn) -> Any:
+    """Take one picture with a camera that `find-cameras` has found and no rig uses."""
+    return _ask(request, name, "preview_driver", python=body.python, table=body.table)
 
 
 @router.post("/stations/{name}/measure-rate", response={200: MeasuredRate, **ERRORS})

@@ -346,6 +346,7 @@ class Nothing(Plain):
 RESULTS: dict[str, type[Plain]] = {
     "devices": Devices,
     "preview": Preview,
+    "preview_driver": Preview,
     "kinds": Kinds,
     "find_cameras": FoundCameras,
     "find_network_cameras": NetworkCameras,

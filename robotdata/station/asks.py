@@ -10,13 +10,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from robotdata.station.ask_args import number, text, whole
+from robotdata.station.ask_args import number, plain_table, text, whole
 from robotdata.station.devices import Devices as DeviceWatch
 from robotdata.station.devices import in_thread
 from robotdata.station.dialog_asks import DialogAsks
 from robotdata.station.errors import AskRefused
 from robotdata.station.found_cameras import find_cameras, find_streams
-from robotdata.station.kinds import list_kinds
+from robotdata.station.kinds import interpreter, list_kinds
 from robotdata.station.network_cameras import find_network_cameras
 from robotdata.station.previews import V4L2, Previews, in_use_by_rig
 from robotdata.station.programs import Programs
@@ -52,6 +52,7 @@ _ALWAYS = {"stop_rig", "dialog_end"}
 _QUERIES = {
     "devices",
     "preview",
+    "preview_driver",
     "kinds",
     "find_cameras",
     "find_network_cameras",
@@ -80,6 +81,7 @@ class Asks:
         self._handlers: dict[str, Handler] = {
             "devices": self._list_devices,
             "preview": self._preview,
+            "preview_driver": self._preview_driver,
             "kinds": self._kinds,
             "find_cameras": self._find_cameras,
             "find_network_cameras": self._find_network_cameras,
@@ -160,6 +162,11 @@ class Asks:
         url = self._free_camera(args)
         async with _place(self._previewing):
             return await self._previews.picture(url, self._rigs.pids())
+
+    async def _preview_driver(self, args: Mapping[str, Any]) -> Preview:
+        python = text(args, "python", _LONGEST_PATH) if args.get("python") else ""
+        async with _place(self._previewing):
+            return await self._previews.driver_picture(plain_table(args, "table"), interpreter(python))
 
     async def _measure_rate(self, args: Mapping[str, Any]) -> MeasuredRate:
         sizes = {key: whole(args, key, 2, 16_384) for key in ("width", "height")}

@@ -22,6 +22,7 @@ LAST_WORDS = 40
 ASKS = {
     "devices": 10.0,
     "preview": 15.0,
+    "preview_driver": 40.0,
     "kinds": 60.0,
     "find_cameras": 60.0,
     "find_network_cameras": 10.0,
@@ -151,7 +152,10 @@ class Devices(TypedDict):
 
 
 class Preview(TypedDict):
-    """The answer to `preview` {url}: one picture of a camera, as base64 of a JPEG; sizes in pixels."""
+    """The answer to `preview` {url} and `preview_driver` {python, table}: a picture of a camera, as base64 of a JPEG.
+
+    `table` is that of a camera that `find_cameras` has found. Sizes are in pixels.
+    """
 
     jpeg: str
     width: int

@@ -175,6 +175,9 @@ def test_colour_and_depth_of_a_camera_that_only_a_driver_sees(opened: Page) -> N
     page = opened
     page.click("#find-cameras")
     expect(page.locator("#found-words")).to_contain_text("looped: no USB")
+    picture = page.get_by_alt_text("Picture of Intel RealSense D435 serial 0123456789")
+    into_sight(picture)
+    expect(picture).to_have_js_property("naturalWidth", 64)
     for stream in ("colour", "depth"):
         button = page.get_by_role("button", name=f"Use {stream} of Intel RealSense D435")
         button.press("Enter")

@@ -47,7 +47,7 @@ def desk() -> Desk:
 
 @pytest.fixture
 def station(product: Any, desk: Desk) -> Iterator[Beside]:
-    with beside(product, PC, answer=desk, rigs=[rig_process("pair")]) as made:
+    with beside(product, PC, answer=desk, rigs=[rig_process("pair"), rig_process("so101")]) as made:
         yield made
 
 

@@ -94,6 +94,10 @@ class Desk:
         jpeg = encode_jpeg(np.full((48, 64, 3), 90, np.uint8), 90)
         return {"result": {"jpeg": base64.b64encode(jpeg).decode(), "width": 64, "height": 48}}
 
+    def preview_driver(self, args: dict[str, Any]) -> dict[str, Any]:
+        assert args["table"]["kind"] == "realsense"
+        return self.preview(args)
+
     def measure_rate(self, _: dict[str, Any]) -> dict[str, Any]:
         return {"result": {"fps": self.rate, "frames": 25}}
 
