@@ -44,6 +44,29 @@ class CameraIn(Body):
     url: Url
 
 
+class DriverCameraIn(KindsIn):
+    """A camera that only a driver of the interpreter sees, by the `table` that names it in a rig file."""
+
+    table: Annotated[dict[Annotated[str, text(200)], Annotated[str, text(1000)] | int | float], Field(max_length=50)]
+
+
+class RateIn(CameraIn):
+    """A camera as a rig would open it: its own size in pixels, before it is turned, and frames per second."""
+
+    width: Annotated[int, Field(ge=2, le=16384)]
+    height: Annotated[int, Field(ge=2, le=16384)]
+    fps: Annotated[float, Field(ge=1, le=240)]
+    pixel_format: Annotated[str, text(20)] = ""
+
+
+class SignInIn(Body):
+    """A network camera's `service`, as the list of network cameras gives it, and its user and password."""
+
+    service: Url
+    user: Annotated[str, text(200)] = ""
+    password: Annotated[str, text(200)] = ""
+
+
 class TextIn(Body):
     """The text of a rig file (TOML)."""
 

@@ -14,12 +14,15 @@ from recorder.api.schemas import ERRORS, RigName
 from recorder.api.station_schemas import (
     CameraIn,
     CheckedTextOut,
+    DriverCameraIn,
     EditedOut,
     EditIn,
     KindsIn,
     OrderedOut,
+    RateIn,
     RigTextIn,
     SavedRigOut,
+    SignInIn,
     StationName,
     StationOut,
     TextIn,
@@ -27,7 +30,18 @@ from recorder.api.station_schemas import (
 from recorder.live import station_rigs
 from recorder.live.rig_text import edit_text, read_tables, set_values
 from recorder.live.station_asks import ask_station
-from recorder.live.station_messages import CheckedRig, Devices, FoundCameras, Kinds, Preview, Pythons, RigText
+from recorder.live.station_messages import (
+    CameraStreams,
+    CheckedRig,
+    Devices,
+    FoundCameras,
+    Kinds,
+    MeasuredRate,
+    NetworkCameras,
+    Preview,
+    Pythons,
+    RigText,
+)
 from recorder.live.stations import expire_stations, find_station, forget_station
 from recorder.models import Station
 
@@ -80,6 +94,18 @@ def find_cameras(request: HttpRequest, name: Name, body: KindsIn) -> Any:
     return _ask(request, name, "find_cameras", python=body.python)
 
 
+@router.post("/stations/{name}/find-network-cameras", response={200: NetworkCameras, **ERRORS})
+def find_network_cameras(request: HttpRequest, name: Name) -> Any:
+    """Look for cameras of the computer's network that speak ONVIF, for two seconds."""
+    return _ask(request, name, "find_network_cameras")
+
+
+@router.post("/stations/{name}/camera-streams", response={200: CameraStreams, **ERRORS})
+def list_camera_streams(request: HttpRequest, name: Name, body: SignInIn) -> Any:
+    """Ask a network camera for its streams; each `url` has the user and password that are given."""
+    return _ask(request, name, "camera_streams", service=body.service, user=body.user, password=body.password)
+
+
 @router.get("/stations/{name}/pythons", response={200: Pythons, **ERRORS})
 def list_pythons(request: HttpRequest, name: Name) -> Any:
     """List the environments of the computer that have LeRobot, those that can run a rig first."""
@@ -90,6 +116,19 @@ def list_pythons(request: HttpRequest, name: Name) -> Any:
 def preview_camera(request: HttpRequest, name: Name, body: CameraIn) -> Any:
     """Take one picture with a camera that no rig uses."""
     return _ask(request, name, "preview", url=body.url)
+
+
+@router.post("/stations/{name}/preview-driver", response={200: Preview, **ERRORS})
+def preview_driver_camera(request: HttpRequest, name: Name, body: DriverCameraIn) -> Any:
+    """Take one picture with a camera that `find-cameras` has found and no rig uses."""
+    return _ask(request, name, "preview_driver", python=body.python, table=body.table)
+
+
+@router.post("/stations/{name}/measure-rate", response={200: MeasuredRate, **ERRORS})
+def measure_rate(request: HttpRequest, name: Name, body: RateIn) -> Any:
+    """Open a camera that no rig uses as a rig would, for about a second, and return the rate that it delivers."""
+    camera = {"width": body.width, "height": body.height, "fps": body.fps, "pixel_format": body.pixel_format}
+    return _ask(request, name, "measure_rate", url=body.url, **camera)
 
 
 @router.post("/stations/{name}/check-text", response={200: CheckedTextOut, **ERRORS})

@@ -20,6 +20,8 @@ from tomlkit.items import AoT, InlineTable, Table
 from recorder.errors import Refused
 
 _DEEPEST = 12
+_BY_NAME = ("cameras", "teleoperators")
+"""Tables of tables: `[cameras.front]`, `[teleoperators.arm]`."""
 _PLACE = re.compile(r" ?\(at (?:line (\d+), column \d+|end of document)\)$")
 # A string of TOML's four kinds, or else a comment.
 _COMMENT = re.compile(
@@ -216,14 +218,14 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _item(value: Any, path: tuple[str, ...], *, inline: bool) -> Any:
-    """Return a new value: `[rig]`, `[robot]` and `[cameras.front]` get a heading, other tables one line."""
+    """Return a new value: `[rig]`, `[robot]` and each of _BY_NAME get a heading, other tables one line."""
     if not isinstance(value, dict):
         return value
     table: Table | InlineTable
-    if inline or len(path) > (2 if path[0] == "cameras" else 1):
+    if inline or len(path) > (2 if path[0] in _BY_NAME else 1):
         table = tomlkit.inline_table()
     else:
-        is_super = path == ("cameras",) and all(isinstance(each, dict) for each in value.values())
+        is_super = len(path) == 1 and path[0] in _BY_NAME and all(isinstance(each, dict) for each in value.values())
         table = tomlkit.table(is_super_table=is_super)
         table.trivia.indent = "" if is_super else "\n"
     for key, each in value.items():

@@ -219,6 +219,45 @@ class FoundCameras(Plain):
     failed: Annotated[dict[str, Words], Field(max_length=500)] = {}
 
 
+class NetworkCamera(Plain):
+    """A camera of the network; `service` is where it can be asked for its streams, if it says so."""
+
+    name: Text
+    hardware: Text = ""
+    address: Text = ""
+    service: Path = ""
+
+
+class NetworkCameras(Plain):
+    """The cameras of the network that have answered in time."""
+
+    cameras: list[NetworkCamera] = Field(max_length=64)
+
+
+class CameraStream(Plain):
+    """A stream of a network camera; size (pixels) and rate are 0 if the camera does not say."""
+
+    name: Text
+    url: Path
+    encoding: Text = ""
+    width: Annotated[int, Field(ge=0, le=16384)] = 0
+    height: Annotated[int, Field(ge=0, le=16384)] = 0
+    fps: Annotated[float, Field(ge=0, le=10_000)] = 0.0
+
+
+class CameraStreams(Plain):
+    """The streams of one network camera, with the user and password that were given in each url."""
+
+    streams: list[CameraStream] = Field(max_length=32)
+
+
+class MeasuredRate(Plain):
+    """The rate at which a camera delivers: the mean of `frames` over about a second, in frames per second."""
+
+    fps: Annotated[float, Field(ge=0, le=1_000_000)]
+    frames: Number = 0
+
+
 class PythonFound(Plain):
     """An environment of a computer with LeRobot; `robotdata` says whether it can run a rig."""
 
@@ -307,8 +346,12 @@ class Nothing(Plain):
 RESULTS: dict[str, type[Plain]] = {
     "devices": Devices,
     "preview": Preview,
+    "preview_driver": Preview,
     "kinds": Kinds,
     "find_cameras": FoundCameras,
+    "find_network_cameras": NetworkCameras,
+    "camera_streams": CameraStreams,
+    "measure_rate": MeasuredRate,
     "pythons": Pythons,
     "read_rig": RigText,
     "check_text": CheckedText,

@@ -36,3 +36,30 @@ def position(args: Mapping[str, Any], key: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise AskRefused("bad_args", f"{key}: want a position from 0, got {value!r:.60}")
     return value
+
+
+def number(args: Mapping[str, Any], key: str, low: float, high: float) -> float:
+    """Return a number from `low` to `high`. Raises AskRefused."""
+    value = args.get(key)
+    if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+        raise AskRefused("bad_args", f"{key}: want a number from {low:g} to {high:g}, got {value!r:.60}")
+    return value
+
+
+def whole(args: Mapping[str, Any], key: str, low: int, high: int) -> int:
+    """Return a whole number from `low` to `high`. Raises AskRefused."""
+    value = number(args, key, low, high)
+    if value != int(value):
+        raise AskRefused("bad_args", f"{key}: want a whole number, got {value!r:.60}")
+    return int(value)
+
+
+def plain_table(args: Mapping[str, Any], key: str) -> dict[str, str | int | float | bool]:
+    """Return a table of at most MOST_NAMES plain values. Raises AskRefused."""
+    value = args.get(key)
+    if not isinstance(value, dict) or len(value) > MOST_NAMES:
+        raise AskRefused("bad_args", f"{key}: want a table, got {value!r:.60}")
+    for name, each in value.items():
+        if not isinstance(each, str | int | float) or len(str(each)) > 1000:
+            raise AskRefused("bad_args", f"{key}.{name:.60}: want text or a number, got {each!r:.60}")
+    return dict(value)

@@ -10,22 +10,28 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from robotdata.station.ask_args import text
+from robotdata.station.ask_args import number, plain_table, text, whole
 from robotdata.station.devices import Devices as DeviceWatch
+from robotdata.station.devices import in_thread
 from robotdata.station.dialog_asks import DialogAsks
 from robotdata.station.errors import AskRefused
-from robotdata.station.found_cameras import find_cameras
-from robotdata.station.kinds import list_kinds
+from robotdata.station.found_cameras import find_cameras, find_streams
+from robotdata.station.kinds import interpreter, list_kinds
+from robotdata.station.network_cameras import find_network_cameras
 from robotdata.station.previews import V4L2, Previews, in_use_by_rig
 from robotdata.station.programs import Programs
 from robotdata.station.protocol import (
     ASKS,
     Answer,
+    CameraStreams,
     CheckedRig,
     CheckedText,
     Devices,
     FoundCameras,
     Kinds,
+    MeasuredRate,
+    NetworkCamera,
+    NetworkCameras,
     Preview,
     Pythons,
     RigText,
@@ -46,8 +52,12 @@ _ALWAYS = {"stop_rig", "dialog_end"}
 _QUERIES = {
     "devices",
     "preview",
+    "preview_driver",
     "kinds",
     "find_cameras",
+    "find_network_cameras",
+    "camera_streams",
+    "measure_rate",
     "pythons",
     "check_rig",
     "check_text",
@@ -66,11 +76,17 @@ class Asks:
     ) -> None:
         self._rigs, self._devices, self._programs, self._previews = rigs, devices, programs, previews
         self._previewing, self._checking = asyncio.Semaphore(_PREVIEWS), asyncio.Semaphore(1)
+        self._asking_cameras = asyncio.Semaphore(_PREVIEWS)
+        self._searching: asyncio.Future[list[NetworkCamera]] | None = None
         self._handlers: dict[str, Handler] = {
             "devices": self._list_devices,
             "preview": self._preview,
+            "preview_driver": self._preview_driver,
             "kinds": self._kinds,
             "find_cameras": self._find_cameras,
+            "find_network_cameras": self._find_network_cameras,
+            "camera_streams": self._camera_streams,
+            "measure_rate": self._measure_rate,
             "check_rig": self._check_rig,
             "pythons": self._pythons,
             "read_rig": self._read_rig,
@@ -143,14 +159,31 @@ class Asks:
         return await self._devices.look(self._rigs.pids(), self._previews.pids())
 
     async def _preview(self, args: Mapping[str, Any]) -> Preview:
+        url = self._free_camera(args)
+        async with _place(self._previewing):
+            return await self._previews.picture(url, self._rigs.pids())
+
+    async def _preview_driver(self, args: Mapping[str, Any]) -> Preview:
+        python = text(args, "python", _LONGEST_PATH) if args.get("python") else ""
+        async with _place(self._previewing):
+            return await self._previews.driver_picture(plain_table(args, "table"), interpreter(python))
+
+    async def _measure_rate(self, args: Mapping[str, Any]) -> MeasuredRate:
+        sizes = {key: whole(args, key, 2, 16_384) for key in ("width", "height")}
+        camera = {"url": self._free_camera(args), **sizes, "fps": number(args, "fps", 1, 240)}
+        camera["pixel_format"] = text(args, "pixel_format") if args.get("pixel_format") else ""
+        async with _place(self._previewing):
+            return await self._previews.measure(camera, self._rigs.pids())
+
+    def _free_camera(self, args: Mapping[str, Any]) -> str:
+        """Return the url of a camera that no rig has. Raises AskRefused."""
         url = text(args, "url", _LONGEST_PATH)
         if url.startswith(V4L2):  # a rig that is starting has not opened it yet
             node = os.path.realpath(url.removeprefix(V4L2))
             for file in self._rigs.active_files():
                 if node in devices_in(file.parsed.tables):
                     raise in_use_by_rig(file.name)
-        async with _place(self._previewing):
-            return await self._previews.picture(url, self._rigs.pids())
+        return url
 
     async def _kinds(self, args: Mapping[str, Any]) -> Kinds:
         return await list_kinds(self._programs, text(args, "python", _LONGEST_PATH) if args.get("python") else "")
@@ -159,6 +192,16 @@ class Asks:
         python = text(args, "python", _LONGEST_PATH) if args.get("python") else ""
         async with _place(self._checking), self._previews.paused():
             return await find_cameras(self._programs, python)
+
+    async def _find_network_cameras(self, args: Mapping[str, Any]) -> NetworkCameras:
+        if self._searching is None or self._searching.done():  # several pages share one probe
+            self._searching = in_thread(find_network_cameras)
+        return {"cameras": await asyncio.shield(self._searching)}
+
+    async def _camera_streams(self, args: Mapping[str, Any]) -> CameraStreams:
+        asked = {"service": text(args, "service", _LONGEST_PATH), "user": text(args, "user")}
+        async with _place(self._asking_cameras):
+            return await find_streams(self._programs, asked | {"password": text(args, "password")})
 
     async def _check_rig(self, args: Mapping[str, Any]) -> CheckedRig:
         rig_text = text(args, "text", MAX_BYTES)

@@ -15,7 +15,7 @@ import sys
 from typing import Any
 
 from robotdata.capture import clock
-from robotdata.capture.devices import DeviceContext, Picture
+from robotdata.capture.devices import Camera, DeviceContext, Picture
 from robotdata.capture.errors import CaptureError
 from robotdata.capture.pyav_camera import PyavCamera
 from robotdata.own_output import own_output, write_result
@@ -27,7 +27,7 @@ LINGER_S = 3.0
 _QUALITY = 85
 _RATES = (15.0, 1.0)
 """Rates to ask a camera for, in frames per second; a lower one means that the next higher one is used."""
-_DARK_FRAMES = 4
+DARK_FRAMES = 4
 """The first pictures of a USB camera are often dark or green."""
 _FIRST_S = 10.0
 _STDIN = 0
@@ -36,7 +36,7 @@ _STDIN = 0
 def main() -> int:
     """Write {"jpeg", "width", "height"} for each wish, or {"error"} and end; return 0 in both cases."""
     output = own_output()
-    url = _first_line()
+    url = first_line()
     error = "no picture"
     for fps in _RATES:
         context = DeviceContext("preview", fps, name="preview", width=WIDTH, height=HEIGHT, camera_fps=fps)
@@ -45,12 +45,12 @@ def main() -> int:
             camera = PyavCamera(context, url, fit=WITHIN)
             try:
                 camera.connect()
-                frames = 1 if not url.startswith("v4l2:") else _DARK_FRAMES
+                frames = 1 if not url.startswith("v4l2:") else DARK_FRAMES
                 for _ in range(frames):
                     newest = camera.read()
-                write_result(output, _result(newest))
+                write_result(output, result_of(newest))
                 shown = True
-                _show(camera, output)
+                show(camera, output)
                 return 0
             finally:
                 camera.disconnect()
@@ -62,7 +62,7 @@ def main() -> int:
     return 0
 
 
-def _show(camera: PyavCamera, output: int) -> None:
+def show(camera: Camera, output: int) -> None:
     """Read every frame, so that none waits in a buffer and grows old, and write those that are wished for.
 
     Returns once nobody asks any more. Raises as `read`.
@@ -76,11 +76,11 @@ def _show(camera: PyavCamera, output: int) -> None:
             wished_at, wished = clock.monotonic(), True
         if wished:
             with contextlib.suppress(ImageError):  # damaged on its way: the next one will do
-                write_result(output, _result(newest))
+                write_result(output, result_of(newest))
                 wished = False
 
 
-def _first_line() -> str:
+def first_line() -> str:
     """Return the first line of the input; nothing after it is read. Empty if none comes."""
     line = b""
     if not select.select([_STDIN], [], [], _FIRST_S)[0]:
@@ -90,7 +90,7 @@ def _first_line() -> str:
     return line.decode(sys.getfilesystemencoding(), "surrogateescape")
 
 
-def _result(picture: Picture) -> dict[str, Any]:
+def result_of(picture: Picture) -> dict[str, Any]:
     """Return a picture as base64 of a JPEG, with its size in pixels. Raises ImageError."""
     rgb = decode_jpeg(picture.packet) if picture.packet is not None else picture.rgb
     if rgb is None:

@@ -22,8 +22,12 @@ LAST_WORDS = 40
 ASKS = {
     "devices": 10.0,
     "preview": 15.0,
+    "preview_driver": 40.0,
     "kinds": 60.0,
     "find_cameras": 60.0,
+    "find_network_cameras": 10.0,
+    "camera_streams": 20.0,
+    "measure_rate": 20.0,
     "pythons": 10.0,
     "read_rig": 5.0,
     "check_text": 5.0,
@@ -148,7 +152,10 @@ class Devices(TypedDict):
 
 
 class Preview(TypedDict):
-    """The answer to `preview` {url}: one picture of a camera, as base64 of a JPEG; sizes in pixels."""
+    """The answer to `preview` {url} and `preview_driver` {python, table}: a picture of a camera, as base64 of a JPEG.
+
+    `table` is that of a camera that `find_cameras` has found. Sizes are in pixels.
+    """
 
     jpeg: str
     width: int
@@ -209,6 +216,54 @@ class FoundCameras(TypedDict):
 
     cameras: list[FoundCamera]
     failed: dict[str, str]
+
+
+class NetworkCamera(TypedDict):
+    """A camera that has answered on the network. `service` is where it can be asked for its streams, if it says so.
+
+    `hardware` is its model where its `name` does not have it; `address` that of the network.
+    """
+
+    name: str
+    hardware: str
+    address: str
+    service: str
+
+
+class NetworkCameras(TypedDict):
+    """The answer to `find_network_cameras`: those that speak ONVIF and have answered in time."""
+
+    cameras: list[NetworkCamera]
+
+
+class CameraStream(TypedDict):
+    """A stream of a network camera: `url` opens it as a `pyav` camera, with the user and password that were given.
+
+    Size (pixels) and rate (frames per second) are those that it is set to; 0 if the camera does not say.
+    """
+
+    name: str
+    url: str
+    encoding: str
+    width: int
+    height: int
+    fps: float
+
+
+class CameraStreams(TypedDict):
+    """The answer to `camera_streams` {service, user, password}: the streams of one network camera."""
+
+    streams: list[CameraStream]
+
+
+class MeasuredRate(TypedDict):
+    """The answer to `measure_rate` {url, width, height, fps, pixel_format}: how fast a camera delivers.
+
+    The camera is opened as a rig would open it. `fps` is the mean of `frames` over about a second.
+    """
+
+    fps: float
+    frames: int
 
 
 class PythonFound(TypedDict):

@@ -2,128 +2,23 @@
 
 from __future__ import annotations
 
-import base64
 import re
 import time
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
 from robotdata.station.rig_text import read_rig_text
-from robotdata.video.jpeg import encode_jpeg
 from tests.support.fake_station import rig_process
+from tests.support.form_desk import FILE, LEFT, PC, RIGHT, Desk, camera
 from tests.support.in_sight import into_sight
 from tests.support.questions import let_questions_stay
 from tests.support.station_thread import Beside, beside
 from tests.support.whole import until
 
 pytestmark = pytest.mark.browser
-PC = "form-pc"
-LEFT, RIGHT = "/dev/serial/by-id/left", "/dev/serial/by-id/right"
-FILE = """# the arm at the window
-[rig]
-name = "so101"
-fps = 30
-[robot]
-kind = "lerobot"
-type = "so101_follower"
-port = "/dev/serial/by-id/left"  # left plug
-[teleoperator]
-kind = "autopilot"
-"""
-
-
-def field(key: str, kind: str = "text", **more: Any) -> dict[str, Any]:
-    return {"key": key, "kind": kind, "required": False, "default": None, "help": "", **more}
-
-
-def kind(role: str, name: str, label: str, fields: list[dict[str, Any]], lerobot: str = "") -> dict[str, Any]:
-    return {"role": role, "kind": name, "type": lerobot, "label": label, "help": "", "fields": fields}
-
-
-KINDS = [
-    kind("robot", "sim", "Simulated arm", []),
-    kind(
-        "robot",
-        "lerobot",
-        "SO-101 follower",
-        [
-            field("port", "port", required=True),
-            field("on_end", "choice", choices=["hold", "release"], default="release"),
-            field("use_degrees", "flag", default=True),
-            field("arm_config", "table"),
-        ],
-        "so101_follower",
-    ),
-    kind("teleoperator", "autopilot", "Autopilot", [field("seed", "integer", default=0)]),
-    kind("camera", "sim", "Simulated camera", []),
-    kind("camera", "pyav", "USB or network camera", [field("url", required=True)]),
-]
-
-
-def camera(number: int) -> dict[str, Any]:
-    formats = [
-        {"pixel_format": "yuyv", "width": 640, "height": 480, "fps": 30.0},
-        {"pixel_format": "yuyv", "width": 800, "height": 600, "fps": 30.0},
-        {"pixel_format": "yuyv", "width": 1280, "height": 720, "fps": 30.0},
-    ]
-    about = {"url": f"v4l2:/dev/v4l/by-id/cam{number}", "node": f"/dev/video{number}", "name": f"Camera {number}"}
-    return about | {"bus": f"3-{number + 1}", "usb_mbit": 480, "formats": formats, "holder": "", "problem": ""}
-
-
-class Desk:
-    """What the station answers: devices that can be unplugged, files that are kept."""
-
-    def __init__(self) -> None:
-        self.ports = [LEFT, RIGHT]
-        self.files: dict[str, str] = {"so101": FILE}
-        self.version = "v1"
-        self.checked = [{"device": "robot", "ok": True, "text": "6 joints"}]
-
-    def port(self, path: str) -> dict[str, Any]:
-        node = f"/dev/ttyACM{int(path == RIGHT)}"
-        about = {"path": path, "node": node, "name": "Adapter", "serial": path}
-        return about | {"vid_pid": "", "holder": "", "problem": ""}
-
-    def __call__(self, name: str, args: dict[str, Any]) -> dict[str, Any]:
-        return getattr(self, name, lambda _: {"result": {}})(args)  # type: ignore[no-any-return]
-
-    def devices(self, _: dict[str, Any]) -> dict[str, Any]:
-        cameras = [camera(0), camera(1)]
-        return {"result": {"ports": [self.port(path) for path in self.ports], "cameras": cameras, "devices_seq": 0}}
-
-    def kinds(self, _: dict[str, Any]) -> dict[str, Any]:
-        return {"result": {"python": "", "lerobot": "0.6.1", "kinds": KINDS, "failed": {}}}
-
-    def preview(self, _: dict[str, Any]) -> dict[str, Any]:
-        jpeg = encode_jpeg(np.full((48, 64, 3), 90, np.uint8), 90)
-        return {"result": {"jpeg": base64.b64encode(jpeg).decode(), "width": 64, "height": 48}}
-
-    def find_cameras(self, _: dict[str, Any]) -> dict[str, Any]:
-        table = {"kind": "realsense", "serial": "0123456789"}
-        found = {"name": "Intel RealSense D435", "about": "serial 0123456789", "table": table, "depth": True}
-        return {"result": {"cameras": [found], "failed": {"looped": "no USB"}}}
-
-    def check_text(self, args: dict[str, Any]) -> dict[str, Any]:
-        checked = read_rig_text(args["text"])
-        return {"result": {"name": checked.name, "tables": checked.tables, "errors": checked.errors}}
-
-    def check_rig(self, _: dict[str, Any]) -> dict[str, Any]:
-        return {"result": {"lines": self.checked}}
-
-    def read_rig(self, args: dict[str, Any]) -> dict[str, Any]:
-        about = {"name": args["name"], "version": self.version, "tables": {}, "errors": []}
-        return {"result": {**about, "text": self.files[args["name"]]}}
-
-    def write_rig(self, args: dict[str, Any]) -> dict[str, Any]:
-        if args["version"] not in (None, self.version):
-            return {"error": {"code": "changed", "message": "Somebody changed so101.toml meanwhile."}}
-        self.files[args["name"]] = args["text"]
-        self.version += "+"
-        return {"result": {"version": self.version}}
 
 
 @pytest.fixture
@@ -280,6 +175,9 @@ def test_colour_and_depth_of_a_camera_that_only_a_driver_sees(opened: Page) -> N
     page = opened
     page.click("#find-cameras")
     expect(page.locator("#found-words")).to_contain_text("looped: no USB")
+    picture = page.get_by_alt_text("Picture of Intel RealSense D435 serial 0123456789")
+    into_sight(picture)
+    expect(picture).to_have_js_property("naturalWidth", 64)
     for stream in ("colour", "depth"):
         button = page.get_by_role("button", name=f"Use {stream} of Intel RealSense D435")
         button.press("Enter")

@@ -3,7 +3,7 @@
  * For a file DEVICE under the folder FAKE_V4L2, DEVICE.modes lists "MJPG 640 480 30" (format, size, frames per second),
  * one a line, and DEVICE.frames holds the frames: each a 32-bit length in the machine's order, then so many bytes; they
  * are repeated for ever. DEVICE itself is the memory of the buffers, which a program maps. DEVICE.gone: unplugged.
- * DEVICE.busy: another program streams. One stream of one device at a time, as in these tests.
+ * DEVICE.busy: another program streams. DEVICE.slow: it lists what it lists, and delivers five frames a second. One stream of one device at a time, as in these tests.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -133,7 +133,7 @@ static void choose(const char *device, struct v4l2_pix_format *wanted) {
 
 static int dequeue(const char *device, int fd, struct v4l2_buffer *buffer) {
   if (!stream.waiting) return fail(EINVAL);
-  int64_t period = 1000000000LL / (stream.chosen.fps ? stream.chosen.fps : 30);
+  int64_t period = 1000000000LL / (is_marked(device, "slow") ? 5 : stream.chosen.fps ? stream.chosen.fps : 30);
   while (now_ns() < stream.due_ns) {
     if (is_marked(device, "gone")) return fail(ENODEV);
     struct timespec moment = {0, 1000000};

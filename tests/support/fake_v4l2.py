@@ -38,7 +38,7 @@ class FakeV4l2:
         return device
 
     def mark(self, device: Path, what: str) -> None:
-        """Mark a device as `gone` (unplugged) or `busy` (another program streams)."""
+        """Mark a device as `gone` (unplugged), `busy` (another program streams) or `slow` (5 frames a second)."""
         device.with_name(f"{device.name}.{what}").touch()
 
     def env(self) -> dict[str, str]:

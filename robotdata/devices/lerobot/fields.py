@@ -55,16 +55,18 @@ def fields_of(role: str, config: type) -> list[dict[str, Any]]:
         found.append(field | ({"choices": choices} if choices else {}))
     if role == "robot" and any(field["key"] == TORQUE for field in found):
         found = [field for field in found if field["key"] != TORQUE]
-        text = "What the motors do when the rig ends: hold their position, or let go, and the arm falls."
+        text = "What the motors do when the rig ends: hold, let go, and the arm falls, or go to rest first."
         found.append(
             {"key": "on_end", "kind": "choice", "required": False, "default": "release", "help": text}
-            | {"choices": list(RELEASES)}
+            | {"choices": [*RELEASES, "rest"]}
         )
     if role == "robot":
         text = "How fast a joint may move to the teleoperator once connected, in its unit a second; 0: it jumps there."
         found.append(
             {"key": "approach_speed", "kind": "number", "required": False, "default": APPROACH_SPEED, "help": text}
         )
+        text = 'The pose for on_end = rest: joints and their values, such as { "elbow_flex.pos" = 90 }.'
+        found.append({"key": "rest", "kind": "table", "required": False, "default": None, "help": text})
     if role == "teleoperator":
         text = "Send it what the robot observes, so that a leader with torque follows the robot. It moves then."
         found.append({"key": "feedback", "kind": "flag", "required": False, "default": False, "help": text})

@@ -62,7 +62,7 @@ export class ChosenCamera {
       this.page.draft.set((tables) => {
         const { name } = this;
         Object.assign(tables.cameras[name], { width: size.width, height: size.height });
-        if ((tables.cameras[name].fps ?? 0) > size.fps) tables.cameras[name].fps = size.fps;
+        if (size.fps && (tables.cameras[name].fps ?? 0) > size.fps) tables.cameras[name].fps = size.fps;
       });
       this.cameras.draw();
     });
@@ -71,7 +71,7 @@ export class ChosenCamera {
 
   rate(sizes) {
     const size = sizes.find(({ width, height }) => width === this.table.width && height === this.table.height);
-    const field = { key: "fps", kind: "number", default: null, help: size ? `Up to ${Math.round(size.fps * 100) / 100}` : "" };
+    const field = { key: "fps", kind: "number", default: null, help: size?.fps ? `Up to ${Math.round(size.fps * 100) / 100}` : "" };
     return fieldOf(field, this.table.fps, this.way(field));
   }
 

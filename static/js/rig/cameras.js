@@ -4,6 +4,8 @@ import { busWarnings } from "./bus.js";
 import { ChosenCamera, sizesOf } from "./camera.js";
 import { FoundByDrivers } from "./found.js";
 import { Looking } from "./looking.js";
+import { NetworkCameras, deviceOf, isNetwork } from "./network.js";
+import { Rates } from "./rates.js";
 import { Snapshot } from "./snapshot.js";
 import { after, isSideways, turn, turnOf } from "./turn.js";
 
@@ -20,6 +22,8 @@ export class Cameras {
     this.snapshots = new Map(); // by url: a picture stays while the list is drawn again
     this.turns = new Map(); // by url: how a camera that is not chosen is turned
     this.byDrivers = new FoundByDrivers(this);
+    this.network = new NetworkCameras(this);
+    this.rates = new Rates(this);
   }
 
   get tables() {
@@ -28,14 +32,15 @@ export class Cameras {
 
   draw() {
     const focus = this.section.contains(document.activeElement) ? document.activeElement.id : "";
-    const { cameras: devices, known, problem } = this.page.devices;
+    const { cameras: plugged, known, problem } = this.page.devices;
+    const devices = [...plugged, ...this.network.devices];
     const entries = Object.entries(this.tables).filter(([, table]) => typeof table === "object" && table !== null);
     const others = entries.filter(([, table]) => !devices.some((device) => isOf(device, table)));
     const found = devices.map((device) => this.found(device, entries.find(([, table]) => isOf(device, table))));
     this.warnings = make("div", { class: "stack-tight", role: "status" });
-    const none = known && !devices.length ? make("p", { class: "small faint" }, "No camera is plugged into this computer.") : null;
+    const none = known && !plugged.length ? make("p", { class: "small faint" }, "No camera is plugged into this computer.") : null;
     const state = known ? none : make("p", { class: "loading" }, problem || "Looking for cameras …");
-    const parts = [make("h2", {}, "Cameras ", make("span", { class: "count" }, entries.length ? String(entries.length) : "")), state, found.length ? make("div", { class: "found-cameras" }, ...found) : null, this.warnings, ...others.map(([name, table]) => this.other(name, table)), this.adding(), this.byDrivers.drawn()];
+    const parts = [make("h2", {}, "Cameras ", make("span", { class: "count" }, entries.length ? String(entries.length) : "")), state, found.length ? make("div", { class: "found-cameras" }, ...found) : null, this.warnings, ...others.map(([name, table]) => this.other(name, table)), this.adding(), this.byDrivers.drawn(), this.network.box];
     this.section.replaceChildren(...parts.filter(Boolean));
     this.warn();
     if (focus) document.getElementById(focus)?.focus();
@@ -53,18 +58,18 @@ export class Cameras {
     tick.checked = Boolean(entry);
     tick.addEventListener("change", () => (tick.checked ? this.use(device) : this.drop(entry[0])));
     const title = make("label", { class: "check", for: id }, tick, make("b", { class: "clip" }, device.name || device.node));
-    const where = make("span", { class: "small faint clip", title: device.url }, [device.node, device.bus && `USB ${device.bus}`].filter(Boolean).join(" · "));
+    const where = make("span", { class: "small faint clip", title: device.isNetwork ? null : device.url }, [device.node, device.bus && `USB ${device.bus}`].filter(Boolean).join(" · "));
     const trouble = [device.holder && `In use by ${device.holder}.`, device.problem].filter(Boolean).join(" ");
     const words = make("p", { class: "small tone-warn words-tone" }, trouble);
     show(words, Boolean(trouble));
     const card = make("article", { class: entry ? "camera-card is-used" : "camera-card" }, this.snapshot(device, entry), make("div", { class: "stack-tight" }, title, where, words));
-    if (entry) card.append(new ChosenCamera(this, ...entry, device).box);
+    if (entry) card.append(new ChosenCamera(this, ...entry, device).box, this.rates.line(entry[0], device));
     return card;
   }
 
   snapshot(device, entry) {
     const { url } = device;
-    if (!this.snapshots.has(url)) this.snapshots.set(url, new Snapshot(this.page.draft.base, device, this.looking, () => this.rotate(device)));
+    if (!this.snapshots.has(url)) this.snapshots.set(url, new Snapshot(this.page.draft.base, device, this.looking, { rotate: () => this.rotate(device), seen: () => this.rates.seen(url) }));
     const snapshot = this.snapshots.get(url);
     snapshot.rotate(entry ? turnOf(entry[1]) : this.turns.get(url) ?? 0);
     return snapshot.box;
@@ -94,7 +99,9 @@ export class Cameras {
     const rotate = make("button", { class: "button small quiet", type: "button", id: `rotate-${name}`, "aria-label": `Rotate camera ${name}, now ${angle} degrees` }, angle ? `Rotate · ${angle}°` : "Rotate");
     rotate.addEventListener("click", () => this.turn(name));
     const head = make("div", { class: "row row-apart" }, make("b", {}, name), words, table.kind === "browser" ? null : rotate, remove);
-    return make("article", { class: "camera-card is-used is-other" }, head, new ChosenCamera(this, name, table, null).box);
+    const device = isNetwork(table) ? deviceOf(table.url, name) : null;
+    const picture = device && make("div", { class: "other-picture" }, this.snapshot(device, [name, table]));
+    return make("article", { class: "camera-card is-used is-other" }, head, picture || "", new ChosenCamera(this, name, table, null).box, device ? this.rates.line(name, device) : "");
   }
 
   adding() {
@@ -107,7 +114,7 @@ export class Cameras {
       const kind = kinds.find((each) => idOf(each) === select.value);
       this.add({ kind: kind.kind, ...(kind.type ? { type: kind.type } : {}) });
     });
-    return make("div", { class: "row add-camera" }, select, button, this.byDrivers.button);
+    return make("div", { class: "stack-tight" }, make("div", { class: "row add-camera" }, select, button), make("div", { class: "row" }, this.network.button, this.byDrivers.button));
   }
 
   freeName() {
@@ -131,7 +138,7 @@ export class Cameras {
     const size = sizes.find(({ width, height }) => width === USUAL.width && height === USUAL.height) ?? sizes[0];
     const { width, height } = size ?? USUAL;
     const shape = isSideways(rotate) ? { width: height, height: width } : { width, height };
-    this.add({ kind: "pyav", url: device.url, ...shape, fps: size ? Math.min(USUAL.fps, size.fps) : USUAL.fps, ...rotate });
+    this.add({ kind: "pyav", url: device.url, ...shape, fps: size?.fps ? Math.min(USUAL.fps, size.fps) : USUAL.fps, ...rotate });
   }
 
   drop(name) {

@@ -1,4 +1,4 @@
-// The robot or the teleoperator: a list of kinds that can be searched, and the keys of the one that is chosen.
+// The robot or one teleoperator: a list of kinds that can be searched, and the keys of the one that is chosen.
 import { make, say, show } from "../lib/dom.js";
 import { fieldsOf } from "./fields.js";
 
@@ -17,26 +17,25 @@ export function unknownFields(table, fields) {
 }
 
 export class DeviceForm {
-  constructor(role, page) {
-    Object.assign(this, { role, page, section: document.getElementById(role), searching: false });
+  /** The form of the table at `path`, drawn into `box`. */
+  constructor(role, page, path, box) {
+    Object.assign(this, { role, page, path, box, searching: false });
   }
 
   get table() {
-    return this.page.draft.tables[this.role] ?? {};
+    return this.path.reduce((place, key) => place?.[key], this.page.draft.tables) ?? {};
   }
 
   draw() {
     const kinds = this.page.kinds.filter((each) => each.role === this.role);
     const { table } = this;
     const chosen = kinds.find((each) => each.kind === table.kind && (each.type || "") === (table.type ?? ""));
-    const title = make("h2", {}, this.role === "robot" ? "Robot" : "Teleoperator");
-    const parts = this.searching || !table.kind ? this.search(kinds, table) : this.chosen(chosen, table);
-    this.section.replaceChildren(title, ...parts);
+    this.box.replaceChildren(...(this.searching || !table.kind ? this.search(kinds, table) : this.chosen(chosen, table)));
   }
 
   search(kinds, table) {
     if (!kinds.length) return [make("p", { class: "loading" }, this.page.loading ? "Looking for drivers …" : "The station lists no drivers.")];
-    const box = make("input", { class: "input", type: "search", placeholder: "Search: so101, koch, sim …", "aria-label": `Search ${this.role}s` });
+    const box = make("input", { class: "input", type: "search", placeholder: "Search: so101, koch, sim …", "aria-label": `Search ${this.role}s${this.path.length > 1 ? ` for ${this.path.at(-1)}` : ""}` });
     const list = make("div", { class: "kinds", role: "radiogroup", "aria-label": `Kinds of ${this.role}s` });
     const none = make("p", { class: "small faint" }, "Nothing matches. A driver that is installed elsewhere: name its Python below.");
     const { robot } = this.page.draft.tables;
@@ -65,7 +64,7 @@ export class DeviceForm {
   }
 
   kindLine(each, table) {
-    const radio = make("input", { type: "radio", name: `kind-${this.role}`, value: idOf(each) });
+    const radio = make("input", { type: "radio", name: `kind-${this.path.join(".")}`, value: idOf(each) });
     radio.checked = each.kind === table.kind && (each.type || "") === (table.type ?? "");
     radio.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" && event.key !== " ") return;
@@ -84,15 +83,17 @@ export class DeviceForm {
   choose(kind) {
     this.searching = false;
     this.page.draft.set((tables) => {
-      const before = tables[this.role] ?? {};
+      const [last] = this.path.slice(-1);
+      const place = this.path.slice(0, -1).reduce((each, key) => (each[key] ??= {}), tables);
+      const before = place[last] ?? {};
       const kept = Object.fromEntries(kind.fields.map(({ key }) => [key, before[key]]).filter(([, value]) => value !== undefined));
       // LeRobot keeps a calibration by its id, so no arm does without one.
-      if (kind.kind === "lerobot" && kind.fields.some(({ key }) => key === "id")) kept.id ??= `${tables.rig?.name || "my"}_${this.role}`;
-      tables[this.role] = { kind: kind.kind, ...(kind.type ? { type: kind.type } : {}), ...kept };
+      if (kind.kind === "lerobot" && kind.fields.some(({ key }) => key === "id")) kept.id ??= `${tables.rig?.name || "my"}_${last}`;
+      place[last] = { kind: kind.kind, ...(kind.type ? { type: kind.type } : {}), ...kept };
     });
     this.draw();
-    if (this.role === "robot") this.page.teleoperator.draw();
-    this.section.querySelector(".chosen .button")?.focus();
+    this.page.teleoperators.draw(); // those made for the robot come first, and one more may be added beside a chosen one
+    this.box.querySelector(".chosen .button")?.focus();
   }
 
   chosen(kind, table) {
@@ -100,7 +101,7 @@ export class DeviceForm {
     change.addEventListener("click", () => {
       this.searching = true;
       this.draw();
-      this.section.querySelector("input[type=search]")?.focus();
+      this.box.querySelector("input[type=search]")?.focus();
     });
     const name = make("b", {}, kind?.label || idOf(table));
     const head = make("div", { class: "chosen row row-apart" }, make("span", { class: "grow" }, name, " ", make("code", { class: "faint" }, idOf(table))), change);
@@ -108,7 +109,7 @@ export class DeviceForm {
     if (kind?.help) parts.push(make("p", { class: "small dim" }, kind.help));
     if (!kind && !this.page.loading && this.page.kinds.length) parts.push(this.missing(table));
     const fields = [...(kind?.fields ?? []), ...unknownFields(table, kind?.fields ?? [])].filter(({ key }) => !COMMON.has(key));
-    return [...parts, ...fieldsOf(fields, table, (field) => this.page.way([this.role], field))];
+    return [...parts, ...fieldsOf(fields, table, (field) => this.page.way(this.path, field))];
   }
 
   missing(table) {

@@ -1,14 +1,16 @@
-// Cameras that only a driver sees, such as a RealSense: looked for when somebody asks, because drivers take seconds.
+// Cameras that only a driver sees, such as a RealSense: looked for when somebody asks, because drivers take seconds, and
+// shown with their pictures as the others are.
 import { call } from "../lib/api.js";
 import { make, say, show } from "../lib/dom.js";
+import { Snapshot } from "./snapshot.js";
 
 export class FoundByDrivers {
   constructor(cameras) {
-    Object.assign(this, { cameras, page: cameras.page, found: [] });
-    this.button = make("button", { class: "button quiet", type: "button", id: "find-cameras" }, "Find RealSense and others");
+    Object.assign(this, { cameras, page: cameras.page, found: [], snapshots: new Map() });
+    this.button = make("button", { class: "button", type: "button", id: "find-cameras" }, "Find RealSense and others");
     this.button.addEventListener("click", () => this.look());
     this.words = make("p", { class: "small faint", role: "status", id: "found-words" });
-    this.list = make("div", { class: "stack-tight" });
+    this.list = make("div", { class: "found-cameras" });
     this.box = make("div", { class: "stack-tight", id: "found-by-drivers" }, this.words, this.list);
     show(this.box, false);
   }
@@ -20,7 +22,7 @@ export class FoundByDrivers {
     say(this.words, "The drivers look for cameras, which may take some seconds …");
     try {
       const { cameras, failed } = await call("POST", `${this.page.draft.base}/find-cameras`, { python });
-      this.found = cameras;
+      this.found = cameras.map((camera) => ({ ...camera, python }));
       const why = Object.entries(failed).map(([driver, problem]) => `${driver}: ${problem}`);
       say(this.words, [cameras.length ? "" : "The drivers of this Python find no other camera.", ...why].filter(Boolean).join(" "));
     } catch (error) {
@@ -38,10 +40,20 @@ export class FoundByDrivers {
     return this.box;
   }
 
-  line({ name, about, table, depth }) {
+  /** A camera with its picture, in colour; it stays while the list is drawn again. */
+  picture({ name, about, table, python }) {
+    const url = JSON.stringify([python, table]);
+    const device = { url, node: about, name: `${name} ${about}`, ask: { path: "preview-driver", body: { python, table } } };
+    if (!this.snapshots.has(url)) this.snapshots.set(url, new Snapshot(this.page.draft.base, device, this.cameras.looking, { rotate: null, seen: () => {} }));
+    return this.snapshots.get(url).box;
+  }
+
+  line(camera) {
+    const { name, about, table, depth } = camera;
     const streams = depth ? [["Use colour", { ...table }], ["Use depth", { ...table, depth: true }]] : [["Use", { ...table }]];
     const buttons = streams.map(([words, stream]) => this.use(words, stream, `${words} of ${name} ${about}`));
-    return make("div", { class: "row row-apart found-camera" }, make("b", {}, name), make("span", { class: "small faint grow" }, about), ...buttons);
+    const title = make("div", { class: "stack-tight" }, make("b", { class: "clip" }, name), make("span", { class: "small faint clip" }, about));
+    return make("article", { class: "camera-card found-camera" }, this.picture(camera), title, make("div", { class: "row" }, ...buttons));
   }
 
   use(words, stream, label) {

@@ -9,6 +9,8 @@ import { Draft } from "./draft.js";
 import { Editor } from "./editor.js";
 import { Processors } from "./processors.js";
 import { Saving } from "./saving.js";
+import { Teleoperators } from "./teleoperators.js";
+import { markWrong } from "./wrong.js";
 
 const root = document.getElementById("rig-form");
 const sections = document.getElementById("sections");
@@ -28,8 +30,8 @@ class Page {
     this.isOpen = false;
     this.draft = new Draft(this.station, { shown: (draft, all) => this.shown(draft, all), failed: (error) => this.away(error) });
     this.editor = new Editor((text) => this.draft.type(text));
-    this.robot = new DeviceForm("robot", this);
-    this.teleoperator = new DeviceForm("teleoperator", this);
+    this.robot = new DeviceForm("robot", this, ["robot"], document.querySelector("#robot [data-form]"));
+    this.teleoperators = new Teleoperators(this);
     this.cameras = new Cameras(this);
     this.processors = new Processors(this);
     this.saving = new Saving(this);
@@ -73,7 +75,7 @@ class Page {
   }
 
   drawDevices() {
-    for (const part of [this.robot, this.teleoperator, this.cameras]) part.draw();
+    for (const part of [this.robot, this.teleoperators, this.cameras]) part.draw();
   }
 
   shown(draft, all) {
@@ -89,7 +91,7 @@ class Page {
     const rig = this.draft.tables.rig ?? {};
     for (const [key, input] of Object.entries(inputs)) if (document.activeElement !== input) input.value = rig[key] ?? "";
     this.askPython(rig.python ?? "");
-    for (const part of [this.robot, this.teleoperator, this.cameras, this.processors]) part.draw();
+    for (const part of [this.robot, this.teleoperators, this.cameras, this.processors]) part.draw();
   }
 
   get isNew() {
@@ -118,10 +120,7 @@ class Page {
     const keys = new Set(errors.map(({ key }) => key));
     inputs.name.setAttribute("aria-invalid", String(keys.has("rig.name")));
     inputs.fps.setAttribute("aria-invalid", String(keys.has("rig.fps")));
-    for (const field of sections.querySelectorAll("[data-key]")) {
-      const at = field.closest("[data-at]")?.dataset.at ?? field.closest("section")?.id;
-      field.setAttribute("aria-invalid", String(keys.has(`${at}.${field.dataset.key}`)));
-    }
+    markWrong(sections, errors);
   }
 
   away(error) {

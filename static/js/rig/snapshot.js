@@ -6,9 +6,9 @@ import { make, say, show } from "../lib/dom.js";
 const PASSING = new Set(["busy", "too_many"]);
 
 export class Snapshot {
-  /** `rotate()` turns the camera by a quarter; `looking` asks for its pictures. */
-  constructor(base, device, looking, rotate) {
-    Object.assign(this, { base, device, looking, isLive: true, angle: 0 });
+  /** `device.ask` is what to post for a picture, {path, body}; without it, `preview` of its url. `rotate()` turns the camera by a quarter, `seen()` hears of each picture; `looking` asks for them. */
+  constructor(base, device, looking, { rotate, seen }) {
+    Object.assign(this, { base, device, looking, seen, isLive: true, angle: 0 });
     const name = device.name || device.node;
     this.image = make("img", { alt: `Picture of ${name}`, hidden: true });
     this.words = make("span", { class: "small faint", role: "status" }, "Opening …");
@@ -16,6 +16,7 @@ export class Snapshot {
     this.pause.addEventListener("click", () => this.toggle(name));
     this.turn = make("button", { class: "button small", type: "button", id: `rotate-${device.url}` }, "Rotate");
     this.turn.addEventListener("click", rotate);
+    show(this.turn, Boolean(rotate));
     const buttons = make("div", { class: "snapshot-buttons" }, this.turn, this.pause);
     this.box = make("div", { class: "snapshot" }, this.image, make("div", { class: "snapshot-words" }, this.words, buttons));
     this.rotate(0);
@@ -46,11 +47,13 @@ export class Snapshot {
   /** Show the camera's newest picture; return the code of a refusal, if it is one. */
   async take() {
     try {
-      const { jpeg } = await call("POST", `${this.base}/preview`, { url: this.device.url });
+      const { path, body } = this.device.ask ?? { path: "preview", body: { url: this.device.url } };
+      const { jpeg } = await call("POST", `${this.base}/${path}`, body);
       if (!this.isLive) return "";
       this.image.src = `data:image/jpeg;base64,${jpeg}`;
       show(this.image, true);
       this.tell();
+      this.seen();
       return "";
     } catch (error) {
       if (this.isLive && !PASSING.has(error.code)) {
