@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from weakref import WeakSet
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from robotdata.dataset.errors import DamagedFile
-from robotdata.dataset.footer import BadFooter, chunk_sizes
+from robotdata.dataset.footer import BadFooter, ChunkSizes, chunk_sizes, source_of
 from robotdata.dataset.language import LANGUAGE_COLUMNS
+from robotdata.dataset.pages import Column, PageReader
 from robotdata.numbers import count
 
 FREE_ROWS = 10_000
@@ -31,14 +34,19 @@ _MAX_GROWTH = 100
 _SLACK = 4
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 12}
 _TEXT_COST = 16
+_LEVEL_COST = 8
+"""Memory that a value in a list takes besides, in bytes: its levels, and where a list begins."""
+_PLAIN_CODECS = (0, 1)
+"""Codecs of which no page grows beyond `_MAX_GROWTH`: none, and snappy."""
 _BATCH_ROWS = 65_536
 _THREADED_BYTES = 4 << 20
 """Memory that a read takes before its columns are read by several threads, in bytes: for less, waking them costs more
 than they save."""
 
 
-_counted: WeakSet[pq.ParquetFile] = WeakSet()
-"""Open files whose row groups claim no more rows than their columns have values: a file is read many times."""
+_looked_at: WeakKeyDictionary[pq.ParquetFile, NDArray[np.int64]] = WeakKeyDictionary()
+"""For each open file what the pages of its columns claim, in bytes when decompressed, int64 (groups, columns); -1 where
+they were not counted yet. A file is read many times. It is here once its rows are known to fit its values."""
 
 
 class RowBudget:
@@ -67,9 +75,13 @@ class RowBudget:
 def read_bounded(file: pq.ParquetFile, path: Path, names: Sequence[str], groups: Iterable[int]) -> pa.Table:
     """Read columns `names` of the row groups `groups`. Raises DamagedFile before reading if they are too large."""
     groups = list(groups)
-    least, texts, values = _Sizes(file, path, set(names)).of(groups)
-    size, limit = path.stat().st_size, _limit(path, names)
+    sizes = _Sizes(file, path, set(names))
+    limit = _limit(path, names)
+    if sizes.of(groups)[0] <= limit:  # otherwise its pages need no look
+        sizes.count_pages(groups, limit)
+    least, texts, values = sizes.of(groups)
     if least > limit:
+        size = path.stat().st_size
         raise DamagedFile(path, f"its {size:,} bytes expand to {least:,} or more, which exceeds the limit")
     if texts * values <= _FREE_BYTES:
         return file.read_row_groups(groups, columns=list(names), use_threads=least >= _THREADED_BYTES)
@@ -103,6 +115,8 @@ def _limit(path: Path, names: Sequence[str]) -> int:
 def _in_batches(file: pq.ParquetFile, path: Path, names: Sequence[str], groups: list[int], rows: int) -> pa.Table:
     """Read `rows` rows at a time, because the size of repeated texts is known only while they are read."""
     limit = _limit(path, names)
+    if (size := _text_bytes(file, names, groups)) > limit:
+        raise DamagedFile(path, f"its texts expand to {size:,} bytes, which exceeds the limit")
     batches, total = [], 0
     for batch in file.iter_batches(rows, row_groups=groups, columns=list(names)):
         total += batch.nbytes
@@ -114,10 +128,46 @@ def _in_batches(file: pq.ParquetFile, path: Path, names: Sequence[str], groups: 
     return pa.Table.from_batches(batches).replace_schema_metadata(file.schema_arrow.metadata)
 
 
+def _text_bytes(file: pq.ParquetFile, names: Sequence[str], groups: Sequence[int]) -> int:
+    """Return the bytes of all texts in lists, of which one row may repeat a long one many times.
+
+    Arrow reads them as numbers of the texts in a dictionary, so that a text that is repeated is in memory once.
+    """
+    schema = file.metadata.schema
+    columns = [schema.column(n) for n in range(file.metadata.num_columns)]
+    paths = [c.path for c in columns if _is_of(c.path, set(names)) and _is_repeated(c) and _width(c)[1]]
+    if not paths:
+        return 0
+    coded = pq.ParquetFile(source_of(file), read_dictionary=paths, page_checksum_verification=True)
+    total = 0
+    for group in groups:
+        for path in paths:
+            for chunk in coded.read_row_group(group, columns=[path]).columns[0].chunks:
+                total += _length(chunk)
+    return total
+
+
+def _length(array: Any) -> int:
+    """Return the bytes of the texts of an array, which are leaves of lists and structs."""
+    while not pa.types.is_dictionary(array.type):
+        if pa.types.is_struct(array.type):
+            return sum(_length(each) for each in array.flatten())
+        if pa.types.is_map(array.type):
+            return _length(array.keys) + _length(array.items)
+        if not pa.types.is_nested(array.type):
+            return 0 if pa.types.is_primitive(array.type) else int(array.nbytes)
+        array = array.flatten()
+    lengths: Any = pc.binary_length(array.dictionary)
+    sizes = lengths.fill_null(0).to_numpy(zero_copy_only=False)
+    numbers = array.indices.drop_null().to_numpy(zero_copy_only=False)
+    return int(np.bincount(numbers, minlength=len(sizes)) @ sizes.astype(np.int64)) if len(sizes) else 0
+
+
 class _Sizes:
     """The sizes of the columns `names` of a file. Raises DamagedFile if the footer contradicts its schema."""
 
     def __init__(self, file: pq.ParquetFile, path: Path, names: set[str]) -> None:
+        self._file, self._path = file, path
         schema = file.metadata.schema
         columns = [(n, schema.column(n)) for n in range(file.metadata.num_columns)]
         selected = [(n, column) for n, column in columns if _is_of(column.path, names)]
@@ -131,14 +181,46 @@ class _Sizes:
         groups = file.metadata.num_row_groups
         if len(sizes.columns) != groups or (sizes.columns != len(columns)).any():
             raise DamagedFile(path, "its footer and its schema differ in the number of columns")
+        self._columns = [column for _, column in selected]
         self._places = np.array([n for n, _ in selected], np.int64)
         self._values = sizes.values.reshape(groups, len(columns))
         self._unpacked = sizes.unpacked_bytes.reshape(groups, len(columns))
-        if file not in _counted:
+        self._sizes = sizes
+        if file not in _looked_at:
             rows = np.array([file.metadata.row_group(n).num_rows for n in range(groups)], np.int64)
             if (self._values < rows[:, None]).any():  # Arrow reads as many rows as the group claims
                 raise DamagedFile(path, "its footer claims more rows than its columns have values")
-            _counted.add(file)
+            _looked_at[file] = np.full(self._unpacked.shape, -1, np.int64)
+        self._claimed = _looked_at[file]
+
+    def count_pages(self, groups: Sequence[int], most: int) -> None:
+        """Count what the pages claim, of these groups and the columns that Arrow would believe.
+
+        Arrow reads as many values of a flat column as there are rows, however many a page claims; so only columns of
+        lists, texts and images need a look, and columns that are compressed well. Raises DamagedFile.
+        """
+        reader = PageReader(source_of(self._file))
+        sizes: ChunkSizes = self._sizes
+        count = self._claimed.shape[1]
+        lists = [_is_repeated(column) for column in self._columns]
+        for group in groups:
+            for place, column, repeated, is_text in zip(self._places, self._columns, lists, self._texts, strict=True):
+                n = group * count + place
+                codec = sizes.codecs[n]
+                if self._claimed[group, place] >= 0 or not (repeated or is_text or codec not in _PLAIN_CODECS):
+                    continue
+                chunk = Column(
+                    begin=int(sizes.begins[n]),
+                    packed_bytes=int(sizes.packed_bytes[n]),
+                    values=int(sizes.values[n]),
+                    codec=int(codec),
+                    is_text=bool(is_text),
+                    levels=(column.max_repetition_level, column.max_definition_level),
+                )
+                try:
+                    self._claimed[group, place] = reader.unpacked_bytes(chunk, most)
+                except BadFooter as error:
+                    raise DamagedFile(self._path, f"column {column.path}: {error}") from error
 
     def of(self, groups: Sequence[int]) -> tuple[int, int, int]:
         """Return (least bytes in memory, largest possible text or image in bytes, number of texts and images)."""
@@ -157,7 +239,8 @@ class _Sizes:
         As floats: a made-up footer may name numbers whose sums do not fit into 64 bits, and must not wrap around.
         """
         chosen = np.ix_(groups, self._places)
-        return self._values[chosen].astype(np.float64), self._unpacked[chosen].astype(np.float64)
+        unpacked = np.maximum(self._unpacked[chosen], self._claimed[chosen])
+        return self._values[chosen].astype(np.float64), unpacked.astype(np.float64)
 
     def _least(self, values: NDArray[np.float64], unpacked: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.maximum(unpacked, values * self._widths)
@@ -167,7 +250,12 @@ def _width(column: pq.ColumnSchema) -> tuple[int, bool]:
     """Return the least bytes of one value in memory, and whether it is a text or an image."""
     kind = column.physical_type
     width = int(column.length or 0) if kind == "FIXED_LEN_BYTE_ARRAY" else _WIDTHS.get(kind, _TEXT_COST)
-    return max(1, width), kind == "BYTE_ARRAY"
+    return max(1, width) + _LEVEL_COST * _is_repeated(column), kind == "BYTE_ARRAY"
+
+
+def _is_repeated(column: pq.ColumnSchema) -> bool:
+    """Return whether a row may hold several values of the column."""
+    return bool(column.max_repetition_level)
 
 
 def _is_of(path: str, names: set[str]) -> bool:

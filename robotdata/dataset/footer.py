@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from cachetools import LRUCache
 from numpy.typing import NDArray
@@ -26,12 +27,16 @@ _TAIL = 8
 _MAGIC = b"PAR1"
 _MAX_BYTES = 512 << 20
 _MAX_DEPTH = 16
-_STOP, _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 0, 1, 2, 3, 7, 8, 9, 10, 11, 12
+_STOP, TRUE, FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 0, 1, 2, 3, 7, 8, 9, 10, 11, 12
 _NUMBERS = frozenset({4, 5, 6})
 _LONG = 6
 _MAX_FIELD = (1 << 15) - 1
 _WIDTHS = {_BYTE: 1, _DOUBLE: 8}
-_MAX_KEPT = 1 << 20
+_SIZES = 5
+"""Numbers that are read for each column: those of `ChunkSizes`."""
+_FIELDS = {4: 5, 5: 6, 6: 6, 7: 6, 9: 6, 11: 6}
+"""The fields of a column's metadata that are read, and the kind that each has."""
+_MAX_KEPT = 1 << 21
 """Numbers of sizes that are kept, 8 bytes each: an edit reads the same few files several times."""
 
 
@@ -45,19 +50,24 @@ class ChunkSizes:
 
     `columns`: how many columns each row group has, int64 (groups,). `values` and `unpacked_bytes`: the number of values
     of each column of each group, one group after the other, and their size in bytes when decompressed, int64 (chunks,).
+    `packed_bytes`, `begins`, `codecs`: their size and place in the file, and how they are compressed.
     As arrays, because a process that commits for days holds thousands of footers.
     """
 
     columns: NDArray[np.int64]
     values: NDArray[np.int64]
     unpacked_bytes: NDArray[np.int64]
+    packed_bytes: NDArray[np.int64]
+    begins: NDArray[np.int64]
+    codecs: NDArray[np.int64]
 
 
 _kept: LRUCache[bytes, ChunkSizes] = LRUCache(
-    _MAX_KEPT, getsizeof=lambda sizes: 1 + len(sizes.columns) + 2 * len(sizes.values)
+    _MAX_KEPT, getsizeof=lambda sizes: 1 + len(sizes.columns) + _SIZES * len(sizes.values)
 )
 _lock = threading.Lock()
 _footers: WeakKeyDictionary[pq.ParquetFile, bytes | ChunkSizes] = WeakKeyDictionary()
+_sources: WeakKeyDictionary[pq.ParquetFile, pa.NativeFile] = WeakKeyDictionary()
 
 
 def read_footer(fd: int) -> bytes:
@@ -70,9 +80,15 @@ def read_footer(fd: int) -> bytes:
     return os.pread(fd, length, size - _TAIL - length)
 
 
-def remember(file: pq.ParquetFile, footer: bytes) -> None:
-    """Keep the footer of an open file for `chunk_sizes`, for the lifetime of the file."""
+def remember(file: pq.ParquetFile, footer: bytes, source: pa.NativeFile) -> None:
+    """Keep the footer of an open file for `chunk_sizes`, and what it is read from, for the lifetime of the file."""
     _footers[file] = footer
+    _sources[file] = source
+
+
+def source_of(file: pq.ParquetFile) -> pa.NativeFile:
+    """Return what an open file is read from."""
+    return _sources[file]
 
 
 def chunk_sizes(file: pq.ParquetFile) -> ChunkSizes:
@@ -88,28 +104,28 @@ def parse(footer: bytes) -> ChunkSizes:
     """Return the sizes in a footer. Raises BadFooter.
 
     The functions below take the data and a position, and return the next one: a footer of thousands of row groups has
-    millions of bytes, and a method call for each takes seconds. Numbers are appended to `sizes`, two for each column.
+    millions of bytes, and a method call for each takes seconds. Numbers are appended to `sizes`, five for each column.
     """
     columns: list[int] = []
     sizes: list[int] = []
     try:
         at = number = 0
         while head := footer[at]:
-            number, at = _field(footer, at, head, number)
+            number, at = field(footer, at, head, number)
             if number != 4:  # FileMetaData: row_groups
-                at = _skip(footer, at, head & 15, 0)
+                at = skip(footer, at, head & 15, 0)
                 continue
             size, at = _structs(footer, at, head & 15)
             for _ in range(size):
                 before = len(sizes)
                 at = _row_group(footer, at, sizes)
-                columns.append((len(sizes) - before) // 2)
-        both = np.array(sizes, np.int64).reshape(-1, 2)
+                columns.append((len(sizes) - before) // _SIZES)
+        found = np.array(sizes, np.int64).reshape(-1, _SIZES)
     except IndexError as error:
         raise BadFooter("the footer ends in the middle of its metadata") from error
     except OverflowError as error:
         raise BadFooter("a number of more than 64 bits") from error
-    return ChunkSizes(np.array(columns, np.int64), both[:, 0].copy(), both[:, 1].copy())
+    return ChunkSizes(np.array(columns, np.int64), *(found[:, n].copy() for n in range(_SIZES)))
 
 
 def _parse_once(footer: bytes) -> ChunkSizes:
@@ -130,9 +146,9 @@ def _row_group(data: bytes, at: int, sizes: list[int]) -> int:
     """Read a RowGroup (field 1: columns)."""
     number = 0
     while head := data[at]:
-        number, at = _field(data, at, head, number)
+        number, at = field(data, at, head, number)
         if number != 1:
-            at = _skip(data, at, head & 15, 0)
+            at = skip(data, at, head & 15, 0)
             continue
         size, at = _structs(data, at, head & 15)
         for _ in range(size):
@@ -145,43 +161,46 @@ def _row_group(data: bytes, at: int, sizes: list[int]) -> int:
 
 
 def _usual_column(data: bytes, found: re.Match[bytes], sizes: list[int]) -> int:
-    """Read a ColumnChunk that is built like most; the expression has found its two numbers and its end."""
-    values, unpacked = _integer(data, found.start(1))[0], _integer(data, found.start(2))[0]
-    if values < 0 or unpacked < 0:
-        raise BadFooter("a column has no size")
-    sizes += (values, unpacked)
+    """Read a ColumnChunk that is built like most; the expression has found its numbers and its end."""
+    numbers = []
+    for coded in found.groups(b"\0"):
+        value = coded[0] if len(coded) == 1 else varint(coded, 0)[0]
+        numbers.append((value >> 1) ^ -(value & 1))
+    codec, values, unpacked, packed, first, dictionary = numbers
+    _add(sizes, values, unpacked, packed, first, dictionary, codec)
     return found.end()
 
 
 def _column(data: bytes, at: int, sizes: list[int]) -> int:
-    """Read a ColumnChunk (field 3: metadata; there, 5: values, 6: uncompressed bytes)."""
-    values = unpacked = -1
+    """Read a ColumnChunk (field 3: metadata; there, those in `_FIELDS`)."""
+    found = dict.fromkeys(_FIELDS, -1)
     number = 0
     while head := data[at]:
-        number, at = _field(data, at, head, number)
+        number, at = field(data, at, head, number)
         if number != 3:
-            at = _skip(data, at, head & 15, 0)
+            at = skip(data, at, head & 15, 0)
             continue
         if head & 15 != _STRUCT:
             raise BadFooter("a column's metadata is not a struct")
         inner = 0
         while head := data[at]:
-            inner, at = _field(data, at, head, inner)
-            if inner not in (5, 6):
-                at = _skip(data, at, head & 15, 1)
+            inner, at = field(data, at, head, inner)
+            if inner not in _FIELDS:
+                at = skip(data, at, head & 15, 1)
                 continue
-            if head & 15 != _LONG:  # Arrow skips a shorter one, and keeps the size that it has read before
-                raise BadFooter("a size is not a number of 64 bits")
-            size, at = _integer(data, at)
-            if inner == 5:
-                values = size
-            else:
-                unpacked = size
+            if head & 15 != _FIELDS[inner]:  # Arrow skips another kind, and keeps the size that it has read before
+                raise BadFooter("a size is not a number of the right kind")
+            found[inner], at = integer(data, at)
         at += 1
-    if values < 0 or unpacked < 0:
-        raise BadFooter("a column has no size")
-    sizes += (values, unpacked)
+    _add(sizes, found[5], found[6], found[7], found[9], found[11], found[4])
     return at + 1
+
+
+def _add(sizes: list[int], values: int, unpacked: int, packed: int, first: int, dictionary: int, codec: int) -> None:
+    """Add the numbers of a column to `sizes`. It begins where Arrow begins to read it."""
+    if values < 0 or unpacked < 0 or packed < 0 or first < 0:
+        raise BadFooter("a column has no size")
+    sizes += (values, unpacked, packed, dictionary if 0 < dictionary < first else first, codec)
 
 
 def _structs(data: bytes, at: int, kind: int) -> tuple[int, int]:
@@ -194,18 +213,18 @@ def _structs(data: bytes, at: int, kind: int) -> tuple[int, int]:
     return size, at
 
 
-def _field(data: bytes, at: int, head: int, before: int) -> tuple[int, int]:
+def field(data: bytes, at: int, head: int, before: int) -> tuple[int, int]:
     """Return the number of the field that begins with `head`, and where its value begins.
 
     A number of more than 16 bits is refused, because Arrow drops the others: it would read another field here.
     """
-    number, at = (before + (head >> 4), at + 1) if head >> 4 else _integer(data, at + 1)
+    number, at = (before + (head >> 4), at + 1) if head >> 4 else integer(data, at + 1)
     if not 0 <= number <= _MAX_FIELD:
         raise BadFooter("a field has a number of more than 16 bits")
     return number, at
 
 
-def _skip(data: bytes, at: int, kind: int, depth: int, *, within: bool = False) -> int:
+def skip(data: bytes, at: int, kind: int, depth: int, *, within: bool = False) -> int:
     """Return the position behind a value of type `kind`. `within`: it is in a list or a map."""
     if kind in _NUMBERS:
         while data[at] > 127:
@@ -214,9 +233,9 @@ def _skip(data: bytes, at: int, kind: int, depth: int, *, within: bool = False) 
     if kind == _BINARY:
         if data[at] < 128:
             return at + 1 + data[at]
-        size, at = _varint(data, at)
+        size, at = varint(data, at)
         return at + size
-    if kind in (_TRUE, _FALSE):
+    if kind in (TRUE, FALSE):
         return at + 1 if within else at  # in a struct, the type is the value
     if kind in _WIDTHS:
         return at + _WIDTHS[kind]
@@ -224,8 +243,8 @@ def _skip(data: bytes, at: int, kind: int, depth: int, *, within: bool = False) 
         raise BadFooter("structs within structs")
     if kind == _STRUCT:
         while head := data[at]:
-            at = at + 1 if head > 15 else _varint(data, at + 1)[1]
-            at = _skip(data, at, head & 15, depth + 1)
+            at = at + 1 if head > 15 else varint(data, at + 1)[1]
+            at = skip(data, at, head & 15, depth + 1)
         return at + 1
     return _skip_many(data, at, kind, depth)
 
@@ -242,7 +261,7 @@ def _skip_many(data: bytes, at: int, kind: int, depth: int) -> int:
             return at
         kinds = [element]
     elif kind == _MAP:
-        size, at = _varint(data, at)
+        size, at = varint(data, at)
         kinds = [data[at] >> 4, data[at] & 15] if size else []
         at += 1 if size else 0
     else:
@@ -251,24 +270,24 @@ def _skip_many(data: bytes, at: int, kind: int, depth: int) -> int:
         for each in kinds:
             if at >= len(data):
                 raise IndexError
-            at = _skip(data, at, each, depth + 1, within=True)
+            at = skip(data, at, each, depth + 1, within=True)
     return at
 
 
 def _list_head(data: bytes, at: int) -> tuple[int, int, int]:
     """Read the head of a list: its size, the type of its elements, and where the first one begins."""
     head = data[at]
-    size, at = _varint(data, at + 1) if head >> 4 == 15 else (head >> 4, at + 1)
+    size, at = varint(data, at + 1) if head >> 4 == 15 else (head >> 4, at + 1)
     return size, head & 15, at
 
 
-def _integer(data: bytes, at: int) -> tuple[int, int]:
+def integer(data: bytes, at: int) -> tuple[int, int]:
     """Read a zigzag-encoded integer."""
-    coded, at = _varint(data, at)
+    coded, at = varint(data, at)
     return (coded >> 1) ^ -(coded & 1), at
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
+def varint(data: bytes, at: int) -> tuple[int, int]:
     value, shift = data[at] & 127, 7
     while data[at] > 127:
         at += 1

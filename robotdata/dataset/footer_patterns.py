@@ -1,4 +1,4 @@
-"""The parts of a Parquet footer as nearly every file has them, as regular expressions.
+"""The parts of a Parquet footer, and headers of pages, as nearly every file has them, as regular expressions.
 
 A footer of 5,000 row groups has a million bytes. Going through them byte by byte takes seconds, an expression that goes
 through a whole column at once takes a tenth of that. Whatever these do not match, `footer` reads step by step. Each
@@ -54,13 +54,32 @@ _ANY = b"%b|%b%b|%b%b" % (_SIMPLE, _heads(_STRUCT), _FLAT, _heads(_LIST), _sized
 _REST = rb"(?:%b){0,%d}+\x00" % (_ANY, _MAX_FIELDS)
 
 COLUMN = re.compile(
-    # ColumnChunk: 2 offset, 3 metadata; there: 1 type, 2 encodings, 3 path, 4 codec, 5 values, 6 uncompressed bytes
-    rb"\x26%(number)b\x1c\x15%(number)b\x19%(numbers)b\x19%(texts)b\x15%(number)b"
-    rb"\x16(%(number)b)\x16(%(number)b)%(rest)b%(rest)b"
+    # ColumnChunk: 2 offset, 3 metadata; there: 1 type, 2 encodings, 3 path, 4 codec, 5 values, 6 uncompressed bytes,
+    # 7 compressed bytes, 9 offset of the first data page, 11 of the dictionary
+    rb"\x26%(number)b\x1c\x15%(number)b\x19%(numbers)b\x19%(texts)b\x15(%(number)b)"
+    rb"\x16(%(number)b)\x16(%(number)b)\x16(%(number)b)\x26(%(number)b)(?:\x26(%(number)b))?+%(rest)b%(rest)b"
     % {b"number": _NUMBER, b"numbers": _NUMBER_LIST, b"texts": _TEXT_LIST, b"rest": _REST},
     re.DOTALL,
 )
-"""A ColumnChunk. Groups: its number of values, and its bytes when decompressed, both as zigzag-encoded integers."""
+"""A ColumnChunk. Groups, all zigzag-encoded integers: its codec, its number of values, its bytes when decompressed and
+in the file, where its first data page begins, and where its dictionary does, if it has one."""
+
+DATA_PAGE = re.compile(
+    # PageHeader: 1 type (0), 2 uncompressed bytes, 3 compressed bytes, 4 checksum, 5 DataPageHeader; there: 1 values,
+    # 2 encoding, 3 and 4 encodings of levels, 5 statistics
+    rb"\x15\x00\x15(%(number)b)\x15(%(number)b)(?>\x15%(number)b\x1c|\x2c)"
+    rb"\x15(%(number)b)\x15(%(number)b)\x15%(number)b\x15%(number)b(?:\x1c%(flat)b)?+\x00\x00"
+    % {b"number": _NUMBER, b"flat": _FLAT},
+    re.DOTALL,
+)
+"""The header of a data page. Groups: its bytes when decompressed and in the file, its values, its encoding."""
+
+DICTIONARY_PAGE = re.compile(
+    rb"\x15\x04\x15(%(number)b)\x15(%(number)b)(?>\x15%(number)b\x3c|\x4c)"
+    rb"\x15(%(number)b)\x15(%(number)b)[\x11\x12]?+\x00\x00" % {b"number": _NUMBER},
+    re.DOTALL,
+)
+"""The header of a dictionary. Groups as of a data page."""
 
 REST_OF_GROUP = re.compile(_REST, re.DOTALL)
 """What follows the columns in a RowGroup."""

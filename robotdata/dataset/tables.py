@@ -212,7 +212,7 @@ def open_parquet(path: Path, *, root: Path | None = None) -> pq.ParquetFile:
         finally:
             os.close(fd)
         file = pq.ParquetFile(source, page_checksum_verification=True)
-        remember(file, footer)
+        remember(file, footer, source)
         return file
     except (pa.ArrowException, UnsafePath, OSError, ValueError) as error:  # ValueError: names that are not text
         raise DamagedFile(path, _first_line(error)) from error

@@ -15,6 +15,7 @@ from robotdata.dataset.errors import DamagedFile
 from robotdata.dataset.footer import BadFooter, parse, read_footer
 from robotdata.dataset.footer_patterns import COLUMN, REST_OF_GROUP
 from robotdata.dataset.tables import read_table
+from tests.support.thrift import varint, zigzag
 
 TABLE = pa.table(
     {
@@ -48,6 +49,10 @@ def test_it_reads_what_arrow_reads(tmp_path: Path, options: dict[str, object]) -
     columns = range(metadata.num_columns)
     expected = [[(g.column(c).num_values, g.column(c).total_uncompressed_size) for c in columns] for g in groups]
     assert found_in(footer_of(path)) == expected
+    chunks = [g.column(c) for g in groups for c in columns]
+    sizes = parse(footer_of(path))
+    assert sizes.packed_bytes.tolist() == [chunk.total_compressed_size for chunk in chunks]
+    assert sizes.begins.tolist() == [chunk.dictionary_page_offset or chunk.data_page_offset for chunk in chunks]
 
 
 def test_the_quick_way_through_a_footer_finds_what_reading_step_by_step_finds(
@@ -72,7 +77,7 @@ def test_numbers_that_no_sum_can_hold_do_not_slip_through_the_bounds(tmp_path: P
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"text": ["x"] * 8, "other": ["y"] * 8}), path, compression="none")
     footer = footer_of(path)
-    sizes = [found.span(1) for found in COLUMN.finditer(footer)]
+    sizes = [found.span(2) for found in COLUMN.finditer(footer)]
     for begin, end in reversed(sizes):  # 2**62 values in each column: four times that is 0 in 64 bits
         footer = footer[:begin] + varint(2 << 62) + footer[end:]
     replaced(path, footer)
@@ -86,7 +91,7 @@ def test_a_size_that_only_arrow_sees_is_refused(tmp_path: Path, how: str) -> Non
     pq.write_table(pa.table({"number": np.zeros(100_000)}), path)
     footer = footer_of(path)
     (found,) = COLUMN.finditer(footer)
-    values, unpacked = footer[found.start(1) : found.end(1)], footer[found.start(2) : found.end(2)]
+    values, unpacked = footer[found.start(2) : found.end(2)], footer[found.start(3) : found.end(3)]
     large, small = b"\x06%b" + values, b"\x16\x02"
     # Field numbers have 16 bits: for Arrow, 65536 + 5 is 5, the number of values.
     sizes = {
@@ -94,7 +99,7 @@ def test_a_size_that_only_arrow_sees_is_refused(tmp_path: Path, how: str) -> Non
         "by many fields": small * 2 + b"\xf1" * 4368 + b"\xf6" + values + b"\x16" + unpacked,
         "by a shorter number": b"\x16" + values + b"\x16" + unpacked + b"\x05\x0a\x02\x05\x0c\x02",
     }[how]
-    replaced(path, footer[: found.start(1) - 1] + sizes + footer[found.end(2) :])
+    replaced(path, footer[: found.start(2) - 1] + sizes + footer[found.end(3) :])
     column = pq.ParquetFile(path).metadata.row_group(0).column(0)
     assert (column.num_values, found_in(footer_of(path))) == (100_000, None)
     with pytest.raises(DamagedFile):
@@ -106,7 +111,7 @@ def test_a_file_with_more_rows_than_its_footer_counts_values_is_refused(tmp_path
     pq.write_table(pa.table({"number": np.zeros(20_000)}), path)
     footer = footer_of(path)
     (found,) = COLUMN.finditer(footer)
-    replaced(path, footer[: found.start(1)] + zigzag(10) + footer[found.end(1) :])
+    replaced(path, footer[: found.start(2)] + zigzag(10) + footer[found.end(2) :])
     assert pq.read_table(path).num_rows == 20_000
     with pytest.raises(DamagedFile, match="more rows than"):
         read_table(path)
@@ -132,17 +137,6 @@ def replaced(path: Path, footer: bytes) -> None:
     """Give a file another footer."""
     data, before = path.read_bytes(), len(footer_of(path))
     path.write_bytes(data[: len(data) - 8 - before] + footer + len(footer).to_bytes(4, "little") + b"PAR1")
-
-
-def zigzag(number: int) -> bytes:
-    return varint(number << 1)
-
-
-def varint(number: int) -> bytes:
-    head = b""
-    while number > 127:
-        head, number = head + bytes([number & 127 | 128]), number >> 7
-    return head + bytes([number])
 
 
 def found_in(footer: bytes) -> list[list[tuple[int, int]]] | None:
