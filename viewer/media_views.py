@@ -26,6 +26,7 @@ from viewer.frames import FRAME_SLOTS, STRIP_SLOTS, parse_height, read_frame
 from viewer.locate import Place, find_place, read_episode
 from viewer.signals import pack_signals
 from viewer.sources import FrameSource, VideoFile
+from viewer.take_source import TakeSource
 
 STRIP_STORE = StripStore(Path(settings.STATE_DIR) / "strips", max_bytes=256 * 1024 * 1024)
 _YEAR_S = 365 * 24 * 3600
@@ -40,6 +41,8 @@ class MediaBody:
     etag: str
     immutable: bool  # the URL names the version, so its content never changes
     data: bytes | None
+    version: str
+    """That of the source it is from."""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -57,7 +60,7 @@ class Known:
 
     def has(self, etag: str) -> bool:
         """Return whether `If-None-Match` names `etag`."""
-        return etag in [tag.strip().removeprefix("W/") for tag in self.etags.split(",")]
+        return bool(self.etags) and etag in [tag.strip().removeprefix("W/") for tag in self.etags.split(",")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +77,20 @@ def frame_body(place: Place, wanted: FrameWanted) -> MediaBody:
     """Return a frame as a JPEG. Blocks. Raises NotFound, Gone and Busy."""
 
     def read(source: FrameSource) -> MediaBody:
-        etag = f'"{source.version}-{wanted.number}-{wanted.height or 0}"'
         make = functools.partial(read_frame, source, wanted.camera, wanted.number, wanted.height)
-        return _media_body(wanted.known, source, etag, make)
+        return _media_body(wanted.known, source, _frame_etag(source, wanted), make)
 
     return read_episode(place, FRAME_SLOTS, read)
+
+
+def frame_body_at_once(source: TakeSource, wanted: FrameWanted) -> MediaBody | None:
+    """Return what `frame_body` would, for a frame of its own height, if that needs no wait; None if it does."""
+    data = source.jpeg_at_once(wanted.camera, wanted.number)
+    return None if data is None else _media_body(wanted.known, source, _frame_etag(source, wanted), lambda: data)
+
+
+def _frame_etag(source: FrameSource, wanted: FrameWanted) -> str:
+    return f'"{source.version}-{wanted.number}-{wanted.height or 0}"'
 
 
 class SignedOut(ViewerError):
@@ -235,7 +247,7 @@ def _known(request: HttpRequest) -> Known:
 def _media_body(known: Known, source: FrameSource, etag: str, make: Callable[[], bytes]) -> MediaBody:
     """Return the body from `make`, which is not called if the client has the body already."""
     immutable = known.version == source.version and not source.growing
-    return MediaBody(etag, immutable, None if known.has(etag) else make())
+    return MediaBody(etag, immutable, None if known.has(etag) else make(), source.version)
 
 
 def _body_response(body: MediaBody, content_type: str = "image/jpeg") -> HttpResponse:

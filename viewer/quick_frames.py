@@ -3,12 +3,16 @@
 Only the plain case is answered here: GET of a frame that exists, by somebody with a session. Everything else, and each
 first request by a host name, goes to Django, whose answer also says which headers every answer carries. Session, user
 and episode are looked up again whenever anything in the database has changed, so signing out counts at once.
+
+A frame that is in memory already is answered on the event loop (see `frames_at_once`), any other by one of a few threads.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,6 +30,7 @@ from robotdata.remembered_rows import RememberedRows
 from robotdata.sessions import signed_in_until
 from viewer.errors import ViewerError
 from viewer.frames import parse_height
+from viewer.frames_at_once import FramesAtOnce, Looked
 from viewer.locate import Place, find_place
 from viewer.media_views import FrameWanted, Known, MediaBody, frame_body
 
@@ -53,30 +58,50 @@ def parse_request(scope: dict[str, Any]) -> Asked | None:
     match = _ADDRESS.fullmatch(scope["path"])
     if match is None or scope["method"] != "GET" or scope.get("root_path"):
         return None
-    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-    query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+    headers = dict(scope["headers"])
+    query: dict[str, str] = {}
+    if scope["query_string"]:
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
     if b"authorization" in headers or query.keys() - {"v", "height"}:
         return None
+    session = _session_in(headers.get(b"cookie", b""))
     try:
-        session = SimpleCookie(headers.get(b"cookie", "")).get(settings.SESSION_COOKIE_NAME)
         height = parse_height(query.get("height"))
-    except (CookieError, ViewerError):
+    except ViewerError:
         return None
     if session is None:
         return None
-    known = Known(query.get("v", ""), headers.get(b"if-none-match", ""))
+    known = Known(query.get("v", ""), headers.get(b"if-none-match", b"").decode("latin-1"))
     wanted = FrameWanted(match[2], int(match[3]), height, known)
-    return Asked(uuid.UUID(match[1]), session.value, wanted)
+    return Asked(uuid.UUID(match[1]), session, wanted)
 
 
-def read_answer(asked: Asked) -> MediaBody | None:
+@functools.lru_cache(256)
+def _session_in(cookies: bytes) -> str | None:
+    """Return the session's key in a Cookie header; None if it has none or cannot be read."""
+    try:
+        session = SimpleCookie(cookies.decode("latin-1")).get(settings.SESSION_COOKIE_NAME)
+    except CookieError:
+        return None
+    return None if session is None else session.value
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A frame that a thread has read, and until when whoever asked for it is signed in."""
+
+    body: MediaBody
+    until: datetime
+
+
+def read_answer(asked: Asked) -> Answer | None:
     """Return the frame; None if somebody else must answer: signed out, no such frame, damage. Blocks."""
     close_old_connections()
     try:
         until, place = _ROWS.get((asked.session, asked.episode), lambda: _look_up(asked))  # asks the database once
         if until is None or until <= timezone.now():
             return None
-        return frame_body(place, asked.wanted)
+        return Answer(frame_body(place, asked.wanted), until)
     except (ViewerError, DatabaseError, ValueError):
         return None
 
@@ -94,6 +119,7 @@ class QuickFrames:
         self._pages = pages
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="quick-frame")
         self._waiting = 0
+        self._at_once = FramesAtOnce()
         self._shared: LRUCache[tuple[str, bytes], Headers] = LRUCache(64)
         """By scheme and host, the headers that Django adds to every frame; it also checks that the host is allowed."""
 
@@ -105,13 +131,25 @@ class QuickFrames:
             return
         place = scope["scheme"], dict(scope["headers"]).get(b"host", b"")
         shared = self._shared.get(place)
-        body = await self._read(asked) if shared is not None else None
+        body = await self._body(asked) if shared is not None else None
         if shared is None or body is None:
             await self._pages(scope, receive, self._learning(place, send))
         else:
             await _send(body, shared, send)
 
-    async def _read(self, asked: Asked) -> MediaBody | None:
+    async def _body(self, asked: Asked) -> MediaBody | None:
+        """Return the frame; None if Django must answer."""
+        key, state = (asked.session, asked.episode), self._at_once.state()
+        if state is not None and (body := self._at_once.answer(key, asked.wanted)) is not None:
+            return body
+        began = time.monotonic()
+        answer = await self._read(asked)
+        if answer is None:
+            return None
+        self._at_once.note(key, Looked(answer.until, answer.body.version, began), state)
+        return answer.body
+
+    async def _read(self, asked: Asked) -> Answer | None:
         """Return the frame from one of the threads; None if too many wait for one: Django says so after a while."""
         if self._waiting >= _MOST_WAITING:
             return None

@@ -136,6 +136,23 @@ class SourceCache:
         finally:
             self._release(entry)
 
+    @contextlib.contextmanager
+    def lease_open(self, key: Hashable, version: Hashable) -> Iterator[FrameSource | None]:
+        """Yield the source of `key` if it is open and has this `version`, else None. Opens and closes no file."""
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is not None and entry.version == version:
+                entry.readers += 1
+            else:
+                entry = None
+        if entry is None:
+            yield None
+            return
+        try:
+            yield entry.source
+        finally:
+            self._release(entry)
+
     def __len__(self) -> int:
         return len(self._entries)
 

@@ -90,6 +90,7 @@ class TakeSource:
         self._index = {key: indices[self.first_tick :] for key, indices in index.items()}
         self._tracks = tracks
         self._plain = {key: PlainForm() for key in tracks}
+        self._found_plain = {key: bytearray(track.count) for key, track in tracks.items()}
         self._depth = {key for key in tracks if is_depth(take.manifest["features"].get(key, {}))}
         self._depth_colours: dict[str, DepthColours] = {}
         self._lock = threading.Lock()
@@ -115,6 +116,18 @@ class TakeSource:
             return self._plain[camera].of(packet) if track.codec == "mjpeg" else to_jpeg(packet)
         except (SpoolError, ImageError, VideoError, OSError, IndexError) as error:
             raise Gone(f"frame {n} of {camera} cannot be read: {error}") from error
+
+    def jpeg_at_once(self, camera: str, n: int) -> bytes | None:
+        """Return `jpeg(camera, n)` if it needs no wait and hardly any work; None if `jpeg` must say."""
+        track = self._tracks.get(camera)
+        if track is None or track.codec != "mjpeg" or camera in self._depth or self.growing or not 0 <= n < self.frames:
+            return None
+        index = int(self._index[camera][n])
+        packet = track.packet_in_memory(index)  # None unless it is as it was recorded
+        if packet is not None and not self._found_plain[camera][index]:
+            packet = self._plain[camera].of_known(packet)
+            self._found_plain[camera][index] = packet is not None
+        return packet
 
     def _colours(self, camera: str) -> DepthColours:
         """Return the depth colours of `camera`: one range for the whole take.

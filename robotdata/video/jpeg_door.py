@@ -81,13 +81,17 @@ class PlainForm:
 
     def of(self, data: bytes) -> bytes:
         """Return `plain_jpeg(data)`. Raises ImageError as it does."""
-        head = self._head
-        if head and data.startswith(head) and is_one_scan(data, len(head)):
-            return data
+        if (known := self.of_known(data)) is not None:
+            return known
         plain = plain_jpeg(data)
         if plain is data:
             self._head = parse_jpeg(data).head
         return plain
+
+    def of_known(self, data: bytes) -> bytes | None:
+        """Return `data` if it has the header that was plain before and is plain itself; None if that takes work."""
+        head = self._head
+        return data if head and data.startswith(head) and is_one_scan(data, len(head)) else None
 
 
 def _needs_no_more(plain: bytes) -> bool:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -27,6 +30,9 @@ from viewer import quick_frames
 from viewer.quick_frames import QuickFrames, parse_request
 
 pytestmark = pytest.mark.django_db(transaction=True)
+in_memory = pytest.mark.skipif(
+    connection.vendor != "sqlite" or not hasattr(os, "RWF_NOWAIT"), reason="only where this can be asked without a wait"
+)
 Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
 
 
@@ -138,7 +144,7 @@ def test_who_may_not_see_a_frame_any_more_gets_none_at_once(
     door: Door, cookie: str, client: Client, olga: User, make_episode: Callable[..., Episode], how: str
 ) -> None:
     url = f"/media/{make_episode(12).pk}/frame/{FRONT}/0.jpg"
-    assert [door.ask(url, cookie=cookie)[0] for _ in range(2)] == [200, 200] and door.reached == 1
+    assert [door.ask(url, cookie=cookie)[0] for _ in range(3)] == [200] * 3 and door.reached == 1
     if how == "signed out":
         client.logout()
     elif how == "expired":
@@ -206,6 +212,91 @@ def test_an_answer_older_than_a_change_is_not_kept_though_an_inner_one_saw_it(
 
     assert rows.get("outer", interrupted) == ""
     assert rows.get("outer", note) == "changed meanwhile"
+
+
+@pytest.fixture(autouse=True)
+def memory_is_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests' home may be in a memory file system, which is never waited for but knows no RWF_NOWAIT."""
+    preadv = getattr(os, "preadv", None)
+
+    def at_once(fd: int, buffers: Any, offset: int, flags: int = 0) -> int:
+        assert preadv is not None
+        try:
+            return int(preadv(fd, buffers, offset, flags))
+        except OSError as error:
+            if error.errno != errno.EOPNOTSUPP:
+                raise
+            return int(preadv(fd, buffers, offset))
+
+    monkeypatch.setattr(os, "preadv", at_once, raising=False)
+
+
+@pytest.fixture
+def threads_asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of the frames for which a thread was asked."""
+    asked: list[int] = []
+    read = quick_frames.read_answer
+
+    def noted(wanted: quick_frames.Asked) -> Any:
+        asked.append(wanted.wanted.number)
+        return read(wanted)
+
+    monkeypatch.setattr(quick_frames, "read_answer", noted)
+    return asked
+
+
+@in_memory
+def test_a_frame_in_memory_needs_no_thread_until_the_database_changes(
+    door: Door, cookie: str, make_episode: Callable[..., Episode], threads_asked: list[int]
+) -> None:
+    url = f"/media/{make_episode(12).pk}/frame/{FRONT}/%d.jpg"
+    door.ask(url % 0, cookie=cookie)
+    for n in (1, 2, 3, 2):
+        quick = door.ask(url % n, cookie=cookie)
+        assert read(decode_jpeg(quick[2])).tick == n
+        assert quick == door.ask(url % n, cookie=cookie, slow=True)
+    assert threads_asked == [1] and door.reached == 1
+    Episode.objects.update(note="changed")
+    door.ask(url % 4, cookie=cookie)
+    door.ask(url % 5, cookie=cookie)
+    assert threads_asked == [1, 4]
+
+
+@in_memory
+def test_a_thread_reads_what_is_not_in_memory(
+    door: Door,
+    cookie: str,
+    make_episode: Callable[..., Episode],
+    threads_asked: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url = f"/media/{make_episode(12).pk}/frame/{FRONT}/%d.jpg"
+    door.ask(url % 0, cookie=cookie)
+    door.ask(url % 1, cookie=cookie)
+
+    def would_wait(*_: Any) -> int:
+        raise BlockingIOError
+
+    monkeypatch.setattr(os, "preadv", would_wait)
+    assert read(decode_jpeg(door.ask(url % 7, cookie=cookie)[2])).tick == 7
+    assert threads_asked == [1, 7] and door.reached == 1
+
+
+@pytest.mark.parametrize("how", ["removed", "damaged", "cut"])
+def test_a_take_whose_file_changes_is_not_shown_from_memory(
+    door: Door, cookie: str, make_episode: Callable[..., Episode], how: str
+) -> None:
+    episode = make_episode(12)
+    url = f"/media/{episode.pk}/frame/{FRONT}/3.jpg"
+    assert [door.ask(url, cookie=cookie)[0] for _ in range(3)] == [200] * 3 and door.reached == 1
+    file = episode.take_path / f"{FRONT}.mkv"
+    if how == "removed":
+        shutil.rmtree(episode.take_path)
+    elif how == "damaged":
+        file.write_bytes(bytes(file.stat().st_size))
+    else:
+        os.truncate(file, 100)
+    assert door.ask(url, cookie=cookie)[0] == 410
 
 
 @pytest.mark.parametrize("how", ["emptied from the trash", "deleted"])
