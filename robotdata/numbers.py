@@ -23,6 +23,11 @@ def count(value: int, noun: str, plural: str = "") -> str:
     return f"{number(value)} {noun if value == 1 else plural or noun + 's'}"
 
 
+def extent(episodes: int, frames: int) -> str:
+    """Return how much a dataset holds: `1 episode, 1,204 frames`."""
+    return f"{count(episodes, 'episode')}, {count(frames, 'frame')}"
+
+
 def frame_range(first: int, end: int) -> str:
     """Return `frames 12–110` for the frames from `first` up to, and not including, `end`; `frame 12` for one.
 

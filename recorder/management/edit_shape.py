@@ -24,7 +24,7 @@ from robotdata.dataset.write.reshape import ReshapePreview
 from robotdata.dataset.write.retime import drop_frames, preview_drop_frames
 from robotdata.dataset.write.transfer import How, Where
 from robotdata.files.trees import remove_tree
-from robotdata.numbers import count, size, span
+from robotdata.numbers import extent, size, span
 from robotdata.video.codecs import EncodeSettings
 from robotdata.video.errors import VideoError
 
@@ -65,14 +65,14 @@ def change_shape(say: Say, root: Path, options: dict[str, Any], where: Where, ho
         result = run(base, root, options, where, how)
     except (VideoError, Refused) as error:
         raise EditError(str(error).rstrip(".")) from error
-    say(f"{root}: {count(result.episodes, 'episode')}, {count(result.frames, 'frame')}, revision {result.revision}")
+    say(f"{root}: {extent(result.episodes, result.frames)}, revision {result.revision}")
 
 
 def _say_preview(say: Say, preview: ReshapePreview) -> None:
     for note in preview.notes:
         say(note)
     encoded = f"{preview.encoded_frames} frames are encoded" if preview.encoded_frames else "no frame is encoded"
-    what = f"{count(preview.episodes, 'episode')}, {count(preview.frames, 'frame')}, about {size(preview.size_bytes)}"
+    what = f"{extent(preview.episodes, preview.frames)}, about {size(preview.size_bytes)}"
     say(f"afterwards {what}; {encoded}, about {span(preview.seconds)}")
 
 

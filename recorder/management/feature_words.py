@@ -27,6 +27,7 @@ from robotdata.dataset.write.feature_change import (
     Source,
 )
 from robotdata.numbers import count as count_of
+from robotdata.numbers import extent
 
 Say = Callable[[str], None]
 _TRUE_FALSE = {"true": True, "false": False}
@@ -69,7 +70,7 @@ def change_features_by_words(say: Say, root: Path, options: dict[str, Any]) -> N
         return
     made_by = {"by": "robotdata edit", "at": timezone.now().isoformat(timespec="seconds")}
     result = change_features(root, change, work=work_of(root), revisions=revisions_of(root), made_by=made_by)
-    made = f"{count_of(result.episodes, 'episode')}, {count_of(result.frames, 'frame')}"
+    made = extent(result.episodes, result.frames)
     say(f"{root}: {made}, revision {result.revision}")
 
 

@@ -18,7 +18,7 @@ from robotdata.dataset.convert.older import convert_to_older
 from robotdata.dataset.convert.run import convert_dataset, refusal
 from robotdata.dataset.errors import ConversionError, DatasetError
 from robotdata.dataset.reader import DatasetFolder
-from robotdata.numbers import count
+from robotdata.numbers import count, extent
 
 
 class Command(TerminalCommand):
@@ -73,10 +73,7 @@ class Command(TerminalCommand):
             raise CommandError(sanitize_json(str(error)), returncode=code) from error
         for note in made.notes:
             self._say(f"note: {note}")
-        self._say(
-            f"{target}: {count(made.episodes, 'episode')}, {count(made.frames, 'frame')}, v{options['to']}. "
-            f"{source} is unchanged."
-        )
+        self._say(f"{target}: {extent(made.episodes, made.frames)}, v{options['to']}. {source} is unchanged.")
 
     def _report(self, old: OldDataset, *, leave_out: bool) -> None:
         for note in old.notes:

@@ -41,7 +41,7 @@ from robotdata.dataset.write.transfer import (
     split,
 )
 from robotdata.dataset.write.transfer_preview import Preview, emptied_note, preview_copy, preview_merge
-from robotdata.numbers import count, seconds, size
+from robotdata.numbers import count, extent, seconds, size
 from robotdata.numbers import frame_range as frame_range_text
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}")
@@ -148,7 +148,7 @@ def _edit(say: Say, root: Path, options: dict[str, Any]) -> None:
     result = edit_episodes(root, **arguments, work=work_of(root), revisions=revisions_of(root))
     for number, (first, end) in sorted(result.trimmed.items()):
         say(f"{dataset.episode(number).name}: kept frames {first} to {end - 1}")
-    say(f"{root}: {count(result.episodes, 'episode')}, {count(result.frames, 'frame')}, revision {result.revision}")
+    say(f"{root}: {extent(result.episodes, result.frames)}, revision {result.revision}")
 
 
 def _transfer(say: Say, root: Path, options: dict[str, Any]) -> None:
@@ -246,5 +246,5 @@ def _say_differences(say: Say, preview: Preview) -> None:
 
 
 def _say_result(say: Say, result: Transferred) -> None:
-    made = f"{count(result.episodes, 'episode')}, {count(result.frames, 'frame')}"
+    made = extent(result.episodes, result.frames)
     say(f"{result.root}: {made}, revision {result.revision}")

@@ -22,7 +22,7 @@ from robotdata.dataset.repair.findings import RepairReport
 from robotdata.dataset.repair.rescue import examine_lost, rescue
 from robotdata.dataset.repair.run import repair
 from robotdata.dataset.repair.survey import can_be_rescued
-from robotdata.numbers import count
+from robotdata.numbers import extent
 
 
 class Command(TerminalCommand):
@@ -97,9 +97,7 @@ class Command(TerminalCommand):
         made_by = {"by": "robotdata repair", "at": timezone.now().isoformat(timespec="seconds")}
         result = rescue(root, target, work=work_of(target), made_by=made_by)
         self._report(result.report)
-        self._say(
-            f"{target}: {count(result.episodes, 'episode')}, {count(result.frames, 'frame')}. {root} is unchanged."
-        )
+        self._say(f"{target}: {extent(result.episodes, result.frames)}. {root} is unchanged.")
 
     def _report(self, report: RepairReport) -> None:
         for finding in report.findings:
@@ -107,7 +105,7 @@ class Command(TerminalCommand):
         for text in report.left:
             self._say(f"cannot be repaired: {text}")
         if not report.findings:
-            read = f"{count(report.episodes, 'episode')}, {count(report.frames, 'frame')}"
+            read = extent(report.episodes, report.frames)
             self._say(f"{report.root}: {read}: nothing to repair.")
         self.code = 3 if report.left else 0
 

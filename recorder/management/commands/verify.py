@@ -12,7 +12,7 @@ from django.core.management.base import CommandError, CommandParser
 from recorder.management.terminal import TerminalCommand
 from recorder.text import sanitize_json
 from robotdata.dataset.verify.check import verify_dataset
-from robotdata.numbers import count
+from robotdata.numbers import count, extent
 
 
 class Command(TerminalCommand):
@@ -49,5 +49,5 @@ class Command(TerminalCommand):
         if any(problem.number for problem in report.problems):
             self.stdout.write("An episode is named by its index, from 0; (#12) is its number on the pages.")
         result = count(self.problems, "problem") if self.problems else "nothing wrong"
-        read = f"{count(report.episodes, 'episode')}, {count(report.frames, 'frame')}"
+        read = extent(report.episodes, report.frames)
         self.stdout.write(f"{root}: {read}: {result}")
