@@ -46,6 +46,7 @@ def home_with(takes: int) -> Iterator[Path]:
 def fill(home: Path, takes: int) -> None:
     from recorder.models import Dataset, Episode, Rig
     from recorder.models.states import EpisodeState, Verdict
+    from recorder.models.totals import fold_totals
     from robotdata.spool import read_manifest
     from robotdata.spool.manifest import new_curation
     from tests.support.takes import make_take
@@ -94,6 +95,8 @@ def fill(home: Path, takes: int) -> None:
             Episode.objects.bulk_create(rows)
             rows.clear()
     Episode.objects.bulk_create(rows)
+    while fold_totals(1):  # as the sweep does
+        pass
 
 
 def about(chance: random.Random, number: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.db.models.signals import post_delete
+from django.db.models.signals import post_delete, post_migrate
 
 from recorder.jobs.transport import register_transport
 
@@ -14,10 +14,13 @@ class RecorderConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Install the embedded queue's transport; let a person's secrets go with the account."""
-        from recorder.catalog.account_secrets import KINDS  # needs the models, which are loaded by now
+        """Install the embedded queue's transport; let a person's secrets go with the account; keep totals."""
+        # These need the models, which are loaded by now.
+        from recorder.catalog.account_secrets import KINDS
+        from recorder.models.totals import ensure_totals
 
         register_transport()
+        post_migrate.connect(ensure_totals, self, dispatch_uid="totals of episodes")
         for kind in KINDS:
             name = f"secrets: {kind.folder}"
             post_delete.connect(kind.forget_of_deleted, settings.AUTH_USER_MODEL, weak=False, dispatch_uid=name)

@@ -4,7 +4,7 @@ Only the plain case is answered here: GET of a frame that exists, by somebody wi
 first request by a host name, goes to Django, whose answer also says which headers every answer carries. Session, user
 and episode are looked up again whenever anything in the database has changed, so signing out counts at once.
 
-A frame that is in memory already is answered on the event loop (see `frames_at_once`), any other by one of a few threads.
+A frame that is in memory already is answered on the event loop (see `frames_at_once`), any other by one of the threads.
 """
 
 from __future__ import annotations

@@ -7,10 +7,11 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from recorder.browse.filters import NOT_REJECTED
-from recorder.models import Dataset, Episode
+from recorder.models import Dataset
 from recorder.models.episode import KEPT, TO_REVIEW
-from recorder.models.groups import Group, count, groups_of, matches, seconds
+from recorder.models.groups import Group, count, matches, seconds
 from recorder.models.states import EpisodeState, Verdict
+from recorder.models.totals import kept_groups
 
 _COMMITTED = Q(state=EpisodeState.ENCODED)
 _RAW = Q(purged_at=None) & ~_COMMITTED
@@ -22,15 +23,16 @@ _NOT_ENCODING = Q(state__in=[EpisodeState.RECORDED, EpisodeState.INTERRUPTED, Ep
 
 
 def figures_by_dataset() -> dict[int, dict[str, Any]]:
-    """Return to_review, keep, encodable, not_encoded, reject, committed and seconds by dataset pk, in one query.
+    """Return takes, to_review, keep, encodable, not_encoded, reject, committed and seconds by dataset pk, in one query.
 
-    `not_encoded` are takes whose encoding failed.
+    `takes` are not rejected, `not_encoded` takes whose encoding failed.
     """
     by_dataset: dict[int, list[Group]] = {}
-    for group in groups_of(Episode.objects.all(), "dataset_id"):
+    for group in kept_groups("dataset_id"):
         by_dataset.setdefault(group["dataset_id"], []).append(group)
     return {
         pk: {
+            "takes": count(groups, _RAW_NOT_REJECTED),
             "to_review": count(groups, TO_REVIEW),
             "keep": count(groups, _KEPT),
             "encodable": count(groups, _KEPT & _NOT_ENCODING),
@@ -43,7 +45,7 @@ def figures_by_dataset() -> dict[int, dict[str, Any]]:
     }
 
 
-_COUNTED = ("to_review", "keep", "encodable", "not_encoded", "reject", "committed")
+_COUNTED = ("takes", "to_review", "keep", "encodable", "not_encoded", "reject", "committed")
 NO_EPISODES: dict[str, Any] = {**dict.fromkeys(_COUNTED, 0), "seconds": 0.0}
 
 
@@ -56,7 +58,7 @@ def datasets_with_figures() -> list[dict[str, Any]]:
 
 def figures_of(dataset: Dataset) -> dict[str, Any]:
     """Return the counts of one dataset, in episodes and seconds."""
-    groups = groups_of(Episode.objects.filter(dataset=dataset))
+    groups = kept_groups(dataset_id=dataset.pk)
     return {
         "to_review": count(groups, TO_REVIEW),
         "keep": count(groups, _KEPT),
@@ -98,7 +100,9 @@ def goal_of(dataset: Dataset, lines: list[dict[str, Any]], task: str = "") -> di
 def tasks_of(dataset: Dataset) -> list[dict[str, Any]]:
     """Return tasks with their numbers of takes and episodes: `n` without rejected takes, and `kept`; largest first."""
     lines: dict[str, dict[str, Any]] = {}
-    for group in groups_of(Episode.objects.filter(NOT_REJECTED, dataset=dataset), "task", seconds=None):
+    for group in kept_groups("task", dataset_id=dataset.pk):
+        if not matches(NOT_REJECTED, group):
+            continue
         line = lines.setdefault(group["task"], {"task": group["task"], "n": 0, "kept": 0})
         line["n"] += group["n"]
         line["kept"] += group["n"] if matches(KEPT, group) else 0

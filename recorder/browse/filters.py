@@ -25,6 +25,7 @@ from recorder.models.episode import PLANNED, TO_REVIEW, EpisodeQuerySet
 from recorder.models.groups import SECONDS, count, groups_of, mark_codes, seconds
 from recorder.models.numbers import parse_number
 from recorder.models.states import EpisodeState, Verdict
+from recorder.models.totals import kept_groups
 
 SORTS = {"": "Newest first", "oldest": "Oldest first", "longest": "Longest first", "shortest": "Shortest first"}
 SORTS |= {"worst": "Worst first"}
@@ -89,6 +90,11 @@ class Filter:
         return {name: value for name, value in self.as_dict().items() if name not in DISPLAY_FIELDS}
 
     @property
+    def narrows(self) -> bool:
+        """Whether a condition must be asked of each row; of the others there are kept totals."""
+        return bool(self.conditions.keys() - {"state", "verdict", "task"})
+
+    @property
     def display_only(self) -> Filter:
         """Return a filter with the same order and camera and no conditions."""
         return Filter(**{name: getattr(self, name) for name in DISPLAY_FIELDS})
@@ -141,7 +147,11 @@ class Matching:
 
     def totals(self, **more: Q) -> dict[str, dict[str, Any]]:
         """Count their `episodes` and `seconds`, for each list and each condition in `more`, in one query."""
-        groups = groups_of(self._all())
+        if self.filters.narrows:
+            groups = groups_of(self._all())
+        else:
+            of_task = {"task": self.filters.task} if self.filters.task else {}
+            groups = kept_groups(dataset_id=self.dataset.pk, **of_task)
         views = {**_views(self.filters), **more}.items()
         return {name: {"episodes": count(groups, which), "seconds": seconds(groups, which)} for name, which in views}
 

@@ -10,6 +10,7 @@ from recorder.models.keys import UserKeys
 from recorder.models.operation import Operation
 from recorder.models.rig import Rig, Session
 from recorder.models.station import Station
+from recorder.models.totals import EpisodeTotal
 from recorder.models.unopened import Unopened
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Change",
     "Dataset",
     "Episode",
+    "EpisodeTotal",
     "Job",
     "Policy",
     "Rig",

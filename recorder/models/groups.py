@@ -22,7 +22,7 @@ SECONDS = Cast(Coalesce(F("trim_end"), F("ticks")) - Coalesce(F("trim_first"), 0
 RECORDED_SECONDS = Cast(F("ticks"), FloatField()) / NullIf(Cast(F("fps"), FloatField()), 0.0)
 """The length of the whole take in seconds, at the nominal rate."""
 _MARK_CODE = re.compile(r'"code": "([^"\\]+)"')
-_IS_PURGED = Case(When(purged_at=None, then=Value(None)), default=Value(True), output_field=BooleanField())
+IS_PURGED = Case(When(purged_at=None, then=Value(None)), default=Value(True), output_field=BooleanField())
 
 Group = Mapping[str, Any]
 """`state`, `verdict`, `purged_at` (None or True), further fields, `n` episodes and their `seconds`."""
@@ -34,7 +34,7 @@ def groups_of(rows: EpisodeQuerySet, *fields: str, seconds: Any = SECONDS) -> li
     `seconds` is an expression over the rows, None to count alone.
     """
     names = ("state", "verdict", *fields)
-    grouped = rows.order_by().annotate(is_purged=_IS_PURGED).values(*names, "is_purged")
+    grouped = rows.order_by().annotate(is_purged=IS_PURGED).values(*names, "is_purged")
     sums = {} if seconds is None else {"seconds": Sum(seconds)}
     counted = grouped.annotate(n=Count("pk"), **sums)
     return [{**row, "purged_at": row["is_purged"], "seconds": row.get("seconds") or 0.0} for row in counted]

@@ -45,7 +45,8 @@ def today(request: Request) -> HttpResponse:
 
 
 def _lists() -> dict[str, Any]:
-    lines, takes = datasets_with_figures(), _newest()
+    lines = datasets_with_figures()
+    takes = _newest(lines)
     is_new = not lines and not takes["newest"]
     shown = {"datasets": lines[:DATASETS_SHOWN], "total": len(lines), "is_new": is_new}
     return {**shown, **takes, **({} if is_new else today_of(lines))}
@@ -71,10 +72,11 @@ def rig_tiles(request: Request) -> HttpResponse:
 @require_GET
 def newest(request: Request) -> HttpResponse:
     """The fragment with the newest takes."""
-    return render(request, "recorder/_newest.html", _newest())
+    return render(request, "recorder/_newest.html", _newest(datasets_with_figures()))
 
 
-def _newest() -> dict[str, Any]:
+def _newest(lines: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the newest takes and how many there are; `lines` are the datasets with figures."""
     takes = Episode.objects.takes().filter(dataset__trashed_at=None)
     rows = takes.select_related("dataset", "rig").newest_first()
-    return {"newest": with_others(rows[:TAKES_SHOWN]), "takes": takes.count()}
+    return {"newest": with_others(rows[:TAKES_SHOWN]), "takes": sum(line["takes"] for line in lines)}

@@ -34,6 +34,7 @@ from recorder.models import Dataset, Episode, Job, Operation, Policy, Rig, Unope
 from recorder.models.job import lease_expired
 from recorder.models.lifecycle import move
 from recorder.models.states import EpisodeState, JobState, OperationState, RigState
+from recorder.models.totals import fold_totals
 from recorder.models.unopened import UnopenedKind
 from recorder.quality.assess import REJUDGE_AFTER, unassessed
 from recorder.text import parse_uuid
@@ -70,6 +71,7 @@ def sweep() -> None:
         "Tidying re-encodes": lambda: tidy_encoded({dataset.work_path for dataset in datasets}),
         "Tidying additions": lambda: incoming().tidy(uploads_in_use),
         "Tidying downloads": lambda: tidy_work({dataset.work_path for dataset in datasets}),
+        "Adding up totals": fold_totals,
         "Notifying workers of takes to measure": lambda: notify_unassessed(now),
     }
     for title, step in steps.items():

@@ -98,7 +98,7 @@ def test_it_begins_the_batch_that_a_crash_left_out(cubes: Dataset, make_episode:
 
 
 def test_it_does_next_to_nothing_where_nothing_waits(cubes: Dataset, django_assert_max_num_queries: Any) -> None:
-    with django_assert_max_num_queries(11) as queries:
+    with django_assert_max_num_queries(12) as queries:
         sweep.sweep()
     assert not any(query["sql"].startswith(("UPDATE", "INSERT", "BEGIN")) for query in queries.captured_queries)
 

@@ -8,6 +8,8 @@ from django.core.management import call_command
 from django.db import connections, transaction
 from django.test import TransactionTestCase
 
+from recorder.models.total_triggers import TOTALS
+
 KEPT = {"django_migrations", "django_content_type", "auth_permission"}
 
 
@@ -29,6 +31,7 @@ def _empty_databases(case: Any) -> None:
             call_command("flush", verbosity=0, interactive=False, database=name, allow_cascade=True)
             continue
         with connection.constraint_checks_disabled(), transaction.atomic(using=name), connection.cursor() as cursor:
-            for table in connection.introspection.django_table_names(only_existing=True, include_views=False):
+            tables = connection.introspection.django_table_names(only_existing=True, include_views=False)
+            for table in sorted(tables, key=TOTALS.__eq__):  # last: deleting episodes changes them
                 if table not in KEPT:
                     cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")

@@ -11,6 +11,8 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from recorder.models.total_triggers import TOTALS
+
 OWN_TABLES = "recorder_"
 PARTS = ("spool", "datasets", "staging", "state")
 
@@ -30,7 +32,7 @@ class SavedState:
         rows = {}
         with connection.cursor() as cursor:
             for table in connection.introspection.table_names(cursor):
-                if table.startswith(OWN_TABLES):
+                if table.startswith(OWN_TABLES) and table != TOTALS:  # those the database counts itself
                     cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
                     columns, found = [column[0] for column in cursor.description], cursor.fetchall()
                     if found:
