@@ -11,7 +11,6 @@ import logging
 from typing import Any
 
 from django.db import connections, models, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Count, F, Q, Sum
 from django.db.models.functions import Coalesce
 
@@ -109,40 +108,38 @@ def ensure_totals(using: str = "default", **_: Any) -> None:
     if not {EPISODES, TOTALS} <= set(tables):
         return
     with transaction.atomic(using=using):
-        if not has_triggers(connection):
-            create_triggers(connection)  # nobody else writes episodes from here to the end of the transaction
-            _recount(connection)
-        elif not _agree(using):
+        has_all = has_triggers(connection)
+        if has_all and _kept(using) == _counted(using):
+            return
+        if has_all:
             log.warning("the totals of episodes were wrong: counting again")
-            create_triggers(connection)
-            _recount(connection)
+        create_triggers(connection)  # nobody else writes episodes from here to the end of the transaction
+        EpisodeTotal.objects.using(using).all().delete()
+        EpisodeTotal.objects.using(using).bulk_create(
+            (
+                EpisodeTotal(**dict(zip(KIND, kind, strict=True)), episodes=episodes, ticks=ticks, is_folded=True)
+                for kind, (episodes, ticks) in _counted(using).items()
+            ),
+            batch_size=500,
+        )
 
 
-def _agree(using: str) -> bool:
-    """Return whether the totals have as many episodes of each dataset as there are."""
-    rows = EpisodeTotal.objects.using(using).order_by().values("dataset_id").annotate(n=Sum("episodes"))
-    kept = {row["dataset_id"]: row["n"] for row in rows if row["n"]}
-    counted = Episode.objects.using(using).order_by().values("dataset_id").annotate(n=Count("pk"))
-    return kept == {row["dataset_id"]: row["n"] for row in counted}
+def _kept(using: str) -> dict[tuple[Any, ...], tuple[int, int]]:
+    """Return episodes and ticks by KIND, as the totals say."""
+    rows = EpisodeTotal.objects.using(using).order_by().values_list(*KIND)
+    summed = rows.annotate(n=Sum("episodes"), length=Sum("ticks"))
+    return {kind: (n, ticks) for *values, n, ticks in summed if (kind := tuple(values)) and (n or ticks)}
 
 
-def _recount(connection: BaseDatabaseWrapper) -> None:
-    totals = EpisodeTotal.objects.using(connection.alias)
-    totals.all().delete()
+def _counted(using: str) -> dict[tuple[Any, ...], tuple[int, int]]:
+    """Return episodes and ticks by KIND, as the episodes say."""
     ticks = Coalesce(F("trim_end"), F("ticks")) - Coalesce(F("trim_first"), 0)
-    rows = Episode.objects.using(connection.alias).order_by().annotate(purged=IS_PURGED)
-    grouped = rows.values("dataset_id", "state", "verdict", "purged", "task", "fps")
-    counted: Any = grouped.annotate(episodes=Count("pk"), length=Sum(ticks))
-    totals.bulk_create(
-        (
-            EpisodeTotal(
-                **{name: row[name] for name in KIND if name != "is_purged"},
-                is_purged=bool(row["purged"]),
-                episodes=row["episodes"],
-                ticks=row["length"],
-                is_folded=True,
-            )
-            for row in counted
-        ),
-        batch_size=500,
+    rows: Any = Episode.objects.using(using).order_by().annotate(purged=IS_PURGED)
+    summed = rows.values_list(*("purged" if name == "is_purged" else name for name in KIND)).annotate(
+        n=Count("pk"), length=Sum(ticks)
     )
+    return {_as_kind(values): (n, length) for *values, n, length in summed}
+
+
+def _as_kind(values: list[Any]) -> tuple[Any, ...]:
+    return tuple(bool(value) if name == "is_purged" else value for name, value in zip(KIND, values, strict=True))

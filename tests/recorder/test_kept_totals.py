@@ -147,8 +147,12 @@ def test_a_table_that_was_made_anew_gets_its_triggers_and_totals_back(datasets: 
     agree()
 
 
-def test_wrong_totals_are_counted_anew(datasets: list[Dataset]) -> None:
+@pytest.mark.parametrize("wrong", [{"episodes": 2}, {"ticks": 31}, {"state": "encoded"}, {"task": "another"}, None])
+def test_wrong_totals_are_counted_again(datasets: list[Dataset], wrong: dict[str, Any] | None) -> None:
     Episode.objects.create(dataset=datasets[0], task="lost", ticks=30)
-    EpisodeTotal.objects.all().delete()
+    if wrong is None:
+        EpisodeTotal.objects.all().delete()
+    else:
+        EpisodeTotal.objects.filter(task="lost").update(**wrong)
     ensure_totals()
     agree()
