@@ -26,7 +26,7 @@ PICTURE_S, DRIVER_PICTURE_S = 11.0, 35.0
 """Seconds until a picture; LeRobot's drivers take long to import."""
 MOST_OPEN = 8
 _PREVIEW, _MEASURE = "robotdata.station.preview", "robotdata.station.measure_rate"
-_DRIVERS = "robotdata.devices.preview"
+_DRIVERS = "robotdata.station.driver_preview"
 _LONGEST_LINE = 4 << 20
 _GRACE_S = 1.0
 """A child that keeps its camera so much longer than LINGER_S hangs, and is ended."""

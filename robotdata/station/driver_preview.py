@@ -1,4 +1,4 @@
-"""`python -m robotdata.devices.preview`: as `robotdata.station.preview`, for a camera that only a driver sees.
+"""`python -m robotdata.station.driver_preview`: as `robotdata.station.preview`, for a camera that only a driver sees.
 
 The first line is the camera's table in a rig file, as JSON; each later one, which is empty, asks for a picture.
 """
