@@ -199,28 +199,24 @@ class _Sizes:
         Arrow reads as many values of a flat column as there are rows, however many a page claims; so only columns of
         lists, texts and images need a look, and columns that are compressed well. Raises DamagedFile.
         """
-        reader = PageReader(source_of(self._file))
         sizes: ChunkSizes = self._sizes
         count = self._claimed.shape[1]
-        lists = [_is_repeated(column) for column in self._columns]
-        for group in groups:
-            for place, column, repeated, is_text in zip(self._places, self._columns, lists, self._texts, strict=True):
-                n = group * count + place
-                codec = sizes.codecs[n]
-                if self._claimed[group, place] >= 0 or not (repeated or is_text or codec not in _PLAIN_CODECS):
-                    continue
-                chunk = Column(
-                    begin=int(sizes.begins[n]),
-                    packed_bytes=int(sizes.packed_bytes[n]),
-                    values=int(sizes.values[n]),
-                    codec=int(codec),
-                    is_text=bool(is_text),
-                    levels=(column.max_repetition_level, column.max_definition_level),
-                )
-                try:
-                    self._claimed[group, place] = reader.unpacked_bytes(chunk, most)
-                except BadFooter as error:
-                    raise DamagedFile(self._path, f"column {column.path}: {error}") from error
+        chosen = np.ix_(np.array(groups, np.int64), self._places)
+        believed = self._texts | np.array([_is_repeated(column) for column in self._columns], bool)
+        codecs = sizes.codecs.reshape(-1, count)[chosen]
+        wanted = (self._claimed[chosen] < 0) & (believed | ~np.isin(codecs, _PLAIN_CODECS))
+        reader = PageReader(source_of(self._file))
+        levels = [(column.max_repetition_level, column.max_definition_level) for column in self._columns]
+        texts, places = self._texts.tolist(), self._places.tolist()
+        for row, n in np.argwhere(wanted).tolist():
+            chunk = groups[row] * count + places[n]
+            begin, packed, of_values = (int(each[chunk]) for each in (sizes.begins, sizes.packed_bytes, sizes.values))
+            column = Column(begin, packed, of_values, int(sizes.codecs[chunk]), texts[n], levels[n])
+            try:
+                claimed = reader.unpacked_bytes(column, most)
+            except BadFooter as error:
+                raise DamagedFile(self._path, f"column {self._columns[n].path}: {error}") from error
+            self._claimed[groups[row], places[n]] = claimed
 
     def of(self, groups: Sequence[int]) -> tuple[int, int, int]:
         """Return (least bytes in memory, largest possible text or image in bytes, number of texts and images)."""

@@ -5,11 +5,13 @@ Policies are trained on the task_index of each row. The table of episodes only r
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from robotdata.capture.texts import tidy_task
@@ -19,6 +21,12 @@ from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.tables import is_numbers, open_parquet, read_columns, to_numpy
 
 Numbers = NDArray[np.int64]
+_MOST_KEPT = 16 << 20
+"""Bytes of columns that are kept."""
+_kept: LRUCache[tuple[int, ...] | None, tuple[dict[str, Numbers], int]] = LRUCache(
+    _MOST_KEPT, getsizeof=lambda of: of[1]
+)
+_lock = threading.Lock()
 
 
 def row_numbers(
@@ -41,7 +49,7 @@ def row_numbers(
             files.setdefault(episode.data_file, []).append(episode)
     for path, episodes in files.items():
         try:
-            columns = integer_columns(path, ("episode_index", "task_index"))
+            columns = _kept_columns(path, ("episode_index", "task_index"))
         except DamagedFile as error:
             unread |= {episode.index: str(error) for episode in episodes}
             continue
@@ -62,6 +70,38 @@ def is_one(numbers: Numbers) -> bool:
 
 def integer_columns(path: Path, names: Sequence[str]) -> dict[str, Numbers]:
     """Return integer columns of a data file, each int64 (rows,). Raises DamagedFile if one is not of integers."""
+    identity = _identity(path)
+    columns = _read_integers(path, names)
+    for values in columns.values():
+        values.setflags(write=False)  # others may get the same array
+    if identity is not None and (size := sum(values.nbytes for values in columns.values())) <= _MOST_KEPT:
+        with _lock:
+            _kept[identity] = (columns, size)
+    return columns
+
+
+def _kept_columns(path: Path, names: Sequence[str]) -> dict[str, Numbers]:
+    """Return integer columns of a data file as `integer_columns` does, or as it did when the file was the same.
+
+    An edit reads the numbers of its rows before and after, and each row group of a short episode costs time.
+    """
+    identity = _identity(path)
+    with _lock:
+        columns, _ = _kept.get(identity, ({}, 0))
+    if all(name in columns for name in names):
+        return columns
+    return integer_columns(path, names)
+
+
+def _identity(path: Path) -> tuple[int, ...] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def _read_integers(path: Path, names: Sequence[str]) -> dict[str, Numbers]:
     with open_parquet(path) as file:
         table = read_columns(file, path, list(names))
     for name in names:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from robotdata.capture.texts import tidy_task
-from robotdata.dataset import CommitError, DatasetFolder, verify_dataset
+from robotdata.dataset import CommitError, DatasetFolder, tasks, verify_dataset
 from robotdata.dataset.tasks import disagreement, row_numbers
 from robotdata.dataset.write.edit import delete_episodes, edit_episodes, set_tasks, trim_episodes
 from tests.dataset.conftest import LENGTHS, Bench, expected
@@ -93,6 +93,21 @@ def test_it_is_said_before_anything_is_written(yellow: Bench) -> None:
     found = disagreement(dataset, row_numbers(dataset)[0])
     assert found is not None and (found.episodes, found.table, found.rows) == ([1, 3, 5], ["task 0"], ["task 1"])
     assert {problem.episode for problem in verify_dataset(yellow.root).problems} == {1, 3, 5}
+
+
+def test_rows_are_read_again_only_if_their_file_has_changed(yellow: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Path] = []
+    integers = tasks._read_integers
+    monkeypatch.setattr(tasks, "_read_integers", lambda path, names: read.append(path) or integers(path, names))
+    dataset = yellow.open()
+    first = dataset.episodes[0].data_file
+    assert first is not None
+    before = row_numbers(dataset)[0]
+    read.clear()
+    again = row_numbers(dataset)[0]
+    assert not read and all((before[n] == again[n]).all() for n in before)
+    change_column(first, "task_index", [1] * pq.read_table(first).num_rows)
+    assert (row_numbers(dataset)[0][0] == 1).all() and read == [first]
 
 
 def test_what_was_so_before_is_noted_with_the_state(yellow: Bench) -> None:
