@@ -13,8 +13,9 @@ from collections.abc import Iterable
 
 _MAX_TEXT = 40
 """Longest usual text, in bytes: a name of a column, or the least value of one."""
-_MAX_LIST = 14
-"""Longest list whose head is one byte."""
+_MAX_LIST, _FEW = 14, 4
+"""Longest list whose head is one byte; longest usual list of texts or structs, of which each more makes the expressions
+longer: they are compiled at each start."""
 _MAX_FIELDS = 100
 """Most usual fields of a struct: with thousands, their numbers would not fit into 16 bits, which `footer` refuses."""
 _NUMBERS, _BOOLS, _TEXT, _LIST, _STRUCT = (4, 5, 6), (1, 2), (8,), (9,), (12,)
@@ -31,11 +32,9 @@ def _heads(kinds: Iterable[int]) -> bytes:
     return _one_of(step << 4 | kind for step in range(1, 16) for kind in kinds)
 
 
-def _sized(value: bytes, kinds: Iterable[int]) -> bytes:
-    """Return what matches a list of values of these kinds, with its head."""
-    lists = (
-        _one_of(size << 4 | kind for kind in kinds) + b"(?:%b){%d}+" % (value, size) for size in range(_MAX_LIST + 1)
-    )
+def _sized(value: bytes, kinds: Iterable[int], most: int = _MAX_LIST) -> bytes:
+    """Return what matches a list of at most `most` values of these kinds, with its head."""
+    lists = (_one_of(size << 4 | kind for kind in kinds) + b"(?:%b){%d}+" % (value, size) for size in range(most + 1))
     return b"(?>" + b"|".join(lists) + b")"
 
 
@@ -46,11 +45,11 @@ _SIMPLE = b"|".join(
         _heads(_NUMBERS) + _NUMBER,
         _heads(_TEXT) + _TEXTS,
         _heads(_BOOLS),
-        _heads(_LIST) + b"(?>%b|%b)" % (_NUMBER_LIST, _TEXT_LIST),
+        _heads(_LIST) + b"(?>%b|%b)" % (_NUMBER_LIST, _sized(_TEXTS, _TEXT, _FEW)),
     )
 )
 _FLAT = rb"(?:%b){0,%d}+\x00" % (_SIMPLE, _MAX_FIELDS)
-_ANY = b"%b|%b%b|%b%b" % (_SIMPLE, _heads(_STRUCT), _FLAT, _heads(_LIST), _sized(_FLAT, _STRUCT))
+_ANY = b"%b|%b%b|%b%b" % (_SIMPLE, _heads(_STRUCT), _FLAT, _heads(_LIST), _sized(_FLAT, _STRUCT, _FEW))
 _REST = rb"(?:%b){0,%d}+\x00" % (_ANY, _MAX_FIELDS)
 
 COLUMN = re.compile(
