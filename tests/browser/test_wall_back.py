@@ -41,6 +41,28 @@ def test_it_undoes_a_filter_by_back(visit: Any, crowd: list[str]) -> None:
     expect(page.locator("#filter [name=task]")).to_have_value("lift the cube")
 
 
+TYPE_AND_GO_BACK = """() => new Promise((later) => {
+  const field = document.getElementById("filter-q");
+  field.value = "nobody";
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+  history.back();
+  setTimeout(later, 400);
+})"""
+
+
+def test_what_was_typed_just_before_back_is_no_step_of_its_own(visit: Any, crowd: list[str]) -> None:
+    page = visit("/datasets/crowd/?view=review")
+    expect(page.locator("#wall-count")).to_have_text("70")
+    page.select_option("#filter [name=task]", "lift the cube")
+    expect(page.locator("#wall-count")).to_have_text("35")
+    page.evaluate(TYPE_AND_GO_BACK)
+    quiet(page)
+    expect(page.locator("#wall-count")).to_have_text("70")
+    expect(page.locator("#filter-q")).to_have_value("")
+    page.go_forward()
+    expect(page.locator("#wall-count")).to_have_text("35")
+
+
 def test_a_filter_that_was_taken_back_before_its_answer_came_is_not_shown(visit: Any, crowd: list[str]) -> None:
     page = visit("/datasets/crowd/?view=review")
     expect(page.locator("#wall-count")).to_have_text("70")

@@ -22,6 +22,14 @@ function show(field, value) {
   field.value = value;
 }
 
+/** What was typed just before Back is asked for after it, when the fields say again what the address says. */
+function dropLate(event) {
+  if (event.detail.elt !== filter() || filter().dataset.step === "open") return;
+  const asked = new URLSearchParams(location.search);
+  const isShown = ({ name, value }) => !name || name === "view" || value === (asked.get(name) ?? "");
+  if ([...filter().elements].every(isShown)) event.preventDefault();
+}
+
 /** Fields and cards as the address says. */
 function asAddressed() {
   const asked = new URLSearchParams(location.search);
@@ -91,6 +99,7 @@ function fetchAhead() {
 
 export function watchPlace() {
   if (!filter()) return;
+  document.addEventListener("htmx:confirm", dropLate); // before a request that is under way is given up for it
   document.addEventListener("htmx:beforeRequest", stepBeforeFilter);
   document.addEventListener("htmx:afterRequest", ({ detail }) => {
     if (detail.elt === filter() && detail.successful) filter().dataset.step = filter().dataset.typing;
