@@ -24,11 +24,11 @@ export class Controls {
     this.again = new Again();
     this.stopping = new Stopping();
     this.leaving = new Leaving();
-    this.justChanged = new JustChanged();
     this.refusal = new Refused(form.form);
     this.status = { state: desk.dataset.state, controls: [] };
     this.panel = desk.querySelector(".control");
     this.big = document.getElementById("big");
+    this.justChanged = new JustChanged(this.big);
     this.chip = document.getElementById("state");
     this.states = JSON.parse(document.getElementById("rig-states").textContent);
     this.states.lost = { waiting: "Connection lost" };
@@ -110,7 +110,7 @@ export class Controls {
     const { state, blockers = [] } = status;
     if (state === "replaying") this.replayedAt = performance.now();
     const does = [isAway(status) ? "stop" : this.states[state]?.command, "record"].find((command) => this.may(command)) ?? "";
-    this.justChanged.show(does);
+    this.justChanged.show(isAway(status) ? "" : does);
     this.panel.dataset.state = state;
     showChip(this.chip, status.label ?? state, status.tone, this.chip.querySelector("[data-state-words]"));
     this.big.dataset.does = does;
@@ -173,6 +173,7 @@ export class Controls {
     } catch (error) {
       this.again.forget(take);
       this.justChanged.refused();
+      this.recordedAt = -DOUBLE_MS; // nothing has begun that the second click of a double one could end
       if (this.stopping.tells(error, command, isAgain || turn !== this.turn)) this.refusal.show(error, command, this.status.state, Boolean(this.stopping.wanted));
     } finally {
       if (turn === this.turn) this.settle(isDone);

@@ -13,8 +13,9 @@ const HINTS = {
 const OTHER = "The rig had just changed. Look at it, then press again.";
 
 export class JustChanged {
-  constructor() {
-    Object.assign(this, { means: "", at: -LOOK_MS, isOurs: false, askedAt: -OURS_MS });
+  /** `button` has the attribute `data-held` while a press of it is held back. */
+  constructor(button) {
+    Object.assign(this, { button, means: "", at: -LOOK_MS, isOurs: false, askedAt: -OURS_MS, timer: 0 });
   }
 
   /** This page has asked the rig for something. */
@@ -26,9 +27,10 @@ export class JustChanged {
   refused() {
     this.askedAt = -OURS_MS;
     this.isOurs = false;
+    this.mark();
   }
 
-  /** The main button does `does` now, "" for nothing. */
+  /** The main button does `does` now, "" for nothing, or for nobody knows. */
   show(does) {
     const now = performance.now();
     const isOurs = now < this.askedAt + OURS_MS;
@@ -37,11 +39,19 @@ export class JustChanged {
     // What was counted down here begins here; what a page finds when it is opened has not changed.
     const hasFollowed = !this.means || (this.isOurs && this.means === "cancel" && does === "stop");
     Object.assign(this, { isOurs: isOurs || hasFollowed, at: now, means: does, askedAt: -OURS_MS });
+    this.mark();
+  }
+
+  mark() {
+    const left = this.isOurs ? 0 : this.at + LOOK_MS - performance.now();
+    clearTimeout(this.timer);
+    this.button.toggleAttribute("data-held", left > 0);
+    if (left > 0) this.timer = setTimeout(() => this.button.removeAttribute("data-held"), left);
   }
 
   /** Whether a press of the main button now was meant for what it did before; says so. */
   holds() {
-    if (this.isOurs || performance.now() > this.at + LOOK_MS) return false;
+    if (!this.button.hasAttribute("data-held")) return false;
     toast(HINTS[this.means] ?? OTHER);
     return true;
   }

@@ -32,7 +32,10 @@ const sound = new Sound(document.getElementById("mute"));
 const form = new RecordForm(document.getElementById("record-form"));
 const controls = new Controls(desk, form);
 const preflight = new Preflight(desk, form, () => controls.justChanged.asked());
-const emergency = new Emergency(desk, (message) => link?.send(message));
+const emergency = new Emergency(desk, (message) => {
+  controls.justChanged.asked();
+  link?.send(message);
+});
 const pulse = new Pulse((message) => link?.send(message) ?? false, silent);
 const stage = new Stage(document.getElementById("stage"), told("cameras") ?? [], { wanted: watch, now: () => pulse.now(), drawn });
 const remarks = new Remarks(desk);

@@ -282,7 +282,7 @@ async def test_only_a_camera_of_this_kind_is_paired(web: Any, rig: Any) -> None:
     async with rig.running():
         status, answer = await pair(web, rig)
         assert (status, answer["error"]["code"]) == (404, "no_camera")
-        assert "add it to the rig file" in answer["error"]["message"]
+        assert "to the rig file" in answer["error"]["message"]
 
 
 SIGN_IN = """

@@ -160,6 +160,7 @@ async def test_the_connection_is_lost_where_the_web_does_not_answer(page: Page, 
         await rig.change(take={"id": str(uuid.uuid4()), "ticks": 60, "elapsed_s": 3.0})
         await expect(page.locator("#timer-words")).to_have_text("recording")
         await page.route("**/commands/*", lambda route: route.abort())
+        await expect(page.locator("#big")).not_to_have_attribute("data-held", "")  # somebody else began the take
         await page.locator("#big").click()
         await expect(page.locator("#refusal")).to_be_visible()
         web.stop_answering()
