@@ -99,7 +99,7 @@ function fetchAhead() {
 
 export function watchPlace() {
   if (!filter()) return;
-  document.addEventListener("htmx:confirm", dropLate); // before a request that is under way is given up for it
+  document.addEventListener("htmx:confirm", dropLate); // before a request in progress is given up for it
   document.addEventListener("htmx:beforeRequest", stepBeforeFilter);
   document.addEventListener("htmx:afterRequest", ({ detail }) => {
     if (detail.elt === filter() && detail.successful) filter().dataset.step = filter().dataset.typing;
