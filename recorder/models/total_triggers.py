@@ -22,6 +22,15 @@ def has_triggers(connection: BaseDatabaseWrapper) -> bool:
         return set(_NAMES) <= {name for (name,) in cursor.fetchall()}
 
 
+def drop_triggers(connection: BaseDatabaseWrapper) -> None:
+    """Drop the triggers, where the table of episodes and they exist."""
+    if EPISODES not in connection.introspection.table_names():
+        return
+    with connection.cursor() as cursor:
+        for statement in _drops(connection.vendor):
+            cursor.execute(statement)
+
+
 def create_triggers(connection: BaseDatabaseWrapper) -> None:
     """Create the triggers, in place of older ones. Until the transaction ends nobody else writes episodes."""
     with connection.cursor() as cursor:
@@ -45,11 +54,16 @@ def _changed(differs: str) -> str:
     return " OR ".join([*pairs, "(OLD.purged_at IS NULL) <> (NEW.purged_at IS NULL)"])
 
 
+def _drops(vendor: str) -> list[str]:
+    of_table = f" ON {EPISODES}" if vendor == "postgresql" else ""
+    return [f"DROP TRIGGER IF EXISTS {name}{of_table}" for name in _NAMES]
+
+
 def _sqlite() -> list[str]:
     more, less = _note("NEW", ""), _note("OLD", "-")
     insert, delete, update = _NAMES
     return [
-        *(f"DROP TRIGGER IF EXISTS {name}" for name in _NAMES),
+        *_drops("sqlite"),
         f"CREATE TRIGGER {insert} AFTER INSERT ON {EPISODES} BEGIN {more} END",
         f"CREATE TRIGGER {delete} AFTER DELETE ON {EPISODES} BEGIN {less} END",
         f"CREATE TRIGGER {update} AFTER UPDATE ON {EPISODES} WHEN {_changed('IS NOT')} BEGIN {less} {more} END",
@@ -63,7 +77,7 @@ def _postgresql() -> list[str]:
     each = f"FOR EACH ROW EXECUTE FUNCTION {_FUNCTION}()"
     changed = f"FOR EACH ROW WHEN ({_changed('IS DISTINCT FROM')}) EXECUTE FUNCTION {_FUNCTION}()"
     return [
-        *(f"DROP TRIGGER IF EXISTS {name} ON {EPISODES}" for name in _NAMES),
+        *_drops("postgresql"),
         f"CREATE OR REPLACE FUNCTION {_FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$",
         f"CREATE TRIGGER {insert} AFTER INSERT ON {EPISODES} {each}",
         f"CREATE TRIGGER {delete} AFTER DELETE ON {EPISODES} {each}",

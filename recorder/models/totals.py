@@ -16,7 +16,7 @@ from django.db.models.functions import Coalesce
 
 from recorder.models.episode import Episode
 from recorder.models.groups import IS_PURGED, Group
-from recorder.models.total_triggers import EPISODES, TOTALS, create_triggers, has_triggers
+from recorder.models.total_triggers import EPISODES, TOTALS, create_triggers, drop_triggers, has_triggers
 
 log = logging.getLogger(__name__)
 KIND = ("dataset_id", "state", "verdict", "is_purged", "task", "fps")
@@ -96,6 +96,12 @@ def _add(kind: dict[str, Any], episodes: int, ticks: int) -> None:
     values = {"episodes": F("episodes") + episodes, "ticks": F("ticks") + ticks}
     if not EpisodeTotal.objects.filter(pk__in=list(folded.values_list("pk", flat=True))).update(**values):
         EpisodeTotal.objects.create(**kind, episodes=episodes, ticks=ticks, is_folded=True)
+
+
+def forget_triggers(plan: list[tuple[Any, bool]], using: str = "default", **_: Any) -> None:
+    """Drop the triggers before a migration of these tables: SQLite changes none that a trigger names. Forth or back."""
+    if any(migration.app_label == "recorder" for migration, _backwards in plan):
+        drop_triggers(connections[using])
 
 
 def ensure_totals(using: str = "default", **_: Any) -> None:
