@@ -164,7 +164,7 @@ def test_an_environment_may_be_slow_to_start(python: Path, tmp_path: Path) -> No
 
 def test_a_renderer_that_hangs_is_a_camera_without_frames_and_no_robot_that_hangs(python: Path, tmp_path: Path) -> None:
     done = record(python, tmp_path, slow_rig([6]), "by itself")
-    assert done.returncode == 1 and re.search("^(saving|idle): Camera scene", done.stderr, re.M)
+    assert done.returncode == 1 and re.search("^(recording|saving|idle): Camera scene", done.stderr, re.M)
 
 
 def test_without_gymnasium_it_says_what_to_install() -> None:

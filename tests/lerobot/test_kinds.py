@@ -32,7 +32,7 @@ def test_an_arm_has_its_port_its_name_and_what_happens_at_the_end(offered: dict[
     assert (arm["port"]["kind"], arm["port"]["required"]) == ("port", True)
     assert (arm["id"]["kind"], arm["use_degrees"]["kind"], arm["use_degrees"]["default"]) == ("text", "flag", True)
     assert "relative positional target" in arm["max_relative_target"]["help"]
-    assert arm["on_end"]["choices"] == ["hold", "release"] and "disable_torque_on_disconnect" not in arm
+    assert arm["on_end"]["choices"] == ["hold", "release", "rest"] and "disable_torque_on_disconnect" not in arm
     assert "cameras" not in arm
     assert {"left_arm_config", "right_arm_config"} <= set(fields(offered, "robot", "bi_so_follower"))
 

@@ -154,6 +154,7 @@ export class Controls {
   async press(command) {
     if (!command || !this.isFree(command) || !this.may(command) || (command === "record" && this.status.blockers?.length)) return;
     this.busy = command;
+    const pressedAt = performance.now();
     const turn = (this.turn += 1);
     this.before = this.status.take?.id;
     const take = this.meant(command);
@@ -172,7 +173,7 @@ export class Controls {
       this.refusal.forgive();
     } catch (error) {
       this.again.forget(take);
-      this.justChanged.refused();
+      this.justChanged.refused(pressedAt);
       this.recordedAt = -DOUBLE_MS; // nothing has begun that the second click of a double one could end
       if (this.stopping.tells(error, command, isAgain || turn !== this.turn)) this.refusal.show(error, command, this.status.state, Boolean(this.stopping.wanted));
     } finally {

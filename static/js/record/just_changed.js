@@ -23,9 +23,10 @@ export class JustChanged {
     this.askedAt = performance.now();
   }
 
-  /** What it asked for was refused: what the rig did meanwhile was somebody else's doing. */
-  refused() {
+  /** What it asked for at `since` was refused: what the rig has done from then on was somebody else's doing. */
+  refused(since) {
     this.askedAt = -OURS_MS;
+    if (this.at < since) return;
     this.isOurs = false;
     this.mark();
   }
