@@ -10,8 +10,6 @@ const OPEN = "batches-at-work";
 const MOST_OPEN = 30;
 const ENDED = new Set(["done", "failed"]);
 const WORKS = new Set(["queued", "encoding", "running"]);
-const NEW_MS = 60_000;
-const told = new Set(); // those whose end this page has told
 let title = ""; // the page's own, while it shows what is done
 
 export const canNotify = () => "Notification" in window && window.isSecureContext;
@@ -46,7 +44,6 @@ async function notify(words, options) {
 const atWork = () => JSON.parse(sessionStorage.getItem(OPEN) ?? "[]");
 
 function seen(id) {
-  told.delete(id); // it is tried again
   const before = atWork();
   if (!before.includes(id)) sessionStorage.setItem(OPEN, JSON.stringify([...before, id].slice(-MOST_OPEN)));
 }
@@ -71,24 +68,16 @@ async function announce({ id, dataset, state, said }) {
 // Where there is no answer it is not told; the page Encoding shows it.
 const fetched = (id) => call("GET", `/api/operations/${id}`).catch(() => null);
 
-/** One that failed at once may have ended before this page was told of its beginning. */
-const isNew = ({ created_at: begun }) => Math.abs(Date.now() - Date.parse(begun)) < NEW_MS;
-
 async function ended(id) {
-  if (told.has(id)) return;
-  const wasSeen = forget(id);
-  told.add(id);
-  const batch = await fetched(id);
-  if (batch && (wasSeen || isNew(batch))) await announce(batch);
+  const batch = forget(id) && (await fetched(id));
+  if (batch) await announce(batch);
 }
 
 /** Too much moved at once to be told each: look after those that were at work. */
 async function lookAgain() {
   for (const id of atWork()) {
     const batch = await fetched(id);
-    if (!batch || !ENDED.has(batch.state) || !forget(id)) continue;
-    told.add(id);
-    await announce(batch);
+    if (batch && ENDED.has(batch.state) && forget(id)) await announce(batch);
   }
 }
 
