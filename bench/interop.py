@@ -72,7 +72,7 @@ TRIALS = {
 
 
 def main() -> int:
-    """Record each dataset once, and check it with every LeRobot meanwhile; what LeRobot adds to, each records anew."""
+    """Record each dataset once, and check it with every LeRobot meanwhile; what LeRobot adds to, each records again."""
     wanted = sys.argv[1:] or list(TRIALS)
     named = os.environ.get("ROBOTDATA_INTEROP_PYTHON")
     pythons = [named] if named else [python for each in ENVIRONMENTS if (python := _environment(each))]

@@ -141,7 +141,7 @@ def bare_loop(frames: int) -> float:
         ReadyCamera(DeviceContext("bench", 30, name, WIDTH, HEIGHT, 30, index), Options({}, "bench"))
         for index, name in enumerate(("front", "top", "wrist"))
     ]
-    began = time.thread_time()  # not the process's: the rig goes on meanwhile
+    began = time.thread_time()  # not the process's: the rig keeps running
     for number in range(frames):
         encode_jpeg(cameras[number % 3].picture(number // 3))
     return time.thread_time() - began

@@ -31,13 +31,12 @@ Group = Mapping[str, Any]
 def groups_of(rows: EpisodeQuerySet, *fields: str, seconds: Any = SECONDS) -> list[Group]:
     """Group the rows by state, verdict, whether they are purged, and `fields`; one query.
 
-    `seconds` is an expression over the rows, None to count alone.
+    `seconds` is an expression over the rows.
     """
     names = ("state", "verdict", *fields)
     grouped = rows.order_by().annotate(is_purged=IS_PURGED).values(*names, "is_purged")
-    sums = {} if seconds is None else {"seconds": Sum(seconds)}
-    counted = grouped.annotate(n=Count("pk"), **sums)
-    return [{**row, "purged_at": row["is_purged"], "seconds": row.get("seconds") or 0.0} for row in counted]
+    counted = grouped.annotate(n=Count("pk"), seconds=Sum(seconds))
+    return [{**row, "purged_at": row["is_purged"], "seconds": row["seconds"] or 0.0} for row in counted]
 
 
 def count(groups: Iterable[Group], condition: Q) -> int:
