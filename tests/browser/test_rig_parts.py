@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from robotdata.station.rig_text import read_rig_text
+from tests.support.desk_data import until_held
 from tests.support.fake_station import rig_process
 from tests.support.form_desk import PC, Desk, camera
 from tests.support.in_sight import into_sight
@@ -125,6 +126,40 @@ def test_the_form_follows_the_text_of_several_and_says_errors_at_their_fields(vi
     page.fill("#text", PAIR.replace("seed = 4", "seed = 4\nspeed = 2"))
     expect(cards).to_have_count(2)
     expect(cards.last.locator("[data-key=speed]")).to_have_value("2")  # of which the form knows nothing
+
+
+def test_who_types_while_the_drivers_are_listed_goes_on_typing(visit: Any) -> None:
+    page = visit("about:blank")
+    held: list[Route] = []
+    page.route("**/kinds", lambda route: held.append(route))
+    page.goto("/rigs/pair/edit/")
+    base = page.locator("[data-at='teleoperators.base']")
+    until_held(page, held, "")
+    base.locator("[data-key=seed]").focus()
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("5")
+    held.pop().continue_()
+    expect(base.locator(".chosen")).to_contain_text("Autopilot")  # the form is drawn again, with what the driver names
+    expect(base.locator("[data-key=seed]")).to_be_focused()
+    page.keyboard.type("6")
+    expect(base.locator("[data-key=seed]")).to_have_value("56")
+    text(page).to_have_value(PAIR.replace("seed = 4", "seed = 56"))
+
+
+def test_a_name_that_is_typed_while_the_drivers_are_listed_is_taken(visit: Any) -> None:
+    page = visit("about:blank")
+    held: list[Route] = []
+    page.route("**/kinds", lambda route: held.append(route))
+    page.goto("/rigs/pair/edit/")
+    arm = page.locator("[data-at='teleoperators.arm']")
+    until_held(page, held, "")
+    arm.get_by_label("Name").press("End")
+    page.keyboard.type("_2")
+    held.pop().continue_()
+    expect(arm.locator(".chosen")).to_contain_text("Autopilot")
+    expect(arm.get_by_label("Name")).to_have_value("arm_2")
+    page.keyboard.press("Tab")
+    text(page).to_have_value(re.compile(r"\[teleoperators\.arm_2\]"))
 
 
 def test_the_rate_of_a_chosen_camera_is_measured_beside_the_listed_one(visit: Any, desk: Desk, station: Beside) -> None:

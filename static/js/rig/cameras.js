@@ -8,6 +8,7 @@ import { NetworkCameras, deviceOf, isNetwork } from "./network.js";
 import { Rates } from "./rates.js";
 import { Snapshot } from "./snapshot.js";
 import { after, isSideways, turn, turnOf } from "./turn.js";
+import { keepTyping } from "./typing.js";
 
 const NAMES = ["front", "wrist", "top", "side", "back"];
 const USUAL = { width: 640, height: 480, fps: 30 };
@@ -31,7 +32,10 @@ export class Cameras {
   }
 
   draw() {
-    const focus = this.section.contains(document.activeElement) ? document.activeElement.id : "";
+    keepTyping(this.section, () => this.drawAll());
+  }
+
+  drawAll() {
     const { cameras: plugged, known, problem } = this.page.devices;
     const devices = [...plugged, ...this.network.devices];
     const entries = Object.entries(this.tables).filter(([, table]) => typeof table === "object" && table !== null);
@@ -43,7 +47,6 @@ export class Cameras {
     const parts = [make("h2", {}, "Cameras ", make("span", { class: "count" }, entries.length ? String(entries.length) : "")), state, found.length ? make("div", { class: "found-cameras" }, ...found) : null, this.warnings, ...others.map(([name, table]) => this.other(name, table)), this.adding(), this.byDrivers.drawn(), this.network.box];
     this.section.replaceChildren(...parts.filter(Boolean));
     this.warn();
-    if (focus) document.getElementById(focus)?.focus();
   }
 
   /** Say which bus cannot carry what is chosen. */

@@ -10,6 +10,7 @@ import { Editor } from "./editor.js";
 import { Processors } from "./processors.js";
 import { Saving } from "./saving.js";
 import { Teleoperators } from "./teleoperators.js";
+import { keepTyping } from "./typing.js";
 import { markWrong } from "./wrong.js";
 
 const root = document.getElementById("rig-form");
@@ -75,7 +76,7 @@ class Page {
   }
 
   drawDevices() {
-    for (const part of [this.robot, this.teleoperators, this.cameras]) part.draw();
+    keepTyping(sections, () => [this.robot, this.teleoperators, this.cameras].forEach((part) => part.draw()));
   }
 
   shown(draft, all) {
@@ -91,7 +92,7 @@ class Page {
     const rig = this.draft.tables.rig ?? {};
     for (const [key, input] of Object.entries(inputs)) if (document.activeElement !== input) input.value = rig[key] ?? "";
     this.askPython(rig.python ?? "");
-    for (const part of [this.robot, this.teleoperators, this.cameras, this.processors]) part.draw();
+    keepTyping(sections, () => [this.robot, this.teleoperators, this.cameras, this.processors].forEach((part) => part.draw()));
   }
 
   get isNew() {
