@@ -3,11 +3,12 @@ import { make, say, show } from "../lib/dom.js";
 
 const PRESSING = [" ", "Enter"];
 const SAYING_EVERY_MS = 300; // numbers that jump cannot be read
+const FREE_ANSWERS = 2; // in a row end a question: a driver of whom one message is late takes none from under a finger
 
 export class Panel {
   /** `on`: { hold(source, on), target(name, value) whether it counts, takeOver() } */
   constructor(section, on) {
-    Object.assign(this, { section, on, rows: [], saidAt: 0, pointers: new Map() });
+    Object.assign(this, { section, on, rows: [], saidAt: 0, answer: null, free: FREE_ANSWERS, pointers: new Map() });
     this.find = (name) => section.querySelector(`[data-drive="${name}"]`);
     this.button = this.find("hold");
     this.listen();
@@ -106,9 +107,12 @@ export class Panel {
     say(this.find("hold-words"), drives ? "Let go to stop" : now.armed ? "Hold to take over" : "Hold to drive");
     this.button.setAttribute("aria-pressed", String(now.held));
     this.button.setAttribute("aria-disabled", String(isOut)); // a disabled one would lose the focus and the release
-    if (!isTaken) this.ask(false);
-    show(this.find("taken"), isTaken && !now.armed);
-    say(this.find("asked"), `${answer.driver} is driving now. The robot stops and follows you.`);
+    if (isTaken) say(this.find("asked"), `${answer.driver} is driving now. The robot stops and follows you.`);
+    if (answer !== this.answer) this.free = isTaken ? 0 : this.free + 1;
+    this.answer = answer;
+    const isAsked = !isOut && !answer.yours && this.free < FREE_ANSWERS;
+    if (!isAsked) this.ask(false);
+    show(this.find("taken"), isAsked && !now.armed);
     for (const row of this.rows) row.slider.disabled = isOut;
     this.values(answer.at, now);
     if (performance.now() - this.saidAt < SAYING_EVERY_MS && !isOut) return;
