@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, WebSocketRoute, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.support.browser import heard, quiet
-from tests.support.desk_data import call, fill, until, until_held
+from tests.support.desk_data import Held, call, fill, until, until_held
 
 pytestmark = pytest.mark.browser
 TICKS = 10
@@ -32,22 +32,12 @@ def note_of(page: Page, take: str) -> str:
 
 def test_a_fragment_that_was_under_way_takes_nothing_from_who_types(visit: Any, takes: list[str]) -> None:
     page = opened(visit, takes[0])
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        if route.request.headers.get("hx-request"):
-            held.append(route)
-        else:
-            route.continue_()
-
-    page.route("**/episodes/*/?*", hold)
+    held = held_words(page)
     call(page, "PATCH", f"/api/episodes/{takes[0]}", {"rating": 4})  # the socket says so, the page asks
     until_held(page, held, "")
     page.locator("#edit-note").click()
     page.keyboard.type("slips at the end")
-    for route in held:
-        route.continue_()
-    page.unroute("**/episodes/*/?*")
+    held.let_go()
     quiet(page)
     expect(page.locator("#edit-note")).to_have_value("slips at the end")
     page.locator("#at-frame").click()  # the focus is elsewhere, and something moves again
@@ -112,21 +102,9 @@ def test_what_is_typed_before_the_pictures_are_there_is_kept(visit: Any, takes: 
     expect(page.locator("#edit-note")).to_have_value("before anything was there")
 
 
-def held_words(page: Page) -> list[Route]:
-    """The words of other takes, as they are asked for; who holds them lets them go."""
-    held: list[Route] = []
-    page.route("**/episodes/*/?*", lambda route: held.append(route) if is_words(route) else route.continue_())
-    return held
-
-
-def is_words(route: Route) -> bool:
-    return bool(route.request.headers.get("hx-request"))
-
-
-def let_go(page: Page, held: list[Route]) -> None:
-    for route in held:
-        route.continue_()
-    page.unroute("**/episodes/*/?*")
+def held_words(page: Page) -> Held:
+    """The words of takes, as they are asked for."""
+    return Held(page, "**/episodes/*/?*", lambda route: bool(route.request.headers.get("hx-request")))
 
 
 def test_who_presses_e_and_types_at_once_means_the_take_that_is_shown(visit: Any, takes: list[str]) -> None:
@@ -138,7 +116,7 @@ def test_who_presses_e_and_types_at_once_means_the_take_that_is_shown(visit: Any
     page.keyboard.press("e")
     page.keyboard.type("ReR")
     until_held(page, held, "")
-    let_go(page, held)
+    held.let_go()
     page.keyboard.type("move x")
     expect(page.locator("#details")).to_have_attribute("data-episode", takes[1])
     page.keyboard.type("!")
@@ -154,14 +132,16 @@ def test_who_presses_e_and_types_at_once_means_the_take_that_is_shown(visit: Any
 def test_the_form_of_the_take_that_was_left_takes_nothing_more(visit: Any, takes: list[str]) -> None:
     page = visit(f"/episodes/{takes[2]}/?list=all&sort=oldest")
     expect(page.locator("#frames")).to_have_text(str(TICKS - 1))
+    quiet(page)
     rated = [call(page, "GET", f"/api/episodes/{take}")["rating"] for take in takes]
     held = held_words(page)
     page.keyboard.press("b")
     until_held(page, held, "")
+    page.wait_for_function("() => document.getElementById('edit').inert")
     page.locator('[data-rating="1"]').click(force=True)
     page.locator("#edit-note").click(force=True)
     expect(page.locator("#edit-note")).not_to_be_focused()
-    let_go(page, held)
+    held.let_go()
     expect(page.locator("#details")).to_have_attribute("data-episode", takes[1])
     quiet(page)
     assert [call(page, "GET", f"/api/episodes/{take}")["rating"] for take in takes] == rated
@@ -173,7 +153,7 @@ def test_an_answer_that_was_under_way_does_not_open_the_form_that_was_left(visit
     quiet(page)
     held = held_words(page)
     until_held(page, held, "document.getElementById('details').dispatchEvent(new Event('moved'))")
-    again = held[0]
+    again = held.pop(0)
     page.keyboard.press("b")
     page.wait_for_function("() => document.getElementById('edit').inert")
     page.evaluate("document.addEventListener('htmx:beforeSwap', () => (window.came = true), { once: true })")
@@ -181,6 +161,6 @@ def test_an_answer_that_was_under_way_does_not_open_the_form_that_was_left(visit
     page.wait_for_function("() => window.came")
     page.locator("#edit-note").click(force=True)
     expect(page.locator("#edit-note")).not_to_be_focused()
-    let_go(page, [route for route in held if route is not again])
+    held.let_go()
     expect(page.locator("#details")).to_have_attribute("data-episode", takes[1])
     expect(page.locator("#edit")).not_to_have_attribute("inert", "")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route
 
 from tests.support.browser import Product
 from tests.support.takes import make_take
@@ -34,6 +34,26 @@ def accept_rates(page: Page) -> None:
     """Takes that a rig recorded on a machine so busy that its loop was late are encoded all the same."""
     for take in call(page, "GET", "/api/episodes?limit=100")["items"]:
         call(page, "PATCH", f"/api/episodes/{take['id']}", {"labels": ["rate accepted"]})
+
+
+class Held(list[Route]):
+    """What a page asks for by a pattern, where `of` says so, and does not get before `let_go`."""
+
+    def __init__(self, page: Page, pattern: str, of: Callable[[Route], bool] = lambda _: True) -> None:
+        super().__init__()
+        self.holds, self.of = True, of
+        page.route(pattern, self.take)
+
+    def take(self, route: Route) -> None:
+        if self.holds and self.of(route):
+            self.append(route)
+        else:
+            route.continue_()
+
+    def let_go(self) -> None:
+        self.holds = False  # first, else what is asked meanwhile is held for good
+        while self:
+            self.pop(0).continue_()
 
 
 def until_held(page: Page, held: Sequence[Any], ask: str) -> None:
