@@ -1,5 +1,6 @@
 // When a batch is done: a toast on whatever page is open, the title of a page that nobody looks at, and, for whoever
 // asked for it, a notification of the browser.
+import { whenOver } from "./ends.js";
 import { call } from "./lib/api.js";
 import { remember, remembered } from "./lib/dom.js";
 import { showNotification } from "./lib/notification.js";
@@ -70,7 +71,16 @@ const fetched = (id) => call("GET", `/api/operations/${id}`).catch(() => null);
 
 async function ended(id) {
   const batch = forget(id) && (await fetched(id));
-  if (batch) await announce(batch);
+  if (!batch) return;
+  if (ENDED.has(batch.state)) await announce(batch);
+  else if (WORKS.has(batch.state)) seen(id); // it is tried again already
+}
+
+/** Whoever began one is told of its end, also where that is heard before its beginning. */
+function began({ detail }) {
+  if (detail?.type !== "encode") return;
+  seen(detail.id);
+  whenOver(detail.id, (state) => (ENDED.has(state) ? ended(detail.id) : forget(detail.id)));
 }
 
 /** Too much moved at once to be told each: look after those that were at work. */
@@ -91,8 +101,7 @@ function moved({ detail: { kind, id, state, operation, operation_type: type } })
 
 export function watchBatches() {
   document.addEventListener("row-moved", moved);
-  // Whoever began one may be told of its end before its beginning.
-  document.addEventListener("done", ({ detail }) => detail?.type === "encode" && WORKS.has(detail.state) && seen(detail.id));
+  document.addEventListener("done", began);
   document.addEventListener("refreshed", lookAgain);
   document.addEventListener("visibilitychange", () => {
     if (document.hidden || !title) return;

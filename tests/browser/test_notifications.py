@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.support.committing import commit
-from tests.support.desk_data import fill
+from tests.support.desk_data import fill, until_held
 
 pytestmark = pytest.mark.browser
 # The system shows notifications, and says whether a window is in front: both are its edge.
@@ -59,3 +59,21 @@ def test_the_end_of_a_batch_is_shown_by_the_browser(visit: Any, product: Any) ->
     commit(product, "told-last", last)
     expect(page.locator(".toast", has_text="told-last")).to_be_visible()
     assert len(shown(page)) == 2, "nobody asks for it any more"
+
+
+def test_who_began_a_batch_hears_of_an_end_that_comes_before_the_answer_to_the_press(visit: Any, product: Any) -> None:
+    take = fill(product, "told-early", 1, 6)
+    product.api.call("POST", "/api/episodes/verdict", {"episodes": take, "verdict": "keep"})
+    page = visit("/datasets/told-early/")
+    held: list[tuple[Route, Any]] = []
+    page.route("**/api/datasets/told-early/encode", lambda route: held.append((route, route.fetch())))
+    page.evaluate("""() => document.addEventListener("row-moved", ({ detail: { kind, state } }) => {
+      window.isOver ||= kind === "operation" && state === "done";
+    })""")
+    page.get_by_role("button", name="Encode 1 kept take").click()
+    page.wait_for_function("() => window.isOver")
+    expect(page.locator(".toast", has_text="told-early")).to_have_count(0)  # nobody knows yet whose batch it was
+    until_held(page, held, "")
+    route, answer = held[0]
+    route.fulfill(response=answer)
+    expect(page.locator(".toast", has_text="told-early")).to_be_visible()
