@@ -20,6 +20,7 @@ class Live:
 
     def __init__(self, page: Page) -> None:
         self.held: list[Any] | None = None
+        self.newest: Any = None  # status that the page has
         self.away = False
         self.socket: WebSocketRoute | None = None
         page.route_web_socket("**/ws/live/**", self.open)
@@ -36,6 +37,7 @@ class Live:
         if self.held is not None and is_status:
             self.held.append(message)
         elif self.socket is not None and not self.away:
+            self.newest = message if is_status else self.newest
             self.socket.send(message)
 
     def hold(self) -> None:
@@ -118,6 +120,32 @@ def test_a_take_is_stopped_though_the_status_comes_after_the_answer(visit: Any) 
     until_frames(page)
     live.end()
     is_over(page)
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_a_stop_outlasts_statuses_of_before_that_come_late(visit: Any, is_answered: bool) -> None:
+    page, live = opened(visit, f"queued-{is_answered}")
+    answer = Late(page, "**/api/rigs/bench-1/record")
+    live.hold()
+    page.keyboard.press("Space")
+    answer.wait()
+    if is_answered:
+        answer.end()
+    page.keyboard.press("Space")
+    expect(page.locator("#big")).to_contain_text("Stopping")
+    answer.end()
+    until_frames(page)
+    begun = page.evaluate("performance.now()")
+    page.wait_for_function("(begun) => performance.now() > begun + 4500", arg=begun)  # the page gives a rig two seconds
+    assert live.socket is not None and live.newest is not None
+    live.socket.send(live.newest)  # what a connection that stalled brings first
+    live.end()
+    expect(page.locator("#state")).to_have_text("ready")
+    running(page)  # no stop is left for another take
+    page.keyboard.press("Space")
+    expect(page.locator("#takes-count")).to_have_text("2")
+    page.click("#end-session")
+    expect(page.locator("#end-session")).to_have_count(0)
 
 
 def test_a_double_click_on_record_stops_nothing(visit: Any) -> None:

@@ -65,7 +65,7 @@ export class Controls {
       if (does === "record") this.recordedAt = performance.now();
       return void this.press(does);
     }
-    this.stopping.want(this.status, this.busy);
+    this.stopping.want(this.status, this.busy, this.isDone);
     this.show(this.status);
   }
 
@@ -91,7 +91,7 @@ export class Controls {
     // What was sent before the connection was lost may never be answered.
     if (isBack && this.stopping.wanted) {
       this.busy = "";
-      this.stopping.answered();
+      this.stopping.unanswered();
     }
     // A rig that offers it no more has done it: an answer that is late holds back no Stop.
     if (this.busy && this.isShown(status)) this.busy = "";
@@ -163,11 +163,11 @@ export class Controls {
     const args = command === "clear_error" ? { since: this.status.error?.since } : take && OF_A_TAKE.has(command) ? { take } : {};
     if (["rerecord", "discard"].includes(command) && take) this.again.expect(take, command);
     this.show(this.status);
-    let isDone = false;
+    this.isDone = false;
     try {
       if (command === "record") await call("POST", `${this.api}/record`, await this.form.body());
       else await call("POST", `${this.api}/commands/${command}`, { args });
-      isDone = true;
+      if (turn === this.turn) this.isDone = true;
       this.stopping.did(command);
       if (begins(command)) this.leaving.began();
       this.refusal.forgive();
@@ -177,15 +177,15 @@ export class Controls {
       this.recordedAt = -DOUBLE_MS; // nothing has begun that the second click of a double one could end
       if (this.stopping.tells(error, command, isAgain || turn !== this.turn)) this.refusal.show(error, command, this.status.state, Boolean(this.stopping.wanted));
     } finally {
-      if (turn === this.turn) this.settle(isDone);
+      if (turn === this.turn) this.settle();
       this.show(this.status);
     }
   }
 
   /** What is done holds back the next command until the rig shows it: its status may be later than its answer. */
-  settle(isDone) {
+  settle() {
     const { turn, busy } = this;
-    if (!isDone || !SHOWN.has(busy) || this.isShown(this.status)) this.busy = "";
+    if (!this.isDone || !SHOWN.has(busy) || this.isShown(this.status)) this.busy = "";
     else setTimeout(() => {
       if (turn !== this.turn) return;
       this.busy = "";

@@ -1,6 +1,6 @@
 // A stop that is pressed is never forgotten: not while the answer to Record is late, nor while the rig counts down, nor
 // while the connection is lost. It means the take of that moment, or the one that was about to begin, and no later one.
-const UNSEEN_MS = 2000; // a rig that was told to begin shows it by then
+const UNSEEN_MS = 2000; // a rig that may have been told to begin shows it by then
 const AGAIN_MS = 500;
 const BEGINS = new Set(["record", "rerecord", "finish_reset"]);
 const AWAY = new Set(["lost", "offline"]);
@@ -23,9 +23,9 @@ export class Stopping {
   }
 
   /** `busy` is the command that is not answered, or not shown, yet. */
-  want({ take, last_take: last, state }, busy) {
+  want({ take, last_take: last, state, since }, busy, hasBegun = false) {
     const isNext = BEGINS.has(busy) || state === "countdown";
-    this.wanted = isNext ? { before: [take?.id, last?.id], until: Infinity } : { take: take?.id ?? this.running };
+    this.wanted = isNext ? { before: [take?.id, last?.id], since, hasBegun, until: Infinity } : { take: take?.id ?? this.running };
   }
 
   /** Whether a stop may be sent though the rig cannot be seen. Of a rig that the server calls offline nobody says that it
@@ -46,7 +46,7 @@ export class Stopping {
   did(command) {
     if (["stop", "cancel"].includes(command)) this.wanted = null;
     if (command === "stop") this.running = "";
-    this.answered();
+    if (this.wanted?.before) this.wanted.hasBegun = true;
   }
 
   /** It failed: whether a person is to be told. `isAgain`: it was sent for a stop that was kept, or another was since. */
@@ -55,13 +55,13 @@ export class Stopping {
     const stops = ["stop", "cancel"].includes(command);
     const hasBegun = command === "cancel" && wanted && error.code === "not_allowed"; // the take, meanwhile
     if (!isUnanswered(error) && !hasBegun && (stops || wanted?.before)) this.wanted = null;
-    this.answered();
+    this.unanswered();
     return !stops || !(isAgain || hasBegun);
   }
 
-  /** A take that is still to be seen is seen soon. */
-  answered() {
-    if (this.wanted?.until === Infinity) this.wanted.until = performance.now() + UNSEEN_MS;
+  /** Where nobody knows whether the rig does it: a take that is still to be seen is seen soon. */
+  unanswered() {
+    if (this.wanted?.until === Infinity && !this.wanted.hasBegun) this.wanted.until = performance.now() + UNSEEN_MS;
   }
 
   /** The command that is to be sent now, or "". */
@@ -71,8 +71,15 @@ export class Stopping {
     const { wanted } = this;
     if (!wanted || busy || performance.now() < this.triedAt + AGAIN_MS) return "";
     const command = this.commandOf(wanted, status);
-    if (!command && !isAway(status) && performance.now() > (wanted.until ?? 0)) this.wanted = null;
+    if (!command && !isAway(status) && this.isOver(wanted, status)) this.wanted = null;
     return command;
+  }
+
+  /** Whether what was to be stopped is over. A status that the rig sent before it began may come long after the answer. */
+  isOver(wanted, { since }) {
+    const { until = 0, hasBegun } = wanted;
+    if (hasBegun && until === Infinity && since !== wanted.since) wanted.until = performance.now() + UNSEEN_MS;
+    return performance.now() > until;
   }
 
   commandOf({ take: meant, before }, status) {
