@@ -11,7 +11,7 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable, Collection, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from django.db import Error, connection
@@ -31,6 +31,8 @@ PERIOD_S = 0.25
 MAX_CHANGES = 200
 # Finds rows whose transaction was committed long after their timestamp.
 OVERLAP = timedelta(seconds=5)
+LONGEST_WAY = timedelta(minutes=10)
+"""For so long a page may be on its way; one that is older is fetched again as a whole."""
 _EXPIRE_EVERY_POLLS = 4
 
 Listener = Callable[[list[Moved] | None], None]  # None: refresh everything
@@ -132,9 +134,17 @@ def _is_work(changes: list[Moved] | None) -> bool:
     return changes is None or any(moved["kind"] in ("job", "operation") for moved in changes)
 
 
-def recently_moved() -> list[Moved] | None:
-    """Return the rows that changed in the last seconds, for a page whose socket was not open yet; None if too many."""
-    rows = [moved for moved, _, _ in _moved_rows(timezone.now() - OVERLAP)]
+def moved_since(drawn_at: int | None) -> list[Moved] | None:
+    """Return the rows that changed while a page was on its way, whose socket was not open yet.
+
+    The page was drawn at `drawn_at` (Unix seconds), or a moment ago where that is not known. None: too many rows, or
+    drawn too long ago.
+    """
+    now = timezone.now()
+    drawn = now if drawn_at is None else min(now, datetime.fromtimestamp(drawn_at, UTC))
+    if now - drawn > LONGEST_WAY:
+        return None
+    rows = [moved for moved, _, _ in _moved_rows(drawn - OVERLAP)]
     return rows if len(rows) <= MAX_CHANGES else None
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import time
 import uuid
 from typing import Any
+from urllib.parse import parse_qs
 
 from recorder.actor import Actor, ActorKind
 from recorder.errors import Refused
 from recorder.live import rigs
-from recorder.live.change_feed import recently_moved, watcher
+from recorder.live.change_feed import moved_since, watcher
 from recorder.live.emergency import stop_rig
 from recorder.live.hub import SILENT_S, CameraRates, Feed, Viewer, hub
 from recorder.live.inputs import InputRelay
@@ -334,7 +336,12 @@ class EventsConsumer(BrowserSocket):
         self.wake = asyncio.Event()
         watcher.add(self.moved)
         self.pump = asyncio.create_task(self.run())
-        self.moved(await in_database(recently_moved))
+        self.moved(await in_database(moved_since, drawn_at=self.drawn_at()))
+
+    def drawn_at(self) -> int | None:
+        """Return when the page says that it was drawn, in Unix seconds; None if it does not say so."""
+        said = parse_qs(self.scope["query_string"].decode("latin-1")).get("since", [""])[0]
+        return int(said) if re.fullmatch("[0-9]{1,10}", said) else None
 
     def moved(self, news: list[Moved] | None) -> None:
         """Collect changes for the next send; None, or too many, becomes a refresh."""

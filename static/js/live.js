@@ -164,8 +164,10 @@ function heard(message) {
 
 export function listen() {
   watchAnswers(ringIfMissed, bell);
-  const link = new Link("/ws/events/", {
+  const drawn = document.querySelector("meta[name=drawn]").content;
+  const link = new Link(`/ws/events/?since=${drawn}`, {
     open() {
+      link.path = "/ws/events/"; // from now on, all is fetched again after the connection was lost
       setLost("events", false);
       // Whatever moved meanwhile was not told.
       if (wasLost) {

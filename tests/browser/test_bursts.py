@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.support.browser import quiet
 from tests.support.desk_data import fill
@@ -30,5 +31,7 @@ def test_it_ends_after_a_burst(product: Any, visit: Any) -> None:
     page = visit("/datasets/bursts/?view=all")
     quiet(page, 1.0)
     page.evaluate(CHANGES, takes[0])
+    card = page.locator(f"#take-{takes[0]}.is-keep")
+    expect(card).to_have_count(1)
     quiet(page, 1.0)
-    assert page.locator(f"#take-{takes[0]}.is-keep").count() == 1
+    assert card.count() == 1

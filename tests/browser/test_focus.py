@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.support.browser import quiet
 from tests.support.desk_data import call, fill, until
 from tests.support.questions import let_questions_stay
 
@@ -99,6 +100,7 @@ def test_the_trash_counts_what_is_left_and_deletes_no_more_than_it_said(visit: A
     page.get_by_role("button", name="Restore").first.press("Enter")
     expect(page.locator("#trash-head .count")).to_have_text("2")
     expect(page.get_by_role("button", name="Restore").first).to_be_focused()
+    quiet(page, 1.0)  # what the restored one moved is heard of
     page.route("**/trash/", lambda route: route.abort())  # what moves meanwhile is not heard of
     call(page, "PATCH", f"/api/episodes/{takes[11]}", {"verdict": "reject"})
     let_questions_stay(page)

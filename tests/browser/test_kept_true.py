@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from robotdata.dataset.lock import dataset_lock
 from tests.support.browser import pictures, quiet
 from tests.support.committing import commit
-from tests.support.desk_data import fill, until_drawn
+from tests.support.desk_data import fill, until, until_drawn
 from tests.support.late import Late
 from tests.support.questions import let_questions_stay
 
@@ -33,7 +33,7 @@ def test_the_player_shows_the_frames_that_the_episode_has_now(visit: Any, produc
     product.api.call("POST", "/api/datasets/reopened/apply")
     expect(page.locator("#frames")).to_have_text("3")
     quiet(page)
-    assert {(code.episode, code.tick) for code in pictures(page)} == {(0, 4)}
+    until(lambda: {(code.episode, code.tick) for code in pictures(page)}, {(0, 4)})
     page.keyboard.press("ArrowRight")
     expect(page.locator("#at-frame")).to_have_text("1")
     page.keyboard.press("[")

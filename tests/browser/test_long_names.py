@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.support.browser import quiet
 from tests.support.desk_data import ENCODING
 from tests.support.takes import make_take
 
@@ -60,6 +61,7 @@ def test_long_names_stay_in_their_boxes(visit: Any, takes: list[str]) -> None:
 def test_every_camera_is_seen_whole_and_a_grid_of_them_covers_nothing(visit: Any, takes: list[str]) -> None:
     page = visit(f"/episodes/{takes[1]}/")
     expect(page.locator("#stage canvas")).to_have_count(len(CAMERAS))
+    quiet(page)
     for width in (1440, 1024):  # a phone shows one
         at_width(page, width)
         expect(page.locator("#keep")).to_be_in_viewport(ratio=1)

@@ -34,7 +34,7 @@ def test_the_player_says_it_in_words_and_goes_on(visit: Any, crowd: list[str]) -
 def test_a_page_whose_person_has_signed_out_elsewhere_says_so(visit: Any) -> None:
     page = visit("about:blank")
     # As the server shuts it: tests/recorder/sockets/test_inputs.py.
-    page.route_web_socket("**/ws/events/", lambda socket: socket.close(code=4403, reason="signed out"))
+    page.route_web_socket("**/ws/events/*", lambda socket: socket.close(code=4403, reason="signed out"))
     page.goto("/datasets/")
     expect(page.get_by_role("link", name="Sign in again")).to_have_attribute("href", "/sign-in/?next=/datasets/")
     expect(page.locator("#lost")).not_to_contain_text("Reconnecting", use_inner_text=True)

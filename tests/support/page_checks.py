@@ -89,11 +89,15 @@ def out_of_reach(page: Page) -> list[str]:
     wanted: set[str] = set(page.evaluate("reach()"))
     walked: set[str] = set()
     unmarked: list[str] = []
+    went_out = False
     for _ in range(MOST_STEPS):
         page.keyboard.press("Tab")
         here = page.evaluate("here()")
         if here is None:
-            break
+            if went_out:
+                break
+            went_out = True  # not yet at the end, perhaps: what had the focus may have gone with a piece of the page
+            continue
         name, is_marked = here
         if not is_marked and name not in walked:
             unmarked.append(f"no visible focus: {name}")

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import time
 import uuid
-from datetime import UTC, datetime
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from robotdata.spool import TakeWriter
 
@@ -84,6 +89,36 @@ async def test_it_tells_what_moved_while_a_page_was_on_its_way(web: Any, listen:
         await listen.words(first, mine)
         async with web.browser("/ws/events/") as second:
             assert (await listen.words(second, mine))["type"] == "moved"
+
+
+def age_dataset(web: Any, slug: str, by_s: float) -> None:
+    """Its row has moved last so many seconds ago."""
+    moved_at = (datetime.now(UTC) - timedelta(seconds=by_s)).strftime("%Y-%m-%d %H:%M:%S.%f")
+    with closing(sqlite3.connect(web.home / ".state/robotdata.sqlite3", timeout=60)) as rows, rows:
+        assert rows.execute("update recorder_dataset set updated_at = ? where slug = ?", (moved_at, slug)).rowcount
+
+
+async def test_it_tells_a_page_what_moved_since_it_was_drawn(web: Any, listen: Any) -> None:
+    drawn_at = int(time.time())
+    _, dataset = await web.ask("POST", "/datasets", {"title": "Moved long before"})
+    age_dataset(web, dataset["slug"], by_s=60)
+    _, later = await web.ask("POST", "/datasets", {"title": "Moved just before"})
+
+    def named(m: Any) -> bool:
+        return m.get("kind") == "dataset" and m["id"] in (dataset["slug"], later["slug"])
+
+    async with web.browser(f"/ws/events/?since={drawn_at - 90}") as slow:
+        assert {(await listen.words(slow, named))["id"] for _ in range(2)} == {dataset["slug"], later["slug"]}
+    async with web.browser(f"/ws/events/?since={drawn_at}") as quick:
+        assert (await listen.words(quick, named))["id"] == later["slug"]
+
+
+@pytest.mark.parametrize("since", ["1000000000", "9999999999", "soon", "-1", "99999999999999999999", "%C2%B2"])
+async def test_a_page_of_long_ago_is_fetched_again_and_odd_times_are_none(web: Any, listen: Any, since: str) -> None:
+    async with web.browser(f"/ws/events/?since={since}") as ws:
+        _, dataset = await web.ask("POST", "/datasets", {"title": f"Odd {since}"})
+        moved = await listen.words(ws, lambda m: m["type"] == "refresh" or m.get("id") == dataset["slug"])
+        assert (moved["type"] == "refresh") == (since == "1000000000")
 
 
 async def test_it_indexes_what_lay_on_the_rigs_disk_while_the_web_was_away(web: Any, rig: Any, listen: Any) -> None:

@@ -1,0 +1,10 @@
+"""The main button of the record page, on a machine so busy that the rig's words come seconds late."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+
+def may_press(page: Page, does: str) -> None:
+    """Wait until the button does this at once: nothing is unanswered, and no press is held back as too hasty."""
+    expect(page.locator(f'#big[data-does="{does}"]:enabled:not([data-held])')).to_be_visible()
