@@ -65,7 +65,7 @@ def it_shows_the_keys_of_the_page(desk: Page) -> None:
 
 
 def it_cancels_a_countdown(desk: Page) -> None:
-    fill_in(desk, countdown="30")
+    fill_in(desk, countdown="60")
     desk.keyboard.press("Space")
     expect(desk.locator("#countdown")).to_be_visible()
     expect(desk.locator("#countdown b")).to_have_text(re.compile(r"\d+"))

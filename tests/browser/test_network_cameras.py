@@ -48,6 +48,7 @@ def test_a_network_camera_is_found_signed_in_at_and_chosen(visit: Any, camera: O
     into_sight(card.locator("img"))
     expect(card.locator("img")).to_have_js_property("naturalWidth", 640)
     expect(card.locator(".measured")).to_contain_text(re.compile(r"25 listed, [\d.]+ measured"))
+    expect(page.locator("#text")).to_have_value(re.compile("profile=large"))
     sign_in = f"{USER}:{quote(PASSWORD, safe='')}@127.0.0.1"
     (table,) = [
         each for each in read_rig_text(page.input_value("#text")).tables["cameras"].values() if each["kind"] == "pyav"

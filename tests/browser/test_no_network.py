@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from tests.support.browser import quiet
 from tests.support.in_sight import into_sight
 
 pytestmark = pytest.mark.browser
@@ -15,6 +16,7 @@ pytestmark = pytest.mark.browser
 def test_the_player_says_it_in_words_and_goes_on(visit: Any, crowd: list[str]) -> None:
     page = visit(f"/episodes/{crowd[5]}/?list=review&sort=oldest")
     expect(page.locator("#signals canvas").first).to_be_visible()
+    quiet(page)
     page.context.set_offline(True)
     page.keyboard.press("b")
     expect(page.locator(".toast").last).to_contain_text("Can't reach robotdata")

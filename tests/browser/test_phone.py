@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, TimeoutError, expect
 
+from tests.support.browser import heard
 from tests.support.desk_data import call, fill
 from tests.support.in_sight import box_of
 
@@ -56,6 +57,7 @@ def test_one_camera_is_shown_and_nothing_is_covered(product: Any, visit: Any) ->
     page.locator(".camera.is-large").click()
     expect(page.locator("#at-frame")).to_have_text("19")  # it played to its end
 
-    call(page, "POST", "/api/episodes/verdict", {"episodes": takes[1:], "verdict": "keep"})
+    with heard(page, *takes[1:]):
+        call(page, "POST", "/api/episodes/verdict", {"episodes": takes[1:], "verdict": "keep"})
     page.locator("#keep").click()
     expect(page.locator("#review-end")).to_be_in_viewport()

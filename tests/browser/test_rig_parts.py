@@ -68,8 +68,8 @@ def tables(page: Page) -> dict[str, Any]:
 
 def test_a_second_teleoperator_is_added_named_and_removed(visit: Any, desk: Desk) -> None:
     page = visit(f"/rigs/add/?station={PC}")
+    page.locator("#robot .kind", has_text="Simulated arm").locator("input").click()  # the form is open
     page.fill("#rig-name", "pair2")
-    page.locator("#robot .kind", has_text="Simulated arm").locator("input").click()
     section = page.locator("#teleoperator")
     expect(section.locator("#add-teleoperator")).to_have_count(0)  # the first one comes first
     section.locator(".kind input").click()

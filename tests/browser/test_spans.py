@@ -12,6 +12,7 @@ from robotdata.spool.language import Language
 from tests.support.browser import quiet
 from tests.support.committing import commit
 from tests.support.desk_data import call, fill, until
+from tests.support.late import Late
 
 pytestmark = pytest.mark.browser
 TICKS = 41
@@ -110,3 +111,22 @@ def test_subtasks_are_set_by_keys_encoded_edited_as_a_revision_and_taken_back(vi
     saved.get_by_role("button", name="Undo").click()
     expect(page.locator(".toast", has_text="Undone")).to_be_visible(timeout=60_000)
     blocks(page, "reach", "lift")
+
+
+def test_a_subtask_stays_when_what_was_so_before_it_comes(visit: Any, product: Any) -> None:
+    page = visit("about:blank")
+    (take,) = fill(product, "spans-late", 1, TICKS)
+    opened(page, take)
+    quiet(page)
+    said = Late(page, "**/language")
+    write(page, "reach")
+    said.wait()
+    at(page, 20)
+    write(page, "lift")
+    blocks(page, "reach", "lift")
+    said.come()  # only the first one was there when it was asked for
+    blocks(page, "reach", "lift")
+    said.end()
+    quiet(page)
+    blocks(page, "reach", "lift")
+    assert spans(page, take) == [("reach", 0, 20), ("lift", 20, 41)]

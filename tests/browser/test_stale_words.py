@@ -53,7 +53,7 @@ def test_nor_a_label_while_it_is_still_on_its_way(visit: Any, takes: list[str]) 
     words.come()
     page.get_by_role("button", name="failure", exact=True).click()
     change.end()
-    words.end()
     expect(page.locator(".toast", has_text="Labelled failure.")).to_be_visible()
+    words.end()
     expect(page.locator("#edit-labels")).to_have_value("success, failure")
     assert call(page, "GET", f"/api/episodes/{takes[1]}")["labels"] == ["success", "failure"]

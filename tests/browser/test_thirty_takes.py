@@ -63,7 +63,7 @@ def walked(product: Any, window: Window) -> Path:
     press(page, "Enter")
     expect(page.locator(".toast", has_text="Encoding started")).to_be_visible()
     page.goto("/datasets/walk/?view=kept")
-    expect(page.locator(".tabs a").nth(2).locator(".count")).to_have_text(str(len(KEPT)), timeout=120_000)
+    expect(page.locator(".tabs a").nth(2).locator(".count")).to_have_text(str(len(KEPT)), timeout=300_000)
     close_page(page)
     return Path(product.home / "datasets" / "walk")
 

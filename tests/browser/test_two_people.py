@@ -81,6 +81,7 @@ def test_it_tells_two_who_share_a_sign_in_too(visit: Any, chromium: Any, product
     call(mine, "PATCH", f"/api/episodes/{takes[0]}", {"verdict": "unreviewed"})
     context = chromium.new_context(base_url=product.url)
     other = context.new_page()
+    other.set_default_timeout(60_000)
     other.route_web_socket("**/ws/events/*", hears_nothing)
     other.goto(product.link())
     other.goto(f"/episodes/{takes[0]}/?list=all")

@@ -94,6 +94,7 @@ def test_what_is_typed_before_the_pictures_are_there_is_kept(visit: Any, takes: 
     page.route_web_socket("**/ws/play/**", lambda socket: waiting.append(socket))
     page.goto(f"/episodes/{takes[0]}/?list=all&sort=oldest")
     page.locator("#edit-note").fill("before anything was there")
+    until_held(page, waiting, "")
     for socket in waiting:
         socket.connect_to_server()
     expect(page.locator("#frames")).to_have_text(str(TICKS - 1))

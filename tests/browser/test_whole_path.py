@@ -78,8 +78,8 @@ def assert_live(page: Page) -> None:
     expect(page.locator("[data-fact=disk]")).to_have_text(re.compile("h|min"))
     expect(page.locator("#stage .camera .name").first).to_have_text(re.compile("front.*fps.*old"))
     drawn = "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(v => v)"
-    assert page.locator("[data-plot=state]").evaluate(drawn)
-    assert page.locator("[data-plot=action]").evaluate(drawn)
+    for plot in ("state", "action"):
+        until(lambda plot=plot: page.locator(f"[data-plot={plot}]").evaluate(drawn), True)
 
 
 def look_at_a_take(page: Page, cards: Any, frames: Frames) -> None:
@@ -146,7 +146,7 @@ def encode(page: Page) -> str:
     expect(page.locator(".toast").last).to_contain_text("Settings saved")
     page.goto(lists)
     page.get_by_role("button", name="Encode 2 kept takes").click()
-    expect(page.locator(".toast", has_text="has 2 more episodes")).to_be_visible()
+    expect(page.locator(".toast", has_text="has 2 more episodes")).to_be_visible(timeout=180_000)
     expect(page.locator(".tabs a").nth(2).locator(".count")).to_have_text("2", timeout=60_000)
     page.locator(".tabs a").nth(2).click()
     expect(page.locator("#cards article.take")).to_have_count(2)

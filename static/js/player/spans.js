@@ -3,6 +3,7 @@
 import { call } from "../lib/api.js";
 import { make, say, show } from "../lib/dom.js";
 import { complain, toast, undoFirst } from "../lib/toast.js";
+import { isLate } from "./late.js";
 import { SpanActs } from "./span_acts.js";
 import { Lane } from "./span_lane.js";
 import { again, shifted } from "./span_model.js";
@@ -53,10 +54,13 @@ export class Spans extends SpanActs {
     const wanted = `${episode} ${version}`;
     if (this.shown === wanted || this.asked === wanted || this.dirty || this.writing) return;
     this.asked = wanted;
+    const since = performance.now();
     const answer = await call("GET", `/api/episodes/${episode}/language`).catch((error) => ({ ...NOTHING, odd: error.message }));
     if (this.asked !== wanted) return;
     this.asked = "";
     if (this.player.episode !== episode || this.writing || this.dirty) return;
+    const { wire } = this.review;
+    if (isLate(wire, episode, since)) return void wire.idle().then(() => this.read()); // it lacks what was said meanwhile
     const by = -this.player.firstTick;
     const others = (answer.others ?? []).map((other) => ({ ...other, frame: other.frame + by }));
     Object.assign(this, { said: { ...answer, ...shifted(answer, by), others }, shown: wanted, past: [] });
