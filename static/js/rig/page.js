@@ -18,7 +18,7 @@ import { markWrong } from "./wrong.js";
 const root = document.getElementById("rig-form");
 const sections = document.getElementById("sections");
 const start = told("rig-start");
-const inputs = Object.fromEntries(["name", "fps", "connect_s", "python"].map((key) => [key, sections?.querySelector(`[data-at="rig"] [data-key="${key}"]`)]));
+const inputs = Object.fromEntries(["name", "fps", "connect_s", "python"].map((key) => [key, sections.querySelector(`[data-at="rig"] [data-key="${key}"]`)]));
 const NUMBERS = new Set(["fps", "connect_s"]);
 
 /** What the sections of the form share: the draft, and what the station knows. */

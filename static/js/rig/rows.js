@@ -10,8 +10,7 @@ export class Rows {
    */
   constructor(called, columns, items, { kept, changed, adds = "Add a joint", wrong = () => ({}), keyOf = () => null }) {
     Object.assign(this, { called, columns, kept, changed, wrong, keyOf, items: [...items, ...kept] });
-    this.list = make("div", { class: "rows", style: null });
-    this.list.dataset.columns = columns.length;
+    this.list = make("div", { class: "rows", "data-columns": columns.length });
     this.adding = make("button", { class: "button small", type: "button" }, adds);
     this.adding.addEventListener("click", () => this.add([{}]));
     this.draw();
@@ -53,7 +52,6 @@ export class Rows {
     box.value = item[key] ?? "";
     box.addEventListener("input", () => {
       item[key] = isNumber ? numberOf(box.value.trim()) : box.value.trim() || undefined;
-      if (box.dataset.key) box.dataset.key = this.keyOf(item, key);
       this.tell();
     });
     return box;
@@ -78,7 +76,11 @@ export class Rows {
       const isBegun = this.columns.some(({ key }) => item[key] !== undefined && item[key] !== "");
       const unnamed = !isBegun || this.counts(item) ? {} : { [name]: item[name] ? "Another row has this name" : "Name the joint: this row is not in the file yet" };
       const wrong = { ...this.wrong(item), ...unnamed };
-      for (const box of rows[at].querySelectorAll("[data-column]")) if (!box.dataset.key) box.setAttribute("aria-invalid", String(box.dataset.column in wrong));
+      for (const box of rows[at].querySelectorAll("[data-column]")) {
+        const { column } = box.dataset;
+        if (box.dataset.key) box.dataset.key = this.keyOf(item, column); // what the station finds wrong is marked there
+        else box.setAttribute("aria-invalid", String(column in wrong));
+      }
       const words = rows[at].querySelector(".row-words");
       say(words, Object.values(wrong)[0] ?? "");
       show(words, words.textContent !== "");
