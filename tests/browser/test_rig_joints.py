@@ -194,6 +194,7 @@ def test_the_limits_of_joints_that_a_page_drives(visit: Any) -> None:
     until(lambda: in_file(page, "teleoperator", "joints"), {"gripper": gripper})
     joints.get_by_role("button", name="Add the robot's joints").click()
     expect(joints.locator(".one-row")).to_have_count(6)
+    expect(joints.get_by_role("button", name="Add the robot's joints")).to_be_disabled()
     expect(joints.get_by_label("joint 2, Low")).to_be_focused()
     until(lambda: sorted(in_file(page, "teleoperator", "joints")), sorted(JOINTS))
     elbow = in_file(page, "teleoperator", "joints")["elbow_flex"]

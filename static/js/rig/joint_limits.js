@@ -2,14 +2,14 @@
 import { make } from "../lib/dom.js";
 import { shortName } from "./joints.js";
 import { Rows } from "./rows.js";
-import { flat, isTable } from "./values.js";
+import { isTable } from "./values.js";
 
-const KEYS = ["low", "high", "unit", "speed"];
-
-/** The tables of the joints by their names; `elbow.pos` without quotes is a table within one. */
-function tablesOf(value, before = "") {
-  return Object.entries(isTable(value) ? value : {}).flatMap(([key, table]) => (isTable(table) && isTable(table.pos ?? table.vel) ? tablesOf(table, `${before}${key}.`) : [[before + key, table]]));
-}
+const COLUMNS = [
+  { key: "low", label: "Low", isNumber: true },
+  { key: "high", label: "High", isNumber: true },
+  { key: "unit", label: "Unit" },
+  { key: "speed", label: "Speed", isNumber: true },
+];
 
 function wrong({ low, high, speed }) {
   const words = {};
@@ -19,35 +19,45 @@ function wrong({ low, high, speed }) {
   return words;
 }
 
-function noteOf(others) {
-  const keys = flat(others).map(([key]) => key.split(".")[0]);
-  return keys.length ? `Also ${[...new Set(keys)].join(", ")}, in the text` : null;
+/** A row of a joint; its table may have more, such as keys and an axis, which stay. */
+function itemOf([name, { low, high, unit, speed, ...others }]) {
+  const keys = Object.keys(others);
+  return { name, low, high, unit, speed, others, note: keys.length ? `Also ${keys.join(", ")}, in the text` : null };
 }
 
-export function jointLimits(field, value, { set, page, path }) {
-  const common = path.reduce((place, key) => place?.[key], page.draft.tables) ?? {};
-  const list = `joints-of-${path.join("-")}`;
-  const columns = [
-    { key: "name", label: "Joint", placeholder: "gripper", list },
-    { key: "low", label: "Low", isNumber: true, placeholder: common.low ?? "" },
-    { key: "high", label: "High", isNumber: true, placeholder: common.high ?? "" },
-    { key: "unit", label: "Unit", placeholder: common.unit ?? "" },
-    { key: "speed", label: "Speed", isNumber: true, placeholder: common.speed ?? "" },
-  ];
-  const items = tablesOf(value).filter(([, table]) => isTable(table)).map(([name, { low, high, unit, speed, ...others }]) => ({ name, low, high, unit, speed, others, note: noteOf(others) }));
-  const rows = new Rows("joint", columns, items, {
-    kept: page.kept([...path, field.key]),
-    wrong,
-    changed: (now) => set(now.length ? Object.fromEntries(now.map((item) => [item.name, { ...Object.fromEntries(KEYS.map((key) => [key, item[key]]).filter(([, each]) => each !== undefined)), ...item.others }])) : undefined),
-  });
-  const { known } = page.joints;
-  const names = make("datalist", { id: list }, ...known.map(({ name }) => make("option", { value: shortName(name) })));
-  const all = make("button", { class: "button small", type: "button" }, "Add the robot's joints");
-  all.addEventListener("click", () => {
-    const has = new Set(rows.items.map(({ name }) => shortName(name ?? "")));
-    const missing = known.filter(({ name }) => !has.has(shortName(name)));
-    if (missing.length) rows.add(missing.map(({ name, unit, limits }) => ({ name: shortName(name), low: limits?.[0], high: limits?.[1], unit: unit || undefined })));
-  });
-  const acts = make("div", { class: "row" }, rows.adding, known.length ? all : null);
-  return make("div", { class: "field wide-field", role: "group", "aria-label": field.key, "data-key": field.key }, make("span", { class: "label" }, field.key), rows.list, names, acts, field.help ? make("small", {}, field.help) : null);
+const tableOf = (item) => ({ ...Object.fromEntries(COLUMNS.map(({ key }) => [key, item[key]]).filter(([, value]) => value !== undefined)), ...item.others });
+
+class JointLimits {
+  constructor(field, value, { set, page, path }) {
+    Object.assign(this, { set, known: page.joints.known });
+    const entries = Object.entries(value ?? {});
+    this.odd = entries.filter(([, table]) => !isTable(table)); // the rig refuses them, and its words are at the text
+    const common = path.reduce((place, key) => place?.[key], page.draft.tables) ?? {};
+    const list = make("datalist", { id: `joints-of-${path.join("-")}` }, ...this.known.map(({ name }) => make("option", { value: shortName(name) })));
+    const columns = [{ key: "name", label: "Joint", placeholder: "gripper", list: list.id }, ...COLUMNS.map((column) => ({ ...column, placeholder: common[column.key] ?? "" }))];
+    const items = entries.filter(([, table]) => isTable(table)).map(itemOf);
+    this.rows = new Rows("joint", columns, items, { kept: page.kept([...path, field.key]), wrong, changed: (now) => this.changed(now) });
+    this.all = make("button", { class: "button small", type: "button", disabled: !this.missing.length }, "Add the robot's joints");
+    this.all.addEventListener("click", () => this.addAll());
+    const acts = make("div", { class: "row" }, this.rows.adding, this.known.length ? this.all : null);
+    const hint = field.help ? make("small", {}, field.help) : null;
+    this.box = make("div", { class: "field wide-field", role: "group", "aria-label": field.key, "data-key": field.key }, make("span", { class: "label" }, field.key), this.rows.list, list, acts, hint);
+  }
+
+  get missing() {
+    const names = new Set(this.rows.items.map(({ name }) => shortName(name ?? "")));
+    return this.known.filter(({ name }) => !names.has(shortName(name)));
+  }
+
+  addAll() {
+    this.rows.add(this.missing.map(({ name, unit, limits }) => ({ name: shortName(name), low: limits?.[0], high: limits?.[1], unit: unit || undefined })));
+  }
+
+  changed(items) {
+    this.all.disabled = !this.missing.length;
+    const tables = [...this.odd, ...items.map((item) => [item.name, tableOf(item)])];
+    this.set(tables.length ? Object.fromEntries(tables) : undefined);
+  }
 }
+
+export const jointLimits = (field, value, way) => new JointLimits(field, value, way).box;

@@ -20,7 +20,7 @@ export class Joints {
     return this.of === idOf(this.page.draft.tables.robot) ? this.said : [];
   }
 
-  /** Whether the rig that this form edits has the robot that stands in it. */
+  /** Whether the rig that this form edits has the robot that it shows. */
   get hasRig() {
     return Boolean(this.page.edited) && this.of === idOf(this.page.draft.tables.robot);
   }

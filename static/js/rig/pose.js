@@ -57,7 +57,7 @@ class PoseField {
 
   rows(others, kept, areOthers) {
     const columns = [{ key: "name", label: "Joint", placeholder: "elbow_flex.pos" }, { key: "value", label: "Value", isNumber: true, placeholder: "0" }];
-    const items = others.map(([name, value]) => ({ name, value, note: areOthers ? "not a joint of this robot" : null }));
+    const items = others.map(([name, value]) => ({ name, value, note: areOthers ? "not a joint of this robot" : null, isOdd: areOthers }));
     const rows = new Rows("joint", columns, items, {
       kept,
       keyOf: (item, key) => (key === "value" ? `${this.field.key}.${item.name ?? ""}` : null),
@@ -71,6 +71,7 @@ class PoseField {
   }
 
   write() {
+    this.say("");
     this.set(this.pose.size ? Object.fromEntries(this.pose) : undefined);
   }
 

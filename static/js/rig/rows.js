@@ -44,7 +44,8 @@ export class Rows {
     const remove = make("button", { class: "button small quiet", type: "button", "aria-label": `Remove ${this.called} ${at + 1}` }, "Remove");
     remove.addEventListener("click", () => this.remove(at));
     const words = make("small", { class: "row-words tone-bad words-tone", role: "status" });
-    return make("div", { class: "one-row field" }, ...boxes, remove, words, item.note ? make("small", { class: "row-words faint" }, item.note) : null);
+    const note = item.note ? make("small", { class: `row-words ${item.isOdd ? "tone-warn words-tone" : "faint"}` }, item.note) : null;
+    return make("div", { class: "one-row field" }, ...boxes, remove, words, note);
   }
 
   box(item, at, { key, label, isNumber, placeholder, list }) {
@@ -54,7 +55,7 @@ export class Rows {
       item[key] = isNumber ? numberOf(box.value.trim()) : box.value.trim() || undefined;
       this.tell();
     });
-    return box;
+    return make("label", { class: "row-cell" }, make("span", {}, label), box);
   }
 
   counts(item) {

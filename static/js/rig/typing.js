@@ -4,7 +4,7 @@ const typedInto = new WeakSet();
 
 document.addEventListener("input", ({ target }) => typedInto.add(target), { capture: true });
 
-/** What a control is called in the form: by the places it stands in and by its own names. */
+/** What a control is called in the form: by the places it is in and by its own names. */
 function calledBy(control, root) {
   const places = [];
   for (let place = control.parentElement; place && place !== root; place = place.parentElement) places.push(place.id || place.dataset.at || "");
