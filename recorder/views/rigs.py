@@ -12,6 +12,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
+from recorder.live.rig_joints import joints_of
 from recorder.live.rig_start import StartCommand, start_command, station_command
 from recorder.live.rig_text import free_name, new_text
 from recorder.live.rigs import expire_rigs
@@ -110,7 +111,8 @@ def rig_add(request: Request) -> HttpResponse:
     taken = {process["name"] for each in stations for process in each.rigs}
     taken |= set(Rig.objects.listed().values_list("name", flat=True))
     name = free_name(like or ("sim" if simulated else "my-rig"), taken)
-    start = {"text": new_text(name, simulated=simulated), "read": like, "name": name}
+    joints = joints_of(Rig.objects.filter(name=like).first())
+    start = {"text": new_text(name, simulated=simulated), "read": like, "name": name, "joints": joints}
     return _form(request, stations, chosen, start, simulated=simulated)
 
 
@@ -120,7 +122,9 @@ def rig_edit(request: Request, name: str) -> HttpResponse:
     expire_stations()
     station = request.GET.get("station") or getattr(station_of(name), "name", "")
     chosen = get_object_or_404(Station, name=station)
-    return _form(request, [chosen], chosen, {"text": "", "read": name, "name": ""}, edited=name)
+    joints = joints_of(Rig.objects.filter(name=name).first())
+    start = {"text": "", "read": name, "name": "", "joints": joints}
+    return _form(request, [chosen], chosen, start, edited=name)
 
 
 # The terminal pane writes its own style elements. The decorator is typed for HttpRequest alone.
@@ -160,7 +164,7 @@ def rig_drivers(request: Request) -> HttpResponse:
 
 
 def _form(
-    request: Request, stations: list[Station], chosen: Station | None, start: dict[str, str], **more: Any
+    request: Request, stations: list[Station], chosen: Station | None, start: dict[str, Any], **more: Any
 ) -> HttpResponse:
     context = {
         "stations": stations,

@@ -106,6 +106,8 @@ class Options:
         for key, value in self._values.items():
             if isinstance(value, dict):
                 numbers |= {f"{key}.{rest}": number for rest, number in self.table(key).numbers().items()}
+            elif isinstance(value, bool) or not isinstance(value, int | float):
+                raise self._invalid(key, value, "a number")
             else:
                 numbers[key] = float(self.number(key, low=-1e9, high=1e9))
         return numbers

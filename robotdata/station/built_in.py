@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from robotdata.station.protocol import DeviceKind, Field
@@ -25,6 +26,33 @@ CAMERA_FIELDS = [
     _field("rotate", "integer", 0, "Degrees that its pictures are turned clockwise: 90, 180 or 270."),
 ]
 """The keys of every camera, whatever its kind."""
+ROBOT_FIELDS = [
+    _field(
+        "on_end",
+        "choice",
+        None,
+        "What it does when the rig ends: rest is to go to its rest pose first; without it, its driver decides.",
+        among=("rest",),
+    ),
+    _field("reset", "choice", None, "rest is to go to the rest pose when a reset phase begins.", among=("rest",)),
+    _field("rest", "pose", None, "The rest pose; a joint without a value stays where it is."),
+    _field("rest_speed", "number", 30, "How fast a joint moves to the rest pose and back, in its unit a second."),
+    _field(
+        "approach_speed",
+        "number",
+        None,
+        "How fast a joint may move to the teleoperator once connected, in its unit a second; 0: it goes at once.",
+    ),
+    _field("replay_speed", "number", 60, "How fast a joint may move in a replay, in its unit a second."),
+    _field(
+        "action",
+        "choice",
+        None,
+        "What a new dataset keeps as the action: what the robot was sent, or what the teleoperator requested.",
+        among=("sent", "requested"),
+    ),
+]
+"""The keys of every robot, whatever its kind; a kind may have one of them with a default or choices of its own."""
 _DEPTH = [
     _field("depth", "flag", False, "Frames are depth, 16 bits in millimetres."),
     _field("depth_min", "number", 0.01, "Metres: the nearest depth that an episode's video tells apart."),
@@ -44,9 +72,17 @@ _FAULTS = [
 _PATH = _field("path", "text", None, "Folder of a LeRobotDataset v3.0.", required=True)
 
 
+def with_common(role: str, fields: Iterable[Field]) -> list[Field]:
+    """Return the fields of a kind with those that every device of its role has, behind its own."""
+    own = list(fields)
+    keys = {field["key"] for field in own}
+    common = {"camera": CAMERA_FIELDS, "robot": ROBOT_FIELDS}.get(role, [])
+    return own + [field for field in common if field["key"] not in keys]
+
+
 def _kind(role: str, kind: str, label: str, text: str, *fields: Field) -> DeviceKind:
-    common = CAMERA_FIELDS if role == "camera" else []
-    return {"role": role, "kind": kind, "type": "", "label": label, "help": text, "fields": [*fields, *common]}
+    common = with_common(role, fields)
+    return {"role": role, "kind": kind, "type": "", "label": label, "help": text, "fields": common}
 
 
 BUILT_IN: list[DeviceKind] = [
@@ -70,12 +106,12 @@ BUILT_IN: list[DeviceKind] = [
         "browser",
         "Browser",
         "Somebody drives on the record page: sliders, keys, a gamepad or a phone.",
-        _field("low", "number", -100, "The lower limit of each joint, in its unit."),
-        _field("high", "number", 100, "The upper limit of each joint, in its unit."),
+        _field("low", "number", None, "The lower limit of each joint without its own, in its unit."),
+        _field("high", "number", None, "The upper limit of each joint without its own, in its unit."),
         _field("speed", "number", None, "Units a second; by default a quarter of the range."),
         _field("unit", "text", None, "The unit of the joints, for the page only."),
         _field("hold_button", "integer", 7, "The button of a gamepad that must be held; 7 is the right trigger."),
-        _field("joints", "table", None, "Limits, speed, keys and axis of single joints."),
+        _field("joints", "joints", None, "Joints with limits, a unit or a speed of their own."),
     ),
     _kind("teleoperator", "replay", "Replayed dataset", "Plays the actions of a dataset.", _PATH),
     _kind(

@@ -8,7 +8,7 @@ from typing import Any
 
 from robotdata.distribution import install_command
 from robotdata.rig.interpreter import find_program
-from robotdata.station.built_in import BUILT_IN, CAMERA_FIELDS, WITH_PACKAGES
+from robotdata.station.built_in import BUILT_IN, WITH_PACKAGES, with_common
 from robotdata.station.errors import AskRefused
 from robotdata.station.programs import ProgramFailed, Programs, why
 from robotdata.station.protocol import DeviceKind, Kinds
@@ -66,15 +66,13 @@ def _plug_ins() -> list[DeviceKind]:
     for entry in metadata.entry_points(group=_GROUP):
         role, _, kind = entry.name.partition(".")
         if role in _ROLES and kind:
-            fields = CAMERA_FIELDS if role == "camera" else []
             text = f"Of the package {entry.dist.name if entry.dist else entry.value}."
-            kinds.append({"role": role, "kind": kind, "type": "", "label": kind, "help": text, "fields": [*fields]})
+            fields = with_common(role, ())
+            kinds.append({"role": role, "kind": kind, "type": "", "label": kind, "help": text, "fields": fields})
     return kinds
 
 
 def _with_common(kind: Any) -> DeviceKind:
-    """Return a kind of LeRobot's with the keys that robotdata gives every camera."""
+    """Return a kind of LeRobot's with the keys that robotdata gives every robot and camera."""
     found: DeviceKind = kind
-    if found["role"] == "camera":
-        found["fields"] = [*found["fields"], *CAMERA_FIELDS]
-    return found
+    return {**found, "fields": with_common(found["role"], found["fields"])}

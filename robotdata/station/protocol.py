@@ -165,7 +165,8 @@ class Preview(TypedDict):
 class Field(TypedDict):
     """One key of a device's table, for a form.
 
-    `kind` is text, integer, number, flag, choice, port (a serial port), table or list (written as TOML).
+    `kind` is text, integer, number, flag, choice, port (a serial port), pose (a number for each joint), joints (a table
+    with limits, unit and speed for each joint), table or list (written as TOML).
     """
 
     key: str

@@ -183,17 +183,3 @@ def test_the_rate_of_a_chosen_camera_is_measured_beside_the_listed_one(visit: An
     desk.rate = 12
     card.get_by_role("button", name="Measure the rate").click()
     expect(measured).to_contain_text("12 measured: below the 20")
-
-
-def test_the_pose_that_an_end_at_rest_wants_is_asked_for_where_it_is_typed(visit: Any, desk: Desk) -> None:
-    page = visit("/rigs/so101/edit/")
-    robot = page.locator("#robot")
-    expect(robot.locator("[data-key=rest]")).to_be_hidden()
-    robot.locator("select[data-key=on_end]").select_option("rest")
-    wrong = robot.locator(".field", has=page.locator("[data-key=rest]")).locator(".field-wrong")
-    expect(wrong).to_contain_text("is missing")
-    robot.locator("[data-key=rest]").fill('{ "elbow_flex.pos" = 90 }')
-    robot.locator("[data-key=rest]").press("Tab")
-    expect(wrong).to_have_count(0)
-    expect(page.locator("#text-errors")).to_be_empty()
-    assert tables(page)["robot"]["rest"] == {"elbow_flex.pos": 90}

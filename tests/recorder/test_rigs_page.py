@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -227,3 +228,18 @@ def test_a_rig_that_was_not_checked_since_it_started_has_a_link_to_its_check(per
     ):
         Rig.objects.filter(pk=rig.pk).update(status=status)
         assert ("/record/arm/#preflight" in text(person, "/rigs/")) == offered
+
+
+def test_the_form_knows_the_joints_that_the_rig_said(person: Client) -> None:
+    make_station("pc", rig_process("arm"), rig_process("new"))
+    action = {"dtype": "float32", "shape": [3], "names": ["elbow.pos", "grip.pos", "x.vel"]}
+    rig = make_rig("arm")
+    rig.features = {"action": action | {"units": ["°", "%", "m/s"], "limits": [[-90, 90], None, [2, 1]]}}
+    rig.save()
+    joints = [
+        {"name": "elbow.pos", "unit": "°", "limits": [-90.0, 90.0], "is_speed": False},
+        {"name": "grip.pos", "unit": "%", "limits": None, "is_speed": False},
+        {"name": "x.vel", "unit": "m/s", "limits": None, "is_speed": True},
+    ]
+    for url, expected in (("arm/edit/", joints), ("add/?like=arm", joints), ("new/edit/", []), ("add/", [])):
+        assert json.loads(json.dumps(person.get(f"/rigs/{url}").context["start"]["joints"])) == expected, url

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from robotdata.station.built_in import BUILT_IN, with_common
 from robotdata.station.rig_text import read_rig_text
 from robotdata.video.jpeg import encode_jpeg
 
@@ -30,7 +31,8 @@ def field(key: str, kind: str = "text", **more: Any) -> dict[str, Any]:
 
 
 def kind(role: str, name: str, label: str, fields: list[dict[str, Any]], lerobot: str = "") -> dict[str, Any]:
-    return {"role": role, "kind": name, "type": lerobot, "label": label, "help": "", "fields": fields}
+    shown = with_common(role, fields) if role == "robot" else fields  # type: ignore[arg-type]
+    return {"role": role, "kind": name, "type": lerobot, "label": label, "help": "", "fields": shown}
 
 
 KINDS = [
@@ -42,13 +44,13 @@ KINDS = [
         [
             field("port", "port", required=True),
             field("on_end", "choice", choices=["hold", "release", "rest"], default="release"),
-            field("rest", "table"),
             field("use_degrees", "flag", default=True),
             field("arm_config", "table"),
         ],
         "so101_follower",
     ),
     kind("teleoperator", "autopilot", "Autopilot", [field("seed", "integer", default=0)]),
+    next({**each} for each in BUILT_IN if (each["role"], each["kind"]) == ("teleoperator", "browser")),
     kind("camera", "sim", "Simulated camera", []),
     kind("camera", "pyav", "USB or network camera", [field("url", required=True)]),
 ]

@@ -65,8 +65,6 @@ def fields_of(role: str, config: type) -> list[dict[str, Any]]:
         found.append(
             {"key": "approach_speed", "kind": "number", "required": False, "default": APPROACH_SPEED, "help": text}
         )
-        text = 'The pose for on_end = rest: joints and their values, such as { "elbow_flex.pos" = 90 }.'
-        found.append({"key": "rest", "kind": "table", "required": False, "default": None, "help": text})
     if role == "teleoperator":
         text = "Send it what the robot observes, so that a leader with torque follows the robot. It moves then."
         found.append({"key": "feedback", "kind": "flag", "required": False, "default": False, "help": text})

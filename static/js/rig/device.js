@@ -1,6 +1,7 @@
 // The robot or one teleoperator: a list of kinds that can be searched, and the keys of the one that is chosen.
 import { make, say, show } from "../lib/dom.js";
 import { fieldsOf } from "./fields.js";
+import { keepTyping } from "./typing.js";
 
 const idOf = ({ kind, type }) => (type ? `${kind} ${type}` : kind);
 /** Whether a teleoperator is made for this robot: SO-101's leader for its follower, the autopilot for the simulator. */
@@ -8,6 +9,8 @@ const isFor = (robot, { kind, type }) => (robot.kind === "lerobot" ? kind === "l
 
 /** What a rig file says of any device, whichever driver it has. */
 const COMMON = new Set(["kind", "type"]);
+/** They decide whether the rest pose is wanted, which then stands beside them. */
+const MOVES = new Set(["on_end", "reset"]);
 
 /** Keys that the file has and the driver does not name. */
 export function unknownFields(table, fields) {
@@ -109,7 +112,18 @@ export class DeviceForm {
     if (kind?.help) parts.push(make("p", { class: "small dim" }, kind.help));
     if (!kind && !this.page.loading && this.page.kinds.length) parts.push(this.missing(table));
     const fields = [...(kind?.fields ?? []), ...unknownFields(table, kind?.fields ?? [])].filter(({ key }) => !COMMON.has(key));
-    return [...parts, ...fieldsOf(fields, table, (field) => this.page.way(this.path, field))];
+    const wantsRest = [...MOVES].some((key) => table[key] === "rest");
+    const wanted = fields.map((field) => (field.kind === "pose" && wantsRest ? { ...field, isWanted: true } : field));
+    return [...parts, ...fieldsOf(wanted, table, (field) => this.way(field))];
+  }
+
+  way(field) {
+    const way = this.page.way(this.path, field);
+    if (this.role !== "robot" || !MOVES.has(field.key)) return way;
+    return { ...way, set: (value) => {
+      way.set(value);
+      keepTyping(this.box, () => this.draw());
+    } };
   }
 
   missing(table) {

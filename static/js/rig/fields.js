@@ -1,18 +1,16 @@
 // The keys of a device's table as a form. An empty field is not a key: the driver's own default holds.
 import { make } from "../lib/dom.js";
+import { jointLimits } from "./joint_limits.js";
 import { portField } from "./ports.js";
+import { poseField } from "./pose.js";
+import { isTable, numberOf, toml } from "./values.js";
 
 const MORE = "More keys";
-/** Shown before they have a value: which device it is, and what an arm does when the rig ends. */
-const FIRST = new Set(["id", "on_end"]);
+/** Fields of several values; a value of another shape is written as TOML. */
+const OF_JOINTS = { pose: poseField, joints: jointLimits };
 
-/** A value as TOML writes it on one line. */
-export function toml(value) {
-  if (value === null || value === undefined) return "";
-  if (Array.isArray(value)) return `[${value.map(toml).join(", ")}]`;
-  if (typeof value === "object") return `{ ${Object.entries(value).map(([key, each]) => `${/^[\w-]+$/.test(key) ? key : JSON.stringify(key)} = ${toml(each)}`).join(", ")} }`;
-  return JSON.stringify(value);
-}
+/** Shown before it has a value: which device it is, and what an arm does when the rig ends that has the choice. */
+const isEarly = ({ key, choices }) => key === "id" || (key === "on_end" && choices?.length > 1);
 
 const defaultOf = ({ default: value }) => (value === null || value === undefined || value === "" ? "" : typeof value === "object" ? toml(value) : String(value));
 
@@ -40,12 +38,6 @@ function choice(field, value, set) {
   return make("label", { class: "field" }, labelOf(field), select, hintOf(field));
 }
 
-/** A number as TOML has it; what is none stays text, and the station says what it wants. */
-function numberOf(text) {
-  const number = Number(text);
-  return text !== "" && Number.isFinite(number) ? number : text || undefined;
-}
-
 function entry(field, value, set) {
   const isNumber = field.kind === "integer" || field.kind === "number";
   const box = make("input", { class: "input", "data-key": field.key, placeholder: defaultOf(field), spellcheck: "false", inputmode: isNumber ? "decimal" : null, required: field.required });
@@ -62,18 +54,21 @@ function written(field, value, setToml) {
 }
 
 /** One field; `set(value)` with undefined removes the key, `setToml(text)` takes a value as TOML writes it. */
-export function fieldOf(field, value, { set, setToml, page }) {
+export function fieldOf(field, value, way) {
+  const { set, setToml, page } = way;
   if (field.kind === "flag") return flag(field, value, set);
   if (field.kind === "choice" && field.choices?.length) return choice(field, value, set);
   if (field.kind === "port") return portField(field, value, set, page);
-  if (field.kind === "table" || field.kind === "list") return written(field, value, setToml);
+  const ofJoints = value === undefined || isTable(value) ? OF_JOINTS[field.kind] : null;
+  if (ofJoints) return ofJoints(field, value, way);
+  if (field.kind in OF_JOINTS || field.kind === "table" || field.kind === "list") return written(field, value, setToml);
   return entry(field, value, set);
 }
 
 /** All fields of a kind: those that are needed or have a value first, the others below a fold. */
 export function fieldsOf(fields, table, way) {
   const boxes = (some) => some.map((field) => fieldOf(field, table[field.key], way(field)));
-  const isFirst = (field) => field.required || field.kind === "port" || FIRST.has(field.key) || table[field.key] !== undefined;
+  const isFirst = (field) => field.required || field.isWanted || field.kind === "port" || isEarly(field) || table[field.key] !== undefined;
   const first = fields.filter(isFirst);
   const rest = fields.filter((field) => !isFirst(field));
   const parts = [];

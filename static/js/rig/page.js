@@ -7,16 +7,19 @@ import { DeviceForm } from "./device.js";
 import { Drivers } from "./drivers.js";
 import { Draft } from "./draft.js";
 import { Editor } from "./editor.js";
+import { Joints } from "./joints.js";
 import { Processors } from "./processors.js";
 import { Saving } from "./saving.js";
 import { Teleoperators } from "./teleoperators.js";
 import { keepTyping } from "./typing.js";
+import { numberOf } from "./values.js";
 import { markWrong } from "./wrong.js";
 
 const root = document.getElementById("rig-form");
 const sections = document.getElementById("sections");
 const start = told("rig-start");
-const inputs = { name: document.getElementById("rig-name"), fps: document.getElementById("rig-fps"), python: document.getElementById("rig-python") };
+const inputs = Object.fromEntries(["name", "fps", "connect_s", "python"].map((key) => [key, sections.querySelector(`[data-at="rig"] [data-key="${key}"]`)]));
+const NUMBERS = new Set(["fps", "connect_s"]);
 
 /** What the sections of the form share: the draft, and what the station knows. */
 class Page {
@@ -27,6 +30,8 @@ class Page {
     this.loading = true;
     this.devices = { ports: [], cameras: [], known: false, problem: "", devices_seq: -1 };
     this.listeners = [];
+    this.unnamed = new Map(); // rows that are not in the file yet, by the path of their table
+    this.joints = new Joints(this, start.joints, start.read);
     this.python = "";
     this.isOpen = false;
     this.draft = new Draft(this.station, { shown: (draft, all) => this.shown(draft, all), failed: (error) => this.away(error) });
@@ -47,7 +52,13 @@ class Page {
       if (value === undefined) delete table[key];
       else table[key] = value;
     });
-    return { set, setToml: (toml) => this.draft.set(() => {}, { path: [...path, key], toml }), page: this };
+    return { set, setToml: (toml) => this.draft.set(() => {}, { path: [...path, key], toml }), page: this, path };
+  }
+
+  kept(path) {
+    const key = path.join("\n");
+    if (!this.unnamed.has(key)) this.unnamed.set(key, []);
+    return this.unnamed.get(key);
   }
 
   onDevices(element, act) {
@@ -118,9 +129,6 @@ class Page {
 
   /** The fields that the station finds wrong. */
   mark(errors) {
-    const keys = new Set(errors.map(({ key }) => key));
-    inputs.name.setAttribute("aria-invalid", String(keys.has("rig.name")));
-    inputs.fps.setAttribute("aria-invalid", String(keys.has("rig.fps")));
     markWrong(sections, errors);
   }
 
@@ -141,6 +149,7 @@ class Page {
   async begin() {
     if (await this.read()) {
       this.python = this.draft.tables.rig?.python ?? "";
+      this.joints.begin();
       this.isOpen = true;
       this.editor.open();
       this.shown(this.draft, true);
@@ -149,7 +158,7 @@ class Page {
   }
 
   watch(key, input) {
-    const valueOf = (text) => (key === "fps" && text !== "" && Number.isFinite(Number(text)) ? Number(text) : text || undefined);
+    const valueOf = (text) => (NUMBERS.has(key) ? numberOf(text) : text || undefined);
     input.addEventListener("input", () => this.way(["rig"], { key }).set(valueOf(input.value.trim())));
     if (key === "python") input.addEventListener("change", () => this.askPython(input.value.trim()));
   }

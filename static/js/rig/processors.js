@@ -73,7 +73,7 @@ export class Processors {
       if (key === "at") this.change((steps) => (steps[at] = put(steps[at], value)), at);
       else this.page.draft.set((tables) => (tables.processor[at] = put(tables.processor[at], value)));
     };
-    return { set, setToml: (toml) => this.page.draft.set(() => {}, { path: ["processor", String(at), key], toml }), page: this.page };
+    return { set, setToml: (toml) => this.page.draft.set(() => {}, { path: ["processor", String(at), key], toml }), page: this.page, path: ["processor", String(at)] };
   }
 
   adding(at) {

@@ -1,12 +1,11 @@
 // The teleoperators: one, or several by name, each with its own joints, such as a leader arm and a keyboard for the base.
 import { make } from "../lib/dom.js";
 import { DeviceForm } from "./device.js";
+import { isTable } from "./values.js";
 
 const NAME = /^[A-Za-z0-9_-]{1,48}$/;
 const NAMES = ["arm", "base", "left", "right", "hand"];
 const MOST = 8;
-
-const isTable = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
 export class Teleoperators {
   constructor(page) {
