@@ -29,6 +29,7 @@ from tests.support.page_checks import axe_violations, sideways_px, small_targets
 
 SIZES = {1440: 900, 1280: 720, 1024: 768, 390: 844}
 TOUCHED = 1024  # a tablet and a phone are touched
+PATIENCE_MS = 120_000  # a busy machine needs it for one page
 THEMES = ("dark", "light")
 EXPECTED = {"not-found": "404", "sign-in-used": "403"}
 """What the browser may say of a page, because the page is there to show it."""
@@ -74,6 +75,7 @@ def look(browser: Browser, folder: Path, state: str, widths: list[int], only: se
         with running(home, rig_of(state)) as product:
             context = browser.new_context(base_url=product.url)
             page = context.new_page()
+            page.set_default_timeout(PATIENCE_MS)
             page.goto(product.printed)
             page.goto("/rigs/")
             page.locator(".station, .empty").first.wait_for()
@@ -116,7 +118,7 @@ def pictures(page: Page, folder: Path, name: str, act: Act) -> Iterator[tuple[st
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
     Traffic.of(page)
-    page.set_default_timeout(120_000)
+    page.set_default_timeout(PATIENCE_MS)
     page.emulate_media(color_scheme="dark")
     page.goto(act.address)
     quiet(page)
