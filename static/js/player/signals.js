@@ -124,7 +124,7 @@ export class Signals {
     const value = make("b", { class: line.over ? "num is-pair" : "num" });
     const swatch = make("i", { "aria-hidden": "true" });
     swatch.style.setProperty("background", colour(`--signal-${(i % HUES) + 1}`));
-    legend.append(this.button(`${feature}/${line.name}`, swatch, line.short, `Show or hide ${line.name}`, value, unit));
+    legend.append(this.button(`${feature}/${line.name}`, swatch, unit ? `${line.short} ${unit}` : line.short, `Show or hide ${line.name}`, value));
     return value;
   }
 
