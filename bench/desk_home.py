@@ -7,15 +7,17 @@ and people differ from take to take.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import shutil
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,7 +45,8 @@ def home_with(takes: int) -> Iterator[Path]:
         yield Path(folder)
 
 
-def fill(home: Path, takes: int) -> None:
+def fill(home: Path, takes: int, scale: Mapping[str, Any] = MappingProxyType({})) -> None:
+    """Fill the home; `scale` are the units and limits that the rig says of its joints."""
     from recorder.models import Dataset, Episode, Rig
     from recorder.models.states import EpisodeState, Verdict
     from recorder.models.totals import fold_totals
@@ -55,6 +58,9 @@ def fill(home: Path, takes: int) -> None:
     (home / "datasets").mkdir(exist_ok=True)
     first = make_take(home / "spool", 60, dataset="bench", task=TASKS[0])
     manifest = read_manifest(first)
+    for feature in ("action", "observation.state"):
+        manifest["features"][feature] |= scale
+    (first / "take.json").write_text(json.dumps(manifest, indent=1))
     chance = random.Random(7)
     rig = Rig.objects.create(name="sim")
     dataset = Dataset.objects.create(
@@ -118,8 +124,6 @@ def about(chance: random.Random, number: int) -> dict[str, Any]:
 
 
 def link(first: Path, folder: Path, manifest: dict[str, Any]) -> None:
-    import json
-
     folder.mkdir()
     for file in first.iterdir():
         if file.name.endswith((".mkv", ".idx", ".arrow")):

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from page_acts import Act, acts_of
 from page_states import ROOT, SIGNED_OUT, STATES, addresses, fill, rig_of
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -28,6 +29,7 @@ from tests.support.page_checks import axe_violations, sideways_px, small_targets
 
 SIZES = {1440: 900, 1280: 720, 1024: 768, 390: 844}
 TOUCHED = 1024  # a tablet and a phone are touched
+PATIENCE_MS = 120_000  # a busy machine needs it for one page
 THEMES = ("dark", "light")
 EXPECTED = {"not-found": "404", "sign-in-used": "403"}
 """What the browser may say of a page, because the page is there to show it."""
@@ -73,26 +75,28 @@ def look(browser: Browser, folder: Path, state: str, widths: list[int], only: se
         with running(home, rig_of(state)) as product:
             context = browser.new_context(base_url=product.url)
             page = context.new_page()
+            page.set_default_timeout(PATIENCE_MS)
             page.goto(product.printed)
             page.goto("/rigs/")
             page.locator(".station, .empty").first.wait_for()
             change(page, facts)
             signed_in = context.storage_state()
             context.close()
-            for width in widths:
-                by_hand: dict[str, Any] = {"has_touch": True, "is_mobile": True} if width <= TOUCHED else {}
-                size = {"width": width, "height": SIZES[width]}
-                context = browser.new_context(
-                    base_url=product.url, storage_state=signed_in, viewport=size, reduced_motion="reduce", **by_hand
-                )
-                nobody = browser.new_context(base_url=product.url, viewport=size, reduced_motion="reduce", **by_hand)
-                visits = [(context, addresses(facts)), (nobody, SIGNED_OUT)]
-                for visitor, name, address in ((who, *each) for who, pages in visits for each in pages.items()):
-                    if not only or name in only:
-                        for theme, wrong in pictures(visitor.new_page(), folder, f"{state}-{name}-{width}", address):
+            pages = {name: Act(address) for name, address in addresses(facts).items()}
+            nobody = {name: Act(address) for name, address in SIGNED_OUT.items()}
+            # What is done on a page changes what others show: those come last.
+            for acts, storage in ((pages, signed_in), (nobody, None), (acts_of(state, facts), signed_in)):
+                acts = {name: act for name, act in acts.items() if not only or name in only}
+                for width in widths:
+                    size = {"width": width, "height": SIZES[width]}
+                    by_hand: dict[str, Any] = {"has_touch": True, "is_mobile": True} if width <= TOUCHED else {}
+                    context = browser.new_context(
+                        base_url=product.url, storage_state=storage, viewport=size, reduced_motion="reduce", **by_hand
+                    )
+                    for name, act in acts.items():
+                        for theme, wrong in pictures(context.new_page(), folder, f"{state}-{name}-{width}", act):
                             yield state, name, width, theme, wrong
-                context.close()
-                nobody.close()
+                    context.close()
 
 
 def change(page: Page, facts: dict[str, Any]) -> None:
@@ -108,28 +112,37 @@ def change(page: Page, facts: dict[str, Any]) -> None:
         until(lambda: call(page, "GET", f"/api/operations/{operation}")["state"] in ended, True, within_s=180)
 
 
-def pictures(page: Page, folder: Path, name: str, address: str) -> Iterator[tuple[str, str]]:
+def pictures(page: Page, folder: Path, name: str, act: Act) -> Iterator[tuple[str, str]]:
     """Take the page in both themes, give each fault with its theme, and close the page."""
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
     Traffic.of(page)
+    page.set_default_timeout(PATIENCE_MS)
     page.emulate_media(color_scheme="dark")
-    page.goto(address)
+    page.goto(act.address)
     quiet(page)
-    width = page.viewport_size["width"] if page.viewport_size else 0
-    for theme in THEMES:
-        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-        page.screenshot(path=folder / f"{name}-{theme}.jpg", type="jpeg", quality=70, full_page=True)
-        yield from ((theme, wrong) for wrong in axe_violations(page, without=THEIRS.get(address, "")))
-    if (over := sideways_px(page)) > 0:
-        yield "both", f"scrolls sideways by {over} px"
-    yield from (("both", f"cut off: {wrong}") for wrong in page.evaluate(CUT_OFF))
-    if width <= TOUCHED:
-        yield from (("both", f"small target: {wrong}") for wrong in small_targets(page))
-    allowed = next((word for key, word in EXPECTED.items() if key in name), None)
+    with act.done(page):
+        for theme in THEMES:
+            page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+            # A sheet lies over what the window shows; the page behind it may be longer.
+            page.screenshot(
+                path=folder / f"{name}-{theme}.jpg", type="jpeg", quality=70, full_page=not act.is_in_window
+            )
+            yield from ((theme, wrong) for wrong in axe_violations(page, without=THEIRS.get(act.address, "")))
+        yield from (("both", wrong) for wrong in misplaced(page))
+    allowed = act.expected or next((word for key, word in EXPECTED.items() if key in name), None)
     yield from (("both", f"console: {said}") for said in complaints if allowed is None or allowed not in said)
     page.close()
+
+
+def misplaced(page: Page) -> Iterator[str]:
+    """Give what does not fit, and what is too small for a finger."""
+    if (over := sideways_px(page)) > 0:
+        yield f"scrolls sideways by {over} px"
+    yield from (f"cut off: {wrong}" for wrong in page.evaluate(CUT_OFF))
+    if (page.viewport_size or {"width": 0})["width"] <= TOUCHED:
+        yield from (f"small target: {wrong}" for wrong in small_targets(page))
 
 
 def contact_sheet(folder: Path) -> str:

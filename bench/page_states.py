@@ -24,6 +24,7 @@ ENCODING = {"codec": "h264", "crf": 23, "g": 2, "preset": "ultrafast", "pix_fmt"
 LONG_TITLE = "Bimanual kitchen rearrangement with deformable objects, second campaign in spring, the north bench arm"
 LONG_TASKS = ("Pick up the transparent measuring cup from the drying rack " * 4, "a_name_without_any_space_" * 8)
 LONG_CAMERAS = ("front", "overhead_wide_angle_fisheye_calibrated", "left", "right", "side_left", "side_right")
+LONG_RIG = "left-follower-arm-of-the-north-bench-in-room-2"
 RIG = '[rig]\nname = "{name}"\nfps = 15\n[robot]\nkind = "sim"\n[teleoperator]\nkind = "autopilot"\n'
 CAMERA = '[cameras.{name}]\nkind = "sim"\nwidth = 640\nheight = 480\nfps = 15\n'
 PHONE = '[cameras.phone]\nkind = "browser"\nwidth = 640\nheight = 480\nfps = 15\n'
@@ -64,6 +65,8 @@ EVERYWHERE = {
 }
 SIGNED_OUT = {"sign-in": "/sign-in/", "sign-in-used": "/sign-in/?code=used", "offline-signed-out": "/offline/"}
 """Pages for a browser that nobody has signed in at."""
+SCALE = {"units": ["°"] * 5 + ["%"], "limits": [[-1.7, 2.2]] * 5 + [[-5.0, 5.0]]}
+"""What a rig says of the joints of a take."""
 OF_A_DATASET = ("overview", "frames", "edit", "use", "history", "files", "settings")
 VIEWS = ("review", "kept", "committed", "all")
 
@@ -78,7 +81,7 @@ def rig_of(state: str) -> str | None:
             return RIG.format(name="bench-1") + cameras + GONE + PHONE
         case "long":
             named = "".join(CAMERA.format(name=name) for name in LONG_CAMERAS[:4])
-            return RIG.format(name="left-follower-arm-of-the-north-bench-in-room-2") + named
+            return RIG.format(name=LONG_RIG) + named
     return RIG.format(name="bench-1") + cameras
 
 
@@ -153,7 +156,7 @@ def _many(home: Path) -> dict[str, Any]:
 
     from recorder.models import Dataset, Episode
 
-    desk_home.fill(home, 300)
+    desk_home.fill(home, 300, SCALE)
     Dataset.objects.update(encoding=ENCODING)
     rows = list(Episode.objects.order_by("recorded_at"))
     for number, row in enumerate(rows):
@@ -189,7 +192,7 @@ def _long(home: Path) -> dict[str, Any]:
     takes = _takes(home, "long", LONG_TITLE, [LONG_TASKS[n % 2] for n in range(4)], cameras=LONG_CAMERAS)
     label = "occluded by the left sleeve of the operator for over a second"
     said = {"labels": [label, "x" * 60], "note": "word " * 100}
-    about = {"slug": "long", "takes": takes, "annotate": dict.fromkeys(takes[:2], said)}
+    about = {"slug": "long", "rig": LONG_RIG, "takes": takes, "annotate": dict.fromkeys(takes[:2], said)}
     about |= _arm(home, "left-follower-arm-of-the-north-bench-in-room-3-b")
     return {**about, "reject": takes[2:3], "keep": takes[3:], "encode": "long"}
 

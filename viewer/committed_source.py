@@ -17,6 +17,7 @@ from robotdata.dataset.episode_list import EpisodeInfo, VideoSpan
 from robotdata.dataset.errors import DatasetError
 from robotdata.dataset.features import DEFAULT_FEATURES, NUMERIC_DTYPES
 from robotdata.dataset.reader import DatasetFolder
+from robotdata.dataset.scales import SCALES, units_of, with_scales
 from robotdata.files import open_real
 from robotdata.quality.inputs import flat_names
 from robotdata.video import VideoDecoder, VideoDecoderCache, VideoError
@@ -116,7 +117,8 @@ class CommittedSource:
         except (DatasetError, OSError) as error:
             raise Gone(f"the rows of episode {self._episode.index} cannot be read: {error}") from error
         signals = Signals({}, {})
-        for feature, description in self._dataset.features.items():
+        known = with_scales(self._dataset.features, self._dataset.sidecar.more.get(SCALES))
+        for feature, description in known.items():
             if feature in DEFAULT_FEATURES or description["dtype"] not in NUMERIC_DTYPES or feature not in rows:
                 continue
             values = _as_numbers(rows[feature])
@@ -125,6 +127,7 @@ class CommittedSource:
                 continue
             signals.columns[feature] = values
             signals.names[feature] = flat_names(feature, description, values.shape[1])
+            signals.units[feature] = units_of(description, values.shape[1])
         return signals
 
     def video(self, camera: str) -> VideoFile:

@@ -40,8 +40,9 @@ def pack_signals(source: FrameSource, recorded_action: str = "") -> bytes:
         if len(descriptions) + size > MAX_SIGNALS or (len(descriptions) + size) * source.frames > MAX_VALUES:
             left_out.append(feature)
             continue
-        names = signals.names[feature]
-        descriptions += [{"name": name, "feature": feature, "index": i} for i, name in enumerate(names)]
+        units = signals.units.get(feature, [""] * size)
+        for i, (name, unit) in enumerate(zip(signals.names[feature], units, strict=True)):
+            descriptions.append({"name": name, "feature": feature, "index": i, **({"unit": unit} if unit else {})})
         blocks.append(np.ascontiguousarray(values.T, dtype="<f4").tobytes())
     return _header(source, signals, descriptions, left_out) + b"".join(blocks)
 

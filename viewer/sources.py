@@ -42,12 +42,13 @@ class VideoFile:
 class Signals:
     """The numeric features of an episode.
 
-    `columns[feature]`: float32 (rows, d). `names[feature]`: one name for each of the d columns. `left_out`: features
-    that cannot be shown as numbers.
+    `columns[feature]`: float32 (rows, d). `names[feature]`, `units[feature]`: one name and one unit for each of the d
+    columns; "" is an unknown unit. `left_out`: features that cannot be shown as numbers.
     """
 
     columns: dict[str, NDArray[np.float32]]
     names: dict[str, list[str]]
+    units: dict[str, list[str]] = field(default_factory=dict)
     age_ms: dict[str, dict[str, float]] = field(default_factory=dict)
     """By camera: p50, p99 and max of the age of its frame at a tick, in milliseconds; empty if it was not measured."""
     left_out: list[str] = field(default_factory=list)

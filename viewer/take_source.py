@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from robotdata.capture.actions import ACTION, ACTIONS, REQUESTED_COLUMN, SENT
 from robotdata.dataset.features import is_depth
+from robotdata.dataset.scales import units_of
 from robotdata.quality.inputs import flat_names
 from robotdata.spool import CameraTrack, SpoolError, Take
 from robotdata.video.depth.colours import DepthColours
@@ -150,18 +151,20 @@ class TakeSource:
         columns: dict[str, NDArray[np.float32]] = {}
         action, other = self._actions(recorded_action)
         names: dict[str, list[str]] = {}
+        units: dict[str, list[str]] = {}
         for feature, description in self._take.manifest["features"].items():
             if description.get("dtype") in ("video", "image", "string") or feature not in self._take.rows.column_names:
                 continue
             values = self._numbers(action if feature == ACTION else feature)
             columns[feature] = values
             names[feature] = flat_names(feature, description, values.shape[1])
+            units[feature] = units_of(description, values.shape[1])
             if feature == ACTION and other is not None:
                 values_of_other = self._numbers(other)
                 if not np.array_equal(values, values_of_other, equal_nan=True):
                     name = REQUESTED_COLUMN if other == REQUESTED_COLUMN else f"{ACTION}/{SENT}"
-                    columns[name], names[name] = values_of_other, names[feature]
-        return Signals(columns, names, {key: self._age(key) for key in self._tracks})
+                    columns[name], names[name], units[name] = values_of_other, names[feature], units[feature]
+        return Signals(columns, names, units, {key: self._age(key) for key in self._tracks})
 
     def _actions(self, recorded_action: str) -> tuple[str, str | None]:
         """Return the columns of the action that the dataset gets and of the other one; None if there is no other."""

@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 import math
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from django.db import connection
 from django.db.models.expressions import RawSQL
@@ -22,6 +24,8 @@ from recorder.models import Dataset
 from recorder.models.episode import EpisodeQuerySet
 from recorder.models.states import EpisodeState
 from robotdata.dataset.episode_statistics import extremes_by_index
+from robotdata.dataset.features import size_of
+from robotdata.dataset.scales import units_of
 from robotdata.numbers import count
 from robotdata.quality.inputs import flat_names
 from robotdata.quality.stored import METRICS_FILE, metrics_of
@@ -58,6 +62,16 @@ class Reach:
     def __str__(self) -> str:
         kind = "action" if self.feature.startswith("action") else "state"
         return f"{self.joint} ({kind}) {self.low:g} to {self.high:g}"
+
+    def unit_in(self, features: Mapping[str, Any]) -> str:
+        """Return the unit of the joint's values as these features say it; "" where they do not."""
+        spec = features.get(self.feature)
+        try:
+            size = size_of(spec)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return ""
+        place = _place(spec, self, size)
+        return units_of(spec, size)[place] if place is not None else ""
 
     def holds(self, extremes: Extremes | None) -> bool:
         """Return whether a joint with this least and largest value reaches the range."""
@@ -147,7 +161,7 @@ def _committed_extremes(dataset: Dataset, reach: Reach) -> tuple[dict[int, Extre
     return extremes_by_index(dataset.path, reach.feature, lambda size: _place(spec, reach, size))
 
 
-def _place(spec: dict[str, object], reach: Reach, size: int) -> int | None:
+def _place(spec: Mapping[str, Any], reach: Reach, size: int) -> int | None:
     """Return the index of the joint among the `size` values of its feature."""
     names = flat_names(reach.feature, spec, size)
     return names.index(reach.joint) if reach.joint in names else None

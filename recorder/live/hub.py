@@ -188,12 +188,13 @@ class Feed:
             viewer.offer_status(text)
 
     def publish_telemetry(self, message: Mapping[str, Any]) -> None:
-        """Publish telemetry to the viewers; names of values are kept for later viewers."""
+        """Publish telemetry to the viewers; names and units of values are kept for later viewers."""
         if isinstance(rig_time_s := message.get("t"), int | float):
             self.clock.heard(rig_time_s)
-        rows = {key: value for key, value in message.items() if key != "names"}
+        rows = {key: value for key, value in message.items() if key not in ("names", "units")}
         if names := message.get("names"):
-            self.names = wire_text({"type": "telemetry", "names": names, "rows": []})
+            units = message.get("units") or {}
+            self.names = wire_text({"type": "telemetry", "names": names, "units": units, "rows": []})
             for viewer in self.viewers:
                 viewer.offer_names(self.names)
         text = wire_text(rows)

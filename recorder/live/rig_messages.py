@@ -159,11 +159,12 @@ class TakeMoved(Loose):
 
 
 class Telemetry(Loose):
-    """Telemetry rows and, at first, the names of their values."""
+    """Telemetry rows and, at first, the names and units of their values."""
 
     type: Literal["telemetry"]
     rows: list[Any] = Field(max_length=2000)
     names: Annotated[dict[str, list[str]] | None, BeforeValidator(_as_names)] = None
+    units: Annotated[dict[str, list[str]] | None, BeforeValidator(_as_names)] = None
 
 
 class Reply(Loose):

@@ -24,7 +24,9 @@ from robotdata.quality.inputs import flat_names, is_motion
 from robotdata.quality.peers import Peers
 
 _BINS = 20
-_LEAST_BINS = 8
+_LEAST_BINS, _LEAST_ALIKE = 8, 15
+_LIKE = 0.2
+"""Lengths that differ by less than this share of the longest look alike."""
 _MAX_WORST = 20
 _MAX_DRAWN = 1e30
 
@@ -70,14 +72,15 @@ def _lengths(seconds: NDArray[np.float64]) -> dict[str, Any]:
 
 
 def _edges(shortest: float, longest: float) -> NDArray[np.float64]:
-    """Return round edges of 8 to `_BINS` bins that hold all lengths, float64 (bins + 1,) in seconds.
+    """Return round edges of `_LEAST_BINS` to `_BINS` bins that hold all lengths, float64 (bins + 1,) in seconds.
 
-    Lengths that hardly differ fill few of the bins, so that they look alike.
+    Lengths that hardly differ fill few of the bins, in the middle, so that they look alike.
     """
-    step = max(0.1, nice_step(longest - shortest, _BINS - 2))
+    spread = longest - shortest
+    step = max(0.1, nice_step(max(spread, _LIKE * longest), _BINS - 2))
     first = math.floor(shortest / step + 1e-9)
     last = max(first + 1, math.ceil(longest / step - 1e-9))
-    while last - first < _LEAST_BINS:
+    while last - first < (_LEAST_ALIKE if spread < _LIKE * longest else _LEAST_BINS):
         first, last = max(0, first - 1), last + 1
     return np.arange(first, last + 1, dtype=np.float64) * np.float64(step)
 

@@ -16,7 +16,7 @@ from recorder.quality.scale import nice_step
 BAR_HEIGHT = 150
 DAYS_HEIGHT = 110
 CELL_HEIGHT = 22
-_MOST_DAYS = 31
+_LEAST_DAYS, _MOST_DAYS = 14, 31
 _MOST_OPERATORS = 7
 
 
@@ -66,8 +66,8 @@ def outliers_of(lengths: Mapping[str, Any]) -> list[dict[str, Any]]:
 def day_columns(counts: Mapping[tuple[date, str], int]) -> dict[str, Any]:
     """Return takes per day and operator as stacked columns: the `days`, the `operators` with their colours, the `most`.
 
-    Shows the last 31 days; without gaps where the days with takes span no more. Operators beyond the seventh are one,
-    named None.
+    Shows at least the last 14 and at most 31 days; without gaps where the days with takes span no more. Operators
+    beyond the seventh are one, named None.
     """
     if not counts:
         return {"days": [], "operators": [], "most": 0}
@@ -79,7 +79,7 @@ def day_columns(counts: Mapping[tuple[date, str], int]) -> dict[str, Any]:
     ranked = sorted(totals, key=lambda name: (name is None, -totals[name], name or ""))
     colours = {name: place + 1 for place, name in enumerate(ranked)}
     sums = {day: sum(count for (each, _), count in shown.items() if each == day) for day in days}
-    most, step = max(sums.values()), 100 / max(len(days), 7)
+    most, step = max(sums.values()), 100 / len(days)
     columns = []
     for index, day in enumerate(days):
         parts, top = [], float(DAYS_HEIGHT)
@@ -103,7 +103,7 @@ def day_columns(counts: Mapping[tuple[date, str], int]) -> dict[str, Any]:
         )
     labels = max(1, math.ceil(len(columns) / 6))
     for index, column in enumerate(columns):
-        column["labelled"] = index % labels == 0
+        column["labelled"] = (len(columns) - 1 - index) % labels == 0
     operators = [{"name": name, "count": totals[name], "colour": colours[name]} for name in ranked]
     return {"days": columns, "operators": operators, "most": most}
 
@@ -121,9 +121,9 @@ def _sum_rare(counts: Mapping[tuple[date, str], int]) -> dict[tuple[date, str | 
 
 
 def _shown_days(days: Sequence[date]) -> list[date]:
-    span = (days[-1] - days[0]).days + 1
+    span = max((days[-1] - days[0]).days + 1, _LEAST_DAYS)
     if span <= _MOST_DAYS:
-        return [days[0] + timedelta(days=number) for number in range(span)]
+        return [days[-1] - timedelta(days=back) for back in reversed(range(span))]
     return list(days[-_MOST_DAYS:])
 
 

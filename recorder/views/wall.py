@@ -13,7 +13,7 @@ from django_htmx.http import replace_url, trigger_client_event
 
 from recorder.browse.counts import figures_of, goal_of, tasks_of
 from recorder.browse.filters import REJECTED, SORTS, VIEWS, Filter, Matching, choices
-from recorder.browse.reach import Reach, Reached
+from recorder.browse.reach import Reach
 from recorder.models import Dataset
 from recorder.models.states import EpisodeState, Verdict
 from recorder.templatetags.curation import PLANNED_LABELS, mark_name
@@ -95,7 +95,7 @@ def head_of(request: Request, found: Matching, tasks: list[dict[str, Any]] | Non
         **_rejected(view, counts),
         "goal": goal_of(row, tasks, filters.task),
         "narrowed": [
-            (name, _condition_text(name, value, found.reached), filters.without(name).query)
+            (name, _condition_text(name, value, found), filters.without(name).query)
             for name, value in filters.conditions.items()
         ],
     }
@@ -156,8 +156,10 @@ def _matching(request: Request, row: Dataset) -> Matching:
     return Matching(row, Filter.read(request.GET))
 
 
-def _condition_text(name: str, value: str, reached: Reached | None) -> str:
+def _condition_text(name: str, value: str, found: Matching) -> str:
     """Return one condition of the filter as text."""
+    reached, reach = found.reached, Reach.read(found.filters.reach)
+    unit = reach.unit_in(found.dataset.features) if reach is not None else ""
     gaps = f" ({reached.gaps})" if reached is not None and reached.gaps else ""
     texts = {
         "q": f"“{value}”",
@@ -167,7 +169,7 @@ def _condition_text(name: str, value: str, reached: Reached | None) -> str:
         "since": f"since {value}",
         "until": f"until {value}",
         "session": f"session {value[:8]}",
-        "reach": f"{Reach.read(value)}{gaps}",
+        "reach": f"{reach}{unit and f' {unit}'}{gaps}",
         "planned": PLANNED_LABELS.get(value, "pending changes"),
         "verdict": Verdict(value).label if value in Verdict.values else value,
     }

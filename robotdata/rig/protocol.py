@@ -233,11 +233,15 @@ class Status(TypedDict):
 
 
 class Telemetry(TypedDict):
-    """Rows of the control loop: each [unix seconds, state values, action values]; `names` once per connection."""
+    """Rows of the control loop: each [unix seconds, state values, action values].
+
+    `names` and `units` of the values come once per connection; "" is an unknown unit.
+    """
 
     type: Literal["telemetry"]
     t: float
     names: NotRequired[dict[str, list[str]]]
+    units: NotRequired[dict[str, list[str]]]
     rows: list[list[Any]]
 
 

@@ -13,7 +13,8 @@ from typing import Any
 from robotdata.capture import clock
 from robotdata.capture.camera_thread import CameraThread
 from robotdata.capture.health import TEXTS
-from robotdata.dataset.features import flat_names
+from robotdata.dataset.features import flat_names, size_of
+from robotdata.dataset.scales import units_of
 from robotdata.rig import checks, protocol
 from robotdata.rig.disk import WARN_MINUTES, WARN_TAKES
 from robotdata.rig.machine import Machine
@@ -39,6 +40,7 @@ from robotdata.spool.manifest import FILE as MANIFEST
 log = logging.getLogger(__name__)
 _MOST_TAKES = 5000
 _RATE_OFF = 0.02
+_SHOWN = {"state": "observation.state", "action": "action"}
 _SUMMARY = (
     "id",
     "state",
@@ -173,11 +175,10 @@ class Reporter:
             return None
         message: Telemetry = {"type": "telemetry", "t": rows[-1][0], "rows": rows}
         if with_names:
-            features = self._rig.features
-            message["names"] = {
-                name: list(flat_names(features[key]) or []) if key in features else []
-                for name, key in (("state", "observation.state"), ("action", "action"))
-            }
+            shown = {name: self._rig.features.get(key) for name, key in _SHOWN.items()}
+            message["names"] = {name: (flat_names(feature) or []) if feature else [] for name, feature in shown.items()}
+            units = {name: units_of(feature, size_of(feature)) for name, feature in shown.items() if feature}
+            message["units"] = {name: each for name, each in units.items() if any(each)}
         return message
 
     def take_event(self, event: str, manifest: Mapping[str, Any]) -> TakeEvent:

@@ -60,6 +60,23 @@ def test_an_arm_of_lerobot_says_degrees_or_per_cent() -> None:
     assert "units" not in scaled(["x.vel"], scale)
 
 
+def test_the_joints_of_two_arms_begin_with_their_side() -> None:
+    arms = {
+        "left_arm": SimpleNamespace(calibration_fpath="", bus=bus(pan="degrees", gripper="range_0_100")),
+        "right_arm": SimpleNamespace(calibration_fpath="", bus=bus(pan="range_m100_100")),
+    }
+    scale = scale_of(SimpleNamespace(calibration_fpath="", **arms))
+    assert {joint: unit for joint, (unit, _) in scale.items()} == {
+        "left_pan.pos": "°", "left_gripper.pos": "%", "right_pan.pos": "%",
+    }  # fmt: skip
+    assert scaled(["left_pan.pos", "right_pan.pos"], scale)["units"] == ["°", "%"]
+
+
+def test_two_buses_of_one_arm_with_motors_of_one_name_say_nothing_of_them() -> None:
+    device = SimpleNamespace(first=bus(pan="degrees", lift="degrees"), second=bus(pan="range_0_100"))
+    assert scale_of(device).keys() == {"lift.pos"}
+
+
 def test_a_dataset_keeps_them_in_its_sidecar(tmp_path: Path) -> None:
     """LeRobot compares the features of `info.json` to the letter."""
     takes = encoded_takes(tmp_path, [6, 7])

@@ -13,6 +13,7 @@ from django.test import Client
 
 from recorder.models import Dataset, Episode
 from recorder.quality.issue_map import issue_map, unusual_lengths
+from recorder.quality.overview import overview
 from recorder.quality.scale import nice_step
 from recorder.views.charts import DAYS_HEIGHT, day_columns, heat_cells, outliers_of, ticks_of
 
@@ -48,8 +49,10 @@ def test_a_length_far_from_the_others_is_unusual() -> None:
 def test_columns_stack_operators_and_leave_no_day_out() -> None:
     first, last = date(2026, 11, 1), date(2026, 11, 4)
     chart = day_columns({(first, "olga"): 3, (first, "ben"): 1, (last, ""): 2})
-    assert [column["count"] for column in chart["days"]] == [4, 0, 0, 2] and chart["most"] == 4
-    parts = chart["days"][0]["parts"]
+    counts = [column["count"] for column in chart["days"]]
+    assert counts == [0] * 10 + [4, 0, 0, 2] and chart["most"] == 4  # two weeks, so that one day is no wide bar
+    assert chart["days"][-1]["day"] == last and chart["days"][-1]["labelled"]
+    parts = chart["days"][10]["parts"]
     assert [part["operator"] for part in parts] == ["olga", "ben"] and sum(
         part["high"] for part in parts
     ) == DAYS_HEIGHT
@@ -70,6 +73,13 @@ def take(dataset: Dataset, day: int, **fields: Any) -> Episode:
 @pytest.fixture
 def cups(db: None) -> Dataset:
     return Dataset.objects.create(slug="cups", title="Cups", fps=30)
+
+
+def test_the_length_of_one_episode_is_a_slim_bar_in_the_middle(cups: Dataset) -> None:
+    take(cups, 0, ticks=600, fps=30)
+    lengths = overview(cups)["lengths"]
+    assert lengths["counts"] == [0] * 7 + [1] + [0] * 7
+    assert lengths["edges_s"][7] <= 20 <= lengths["edges_s"][8]
 
 
 def test_the_map_has_the_gravest_flag_of_each_kind(cups: Dataset) -> None:
@@ -105,5 +115,5 @@ def test_operators_beyond_the_seventh_are_one() -> None:
     day = date(2026, 11, 30)
     columns = day_columns({(day, f"person {n}"): 5_000 - n for n in range(3_000)})
     assert [each["name"] for each in columns["operators"]] == [f"person {n}" for n in range(7)] + [None]
-    assert len(columns["days"][0]["parts"]) == 8
-    assert columns["days"][0]["count"] == sum(5_000 - n for n in range(3_000)) == columns["most"]
+    assert len(columns["days"][-1]["parts"]) == 8
+    assert columns["days"][-1]["count"] == sum(5_000 - n for n in range(3_000)) == columns["most"]

@@ -67,9 +67,9 @@ async def test_it_loses_the_oldest_telemetry_of_a_slow_viewer_but_never_the_name
     hub.join("sim", viewer)
     for number in range(500):
         message: dict[str, Any] = {"type": "telemetry", "t": number, "rows": [[number, [], []]]}
-        feed.publish_telemetry(message | ({"names": {"state": ["a"]}} if not number else {}))
+        feed.publish_telemetry(message | ({"names": {"state": ["a"]}, "units": {"state": ["°"]}} if not number else {}))
     heard = [json.loads(one) for one in await fresh(viewer)]
-    assert heard[0]["names"] == {"state": ["a"]}
+    assert heard[0]["names"] == {"state": ["a"]} and heard[0]["units"] == {"state": ["°"]}
     assert heard[-1]["t"] == 499 and len(heard) <= 60
 
 

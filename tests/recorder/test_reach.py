@@ -103,6 +103,18 @@ def test_the_wall_says_the_range_and_offers_to_remove_it(
     assert f'name="reach" value="{STATE}/{name}:12..13"' in page, "other filters are added to it"
 
 
+def test_the_chip_says_the_unit_where_the_dataset_knows_it(
+    person: Client, cubes: Dataset, measured: list[Episode]
+) -> None:
+    line = joint_of(cubes)
+    (size,) = cubes.features[STATE]["shape"]
+    cubes.features[STATE]["units"] = ["°"] * size
+    cubes.save(update_fields=["features"])
+    page = person.get("/datasets/cubes/", {"view": "all", "reach": f"{STATE}/{line['name']}:12..13"}).text
+    assert f"{line['name']} (state) 12 to 13 °<" in page
+    assert Reach(STATE, "other", 0, 1).unit_in(cubes.features) == Reach("gone", "a", 0, 1).unit_in({"gone": 3}) == ""
+
+
 def test_the_overview_says_which_joint_and_scale_a_drawing_has(
     person: Client, cubes: Dataset, measured: list[Episode]
 ) -> None:

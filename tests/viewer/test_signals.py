@@ -35,6 +35,18 @@ def test_it_gives_every_signal_as_one_run_of_numbers(make_take: MakeTake) -> Non
     source.close()
 
 
+def test_it_gives_the_units_that_the_rig_has_said(make_take: MakeTake) -> None:
+    folder = make_take(4)
+    manifest = json.loads((folder / "take.json").read_text())
+    manifest["features"]["action"]["units"] = ["°", ""]
+    (folder / "take.json").write_text(json.dumps(manifest))
+    source = TakeSource(folder)
+    header, _ = unpack(pack_signals(source))
+    found = {(each["feature"], each["index"]): each.get("unit") for each in header["signals"]}
+    assert found["action", 0] == "°" and found["action", 1] is None and found["observation.state", 0] is None
+    source.close()
+
+
 def test_it_says_what_was_too_much(make_take: MakeTake, monkeypatch) -> None:
     monkeypatch.setattr(signals, "MAX_SIGNALS", 3)
     source = TakeSource(make_take(4))

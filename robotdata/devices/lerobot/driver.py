@@ -20,6 +20,7 @@ from robotdata.devices.lerobot.problems import NEEDS_DISPLAY, explain
 
 log = logging.getLogger(__name__)
 _CALIBRATE = {"robot": "robot", "teleoperator": "teleop"}
+_SIDES = ("left_", "right_")
 _IDENTITY = ("id", "port", "calibration_dir")
 _JOINT_LIKE = "; robotdata records joint positions, each a number with a name"
 
@@ -202,19 +203,29 @@ def _arguments(config: Any, prefix: str) -> Iterator[str]:
             yield f"{prefix}.{each.name}={value}"
 
 
-def arms_of(device: Any, depth: int = 2) -> Iterator[Any]:
+def arms_of(device: Any) -> Iterator[Any]:
     """Yield the parts of a device that have a motor bus of their own: the device, or its two arms."""
-    values = list(vars(device).values())
-    if any(hasattr(value, "motors") and hasattr(value, "disconnect") for value in values):
-        yield device
-    for value in values:
+    for _, arm in sided_arms_of(device):
+        yield arm
+
+
+def sided_arms_of(device: Any, side: str = "", depth: int = 2) -> Iterator[tuple[str, Any]]:
+    """Yield `arms_of`, each with what LeRobot puts before its joints: "left_", "right_", or "" for a single arm."""
+    if any(buses_in(device)):
+        yield side, device
+    for name, value in list(vars(device).items()):
         if depth > 1 and hasattr(value, "calibration_fpath"):
-            yield from arms_of(value, depth - 1)
+            yield from sided_arms_of(value, next((each for each in _SIDES if name.startswith(each)), side), depth - 1)
 
 
 def buses_of(device: Any) -> Iterator[Any]:
     """Yield the motor buses of a device and of its parts."""
     for arm in arms_of(device):
-        for value in vars(arm).values():
-            if hasattr(value, "motors") and hasattr(value, "disconnect"):
-                yield value
+        yield from buses_in(arm)
+
+
+def buses_in(arm: Any) -> Iterator[Any]:
+    """Yield the motor buses of one arm."""
+    for value in vars(arm).values():
+        if hasattr(value, "motors") and hasattr(value, "disconnect"):
+            yield value

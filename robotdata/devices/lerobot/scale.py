@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from robotdata.devices.lerobot.driver import buses_of
+from robotdata.devices.lerobot.driver import buses_in, sided_arms_of
 
 Scale = Mapping[str, tuple[str, list[float] | None]]
 _PERCENT = {"range_m100_100": [-100.0, 100.0], "range_0_100": [0.0, 100.0]}
@@ -15,15 +15,18 @@ def scale_of(device: Any) -> dict[str, tuple[str, list[float] | None]]:
     """Return unit and `[low, high]` of each joint by its name (`gripper.pos`), where LeRobot knows them.
 
     Motors are in degrees or in per cent of their calibrated range (`use_degrees`, and the gripper). In degrees the
-    limits are those of the calibration. The two arms of a robot have motors of the same names; these are left out.
+    limits are those of the calibration. The joints of a robot's two arms begin with `left_` and `right_`, as LeRobot
+    names them. Other motors of one name on two buses are left out.
     """
     found: dict[str, tuple[str, list[float] | None]] = {}
+    known: set[str] = set()
     twice: set[str] = set()
-    for bus in buses_of(device):
-        for name, motor in bus.motors.items():
-            joint = f"{name}.pos"
-            if joint in found:
+    for side, arm in sided_arms_of(device):
+        for bus, (name, motor) in ((each, pair) for each in buses_in(arm) for pair in each.motors.items()):
+            joint = f"{name}.pos" if name.startswith(side) else f"{side}{name}.pos"
+            if joint in known:
                 twice.add(joint)
+            known.add(joint)
             mode = getattr(getattr(motor, "norm_mode", None), "value", "")
             if mode in _PERCENT:
                 found[joint] = ("%", _PERCENT[mode])

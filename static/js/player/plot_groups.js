@@ -12,15 +12,15 @@ const LONG_NAME = 24;
 const OTHERS = ["action/requested", "action/sent"];
 
 /**
- * Plots as { feature, title, other, lines: [{ name, short, column, over, also, span }] }. `over` is the action's column,
+ * Plots as { feature, title, other, lines: [{ name, unit, short, column, over, also, span }] }. `over` is the action's column,
  * `also` the other action's, or null; `other` is "requested" or "sent", or empty without one.
  */
 export function plotsOf(data) {
   const features = new Map();
   const shorter = withoutEnd(data.signals.map(({ name }) => name));
-  data.signals.forEach(({ feature, name }, i) => {
+  data.signals.forEach(({ feature, name, unit = "" }, i) => {
     if (!features.has(feature)) features.set(feature, []);
-    features.get(feature).push({ name, short: shorter(name), column: data.columns[i], over: null, also: null });
+    features.get(feature).push({ name, unit, short: shorter(name), column: data.columns[i], over: null, also: null });
   });
   const second = OTHERS.find((feature) => features.has(feature));
   const others = features.get(second) ?? [];
@@ -49,6 +49,9 @@ function withoutEnd(names) {
   end = /[._ ].*/.exec(end)?.[0] ?? "";
   return (name) => (end && name.length > end.length ? name.slice(0, -end.length) : usual(name));
 }
+
+/** The unit that all lines of a plot share, empty where they differ, or nobody knows. */
+export const unitOf = (lines) => (lines.every(({ unit }) => unit === lines[0].unit) ? lines[0].unit : "");
 
 const rank = (feature) => (FIRST.includes(feature) ? FIRST.indexOf(feature) : FIRST.length);
 

@@ -2,7 +2,7 @@
 import { reach } from "../lib/api.js";
 import { colour, make, say } from "../lib/dom.js";
 import { figure } from "../lib/format.js";
-import { plotsOf, stepOf, thinned, timeAxis, times } from "./plot_groups.js";
+import { plotsOf, stepOf, thinned, timeAxis, times, unitOf } from "./plot_groups.js";
 
 const HUES = 8;
 const MORE = [7, 3, 2, 3]; // the hues again, from the ninth joint on
@@ -69,7 +69,9 @@ export class Signals {
   chart({ feature, title, other, lines }, time, step) {
     const place = make("div", { class: "signal-plot" });
     const legend = make("div", { class: "joints" });
-    this.element.append(make("figure", { class: "signal" }, make("figcaption", {}, title, legend), place));
+    const shared = unitOf(lines);
+    const words = shared ? `${title}, ${shared}` : title;
+    this.element.append(make("figure", { class: "signal" }, make("figcaption", {}, words, legend), place));
     const series = [{}];
     const columns = [];
     const drawn = ["column", ...Object.keys(KINDS)].flatMap((kind) => lines.filter((line) => line[kind]).map((line) => [line, kind]));
@@ -102,7 +104,8 @@ export class Signals {
     const one = { plot, head, place, feature, lines, drawn };
     if (lines.some((line) => line.over)) legend.append(this.button("over", make("i", { class: "dashed", "aria-hidden": "true" }), "action", "Show or hide the action over the state"));
     if (other) legend.append(this.button("also", make("i", { class: "dotted", "aria-hidden": "true" }), other, `Show or hide ${OTHER[other]}; the dataset gets the other action`));
-    one.values = lines.map((line, i) => this.joint(legend, feature, line, i));
+    // The unit of all is said once, beside the title.
+    one.values = lines.map((line, i) => this.joint(legend, feature, line, i, shared ? "" : line.unit));
     this.plots.push(one);
   }
 
@@ -117,11 +120,11 @@ export class Signals {
     return button;
   }
 
-  joint(legend, feature, line, i) {
+  joint(legend, feature, line, i, unit) {
     const value = make("b", { class: line.over ? "num is-pair" : "num" });
     const swatch = make("i", { "aria-hidden": "true" });
     swatch.style.setProperty("background", colour(`--signal-${(i % HUES) + 1}`));
-    legend.append(this.button(`${feature}/${line.name}`, swatch, line.short, `Show or hide ${line.name}`, value));
+    legend.append(this.button(`${feature}/${line.name}`, swatch, unit ? `${line.short} ${unit}` : line.short, `Show or hide ${line.name}`, value));
     return value;
   }
 

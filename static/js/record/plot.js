@@ -26,7 +26,7 @@ export class LivePlot {
     this.colours = Array.from({ length: HUES }, (_, i) => colour(`--signal-${i + 1}`));
     this.line = colour("--line");
     this.text = colour("--text-faint");
-    if (this.names) this.label(this.names);
+    if (this.names) this.label(this.names, this.units);
     this.paint();
   }
 
@@ -36,8 +36,8 @@ export class LivePlot {
     this.canvas.parentElement.classList.toggle("is-old", isOld);
   }
 
-  add({ names, rows = [] }) {
-    if (names?.[this.name]) this.label(names[this.name]);
+  add({ names, units, rows = [] }) {
+    if (names?.[this.name]) this.label(names[this.name], units?.[this.name]);
     if (rows.length) this.heardAt = performance.now();
     for (const row of rows) {
       if (Array.isArray(row[this.column])) this.rows.push([row[0], row[this.column]]);
@@ -55,12 +55,12 @@ export class LivePlot {
     }
   }
 
-  label(names) {
-    this.names = names;
+  label(names, units = []) {
+    Object.assign(this, { names, units });
     this.legend.replaceChildren(...names.slice(0, 12).map((name, i) => {
       const swatch = make("i");
       swatch.style.setProperty("background", this.colours[i % HUES]);
-      return make("span", {}, swatch, name.replace(/\.pos$/, ""));
+      return make("span", {}, swatch, name.replace(/\.pos$/, ""), units[i] ? ` ${units[i]}` : "");
     }));
   }
 
