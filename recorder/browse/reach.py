@@ -66,6 +66,8 @@ class Reach:
     def unit_in(self, features: Mapping[str, Any]) -> str:
         """Return the unit of the joint's values as these features say it; "" where they do not."""
         spec = features.get(self.feature)
+        if not isinstance(spec, Mapping):
+            return ""
         try:
             size = size_of(spec)
         except (AttributeError, KeyError, TypeError, ValueError):

@@ -233,10 +233,7 @@ class Status(TypedDict):
 
 
 class Telemetry(TypedDict):
-    """Rows of the control loop: each [unix seconds, state values, action values].
-
-    `names` and `units` of the values come once per connection; "" is an unknown unit.
-    """
+    """Rows of the control loop: each [unix seconds, state, action]; `names` and `units` ("": unknown) come once."""
 
     type: Literal["telemetry"]
     t: float

@@ -62,7 +62,7 @@ def test_it_uses_colours_that_have_a_name_in_both_themes() -> None:
     tokens = (ROOT / "static/css/tokens.css").read_text()
     known = set(re.findall(r"^\s*(--[\w-]+):", tokens, re.M))
     local = {"--tone", "--tint", "--gap", "--rows", "--beside", "--others", "--large", "--grip", "--grid", "--fill"}
-    local |= {"--is", "--ghost", "--control-bar", "--to-x", "--to-y"}
+    local |= {"--is", "--numbers", "--ghost", "--control-bar", "--to-x", "--to-y"}
     for path in SHEETS:
         used = set(re.findall(r"var\((--[\w-]+)", path.read_text()))
         assert used <= known | local, f"{path.name}: {used - known - local}"

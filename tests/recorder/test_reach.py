@@ -107,8 +107,9 @@ def test_the_chip_says_the_unit_where_the_dataset_knows_it(
     person: Client, cubes: Dataset, measured: list[Episode]
 ) -> None:
     line = joint_of(cubes)
-    (size,) = cubes.features[STATE]["shape"]
-    cubes.features[STATE]["units"] = ["°"] * size
+    names = [str(one["name"]) for one in overview(cubes)["ranges"] if one["feature"] == STATE]
+    units = ["°"] * len(names)
+    cubes.features[STATE] = {"dtype": "float32", "shape": [len(names)], "names": names, "units": units}
     cubes.save(update_fields=["features"])
     page = person.get("/datasets/cubes/", {"view": "all", "reach": f"{STATE}/{line['name']}:12..13"}).text
     assert f"{line['name']} (state) 12 to 13 °<" in page

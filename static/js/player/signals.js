@@ -104,7 +104,7 @@ export class Signals {
     const one = { plot, head, place, feature, lines, drawn };
     if (lines.some((line) => line.over)) legend.append(this.button("over", make("i", { class: "dashed", "aria-hidden": "true" }), "action", "Show or hide the action over the state"));
     if (other) legend.append(this.button("also", make("i", { class: "dotted", "aria-hidden": "true" }), other, `Show or hide ${OTHER[other]}; the dataset gets the other action`));
-    // The unit of all is said once, beside the title.
+    // The unit of all stands once, beside the title.
     one.values = lines.map((line, i) => this.joint(legend, feature, line, i, shared ? "" : line.unit));
     this.plots.push(one);
   }

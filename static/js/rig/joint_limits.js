@@ -36,7 +36,7 @@ class JointLimits {
     const list = make("datalist", { id: `joints-of-${path.join("-")}` }, ...this.known.map(({ name }) => make("option", { value: shortName(name) })));
     const columns = [{ key: "name", label: "Joint", placeholder: "gripper", list: list.id }, ...COLUMNS.map((column) => ({ ...column, placeholder: common[column.key] ?? "" }))];
     const items = entries.filter(([, table]) => isTable(table)).map(itemOf);
-    this.rows = new Rows("joint", columns, items, { kept: page.kept([...path, field.key]), wrong, changed: (now) => this.changed(now) });
+    this.rows = new Rows("joint", columns, items, { kept: page.joints.kept([...path, field.key]), wrong, changed: (now) => this.changed(now) });
     this.all = make("button", { class: "button small", type: "button", disabled: !this.missing.length }, "Add the robot's joints");
     this.all.addEventListener("click", () => this.addAll());
     const acts = make("div", { class: "row" }, this.rows.adding, this.known.length ? this.all : null);

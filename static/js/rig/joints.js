@@ -8,7 +8,14 @@ const idOf = (robot) => `${robot?.kind} ${robot?.type ?? ""}`;
 export class Joints {
   /** `said` are those of the rig `name`, whose file the form begins with. */
   constructor(page, said, name) {
-    Object.assign(this, { page, said, name, of: null });
+    Object.assign(this, { page, said, name, of: null, unnamed: new Map() });
+  }
+
+  /** The rows without a name, which the file does not have yet, of the table at this path. */
+  kept(path) {
+    const key = path.join("\n");
+    if (!this.unnamed.has(key)) this.unnamed.set(key, []);
+    return this.unnamed.get(key);
   }
 
   /** The file has been read: the joints are those of the robot that it names. */

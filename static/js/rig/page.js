@@ -30,7 +30,6 @@ class Page {
     this.loading = true;
     this.devices = { ports: [], cameras: [], known: false, problem: "", devices_seq: -1 };
     this.listeners = [];
-    this.unnamed = new Map(); // rows that are not in the file yet, by the path of their table
     this.joints = new Joints(this, start.joints, start.read);
     this.python = "";
     this.isOpen = false;
@@ -53,12 +52,6 @@ class Page {
       else table[key] = value;
     });
     return { set, setToml: (toml) => this.draft.set(() => {}, { path: [...path, key], toml }), page: this, path };
-  }
-
-  kept(path) {
-    const key = path.join("\n");
-    if (!this.unnamed.has(key)) this.unnamed.set(key, []);
-    return this.unnamed.get(key);
   }
 
   onDevices(element, act) {
@@ -95,7 +88,7 @@ class Page {
     sections.inert = !draft.isToml || !this.isOpen;
     sections.classList.toggle("is-paused", !draft.isToml);
     if (all && this.isOpen) this.draw();
-    this.mark(draft.dirty ? draft.errors : []);
+    markWrong(sections, draft.dirty ? draft.errors : []);
     this.saving.changed();
   }
 
@@ -125,11 +118,6 @@ class Page {
     if (!this.isOpen || python === this.python) return;
     this.python = python;
     this.listKinds();
-  }
-
-  /** The fields that the station finds wrong. */
-  mark(errors) {
-    markWrong(sections, errors);
   }
 
   away(error) {

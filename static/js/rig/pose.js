@@ -28,7 +28,7 @@ class PoseField {
     this.boxes = joints.map((joint) => this.joint(joint));
     const parts = [];
     if (joints.length) parts.push(make("div", { class: "joint-values" }, ...this.boxes));
-    const kept = this.page.kept([...this.path, this.field.key]);
+    const kept = this.page.joints.kept([...this.path, this.field.key]);
     if (!joints.length || others.length || kept.length) parts.push(...this.rows(others, kept, joints.length > 0));
     this.body.replaceChildren(...parts);
   }
