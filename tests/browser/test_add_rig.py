@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import socket
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
+
+from tests.support.big_button import A_SECOND, may_press
 
 pytestmark = pytest.mark.browser
 FRESH_HOME = True  # its lists of rigs and takes are counted
@@ -52,11 +53,10 @@ def record(page: Page) -> None:
     page.fill("[name=task]", "push the cup")
     page.fill("[name=countdown_s]", "0")
     page.keyboard.press("Enter")
-    expect(page.locator("#big")).to_have_attribute("data-does", "record")
+    may_press(page, "record")
     page.keyboard.press("Space")
     expect(page.locator("#state")).to_have_text("recording")
-    expect(page.locator("#timer")).to_have_text(re.compile(r"0:0[1-9]\.\d"))
-    expect(page.locator("#big")).to_have_attribute("data-does", "stop")
-    expect(page.locator("#big")).to_be_enabled()
+    expect(page.locator("#timer")).to_have_text(A_SECOND)
+    may_press(page, "stop")
     page.keyboard.press("Space")
     expect(page.locator("#takes-count")).to_have_text("1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.support import browser
+from tests.support.big_button import may_press
 from tests.support.desk_data import call, until, until_held
 from tests.support.in_sight import box_of
 
@@ -29,13 +31,29 @@ def page(visit: Any, product: Any) -> Iterator[Page]:
     """The record page of a rig that is ready."""
     until(lambda: [rig["name"] for rig in product.api.call("GET", "/api/rigs")["items"]], ["bench-1"])
     page: Page = visit("/record/bench-1/")
-    # The page follows the rig at once; its row, which the API shows, may be behind the stop of the test before.
-    expect(page.locator("#state")).to_have_text(re.compile("ready|needs help"))
-    if page.locator("#state").inner_text() == "needs help":
+    visit.forgive("504")  # of a rig that a busy machine keeps from confirming at once: the page asks it again
+    # The page is drawn by the rig's row, which may be behind the stop of the test before; the button follows the rig.
+    expect(page.locator("#big")).to_have_attribute("data-does", re.compile("record|clear_error"))
+    if page.locator("#big").get_attribute("data-does") == "clear_error":
         page.locator("#big").click()
-    expect(page.locator("#state")).to_have_text("ready")
+    ready(page)
     yield page
     page.unroute_all()
+
+
+def ready(page: Page) -> None:
+    may_press(page, "record")
+    expect(page.locator("#state")).to_have_text("ready")
+
+
+def since(page: Page) -> float:
+    """When the stop came of which the row tells that the API shows; it follows the rig a moment later than the page."""
+    error = call(page, "GET", ADDRESS)["status"]["error"] or {}
+    return float(error["since"]) if error.get("code") == "emergency_stop" else 0.0
+
+
+def until_told(page: Page, pressed_at: float) -> None:
+    until(lambda: since(page) > pressed_at, True)
 
 
 def stopped(page: Page) -> None:
@@ -43,17 +61,20 @@ def stopped(page: Page) -> None:
     expect(page.locator("#state")).to_have_text("needs help")
     expect(page.locator("#blockers")).to_contain_text("Emergency stop")
     expect(page.locator("#estop-alarm")).to_be_hidden()
+    may_press(page, "clear_error")
 
 
 def test_it_stops_the_rig_until_the_error_that_the_page_shows_is_cleared(page: Page) -> None:
     expect(page.locator("[data-fact=ending]")).to_contain_text("moves to its rest pose")
+    pressed_at = time.time()
     page.locator("#estop button").click()
     stopped(page)
-    shown = call(page, "GET", ADDRESS)["status"]["error"]["since"]
+    until_told(page, pressed_at)
+    shown = since(page)
     with page.expect_request("**/commands/clear_error") as asked:
         page.locator("#big").click()
     assert asked.value.post_data_json == {"args": {"since": shown}}
-    expect(page.locator("#state")).to_have_text("ready")
+    ready(page)
     expect(page.locator("#estop button")).to_contain_text("Emergency stop")
 
 
@@ -64,7 +85,7 @@ def test_the_key_works_while_typing_and_over_a_dialog(page: Page) -> None:
     stopped(page)
     expect(page.locator("#record-form [name=task]")).to_be_focused()
     page.locator("#big").click()
-    expect(page.locator("#state")).to_have_text("ready")
+    ready(page)
     page.keyboard.press("?")
     expect(page.locator("#keys")).to_be_visible()
     page.keyboard.press("Shift+Escape")
@@ -78,7 +99,7 @@ def test_it_ends_a_take_and_keeps_it(page: Page) -> None:
     page.locator("#record-form [name=countdown_s]").fill("0")
     page.locator("#big").click()
     expect(page.locator("#state")).to_have_text("recording")
-    expect(page.locator("#timer")).not_to_have_text("0:00.0")
+    until(lambda: ((call(page, "GET", ADDRESS)["status"].get("take") or {}).get("ticks") or 0) > 0, True)
     page.keyboard.press("Shift+Escape")
     stopped(page)
     expect(page.locator(".session .take")).to_have_count(1)
@@ -91,9 +112,9 @@ def test_one_of_its_two_ways_is_enough(page: Page) -> None:
     stopped(page)
     page.unroute_all()
     page.reload()
-    expect(page.locator("#state")).to_have_text("needs help")
+    stopped(page)
     page.locator("#big").click()
-    expect(page.locator("#state")).to_have_text("ready")
+    ready(page)
     page.evaluate("WebSocket.prototype.send = () => {}")
     page.locator("#estop button").click()
     stopped(page)
@@ -106,7 +127,7 @@ def test_a_press_that_arrives_late_by_its_second_way_stops_nothing_again(page: P
         page.locator("#estop button").click()
     stopped(page)
     page.locator("#big").click()
-    expect(page.locator("#state")).to_have_text("ready")
+    ready(page)
     assert held and all(route.fetch().ok for route in held)
     call(page, "POST", "/api/datasets", {"title": "After a stop"})
     call(page, "POST", f"{ADDRESS}/record", {"dataset": "after-a-stop", "task": "push the cube"})
@@ -155,12 +176,13 @@ def test_it_stops_before_the_scripts_are_here(page: Page) -> None:
         page.goto("/record/bench-1/", wait_until="commit")
         page.locator("#toasts").wait_for(state="attached")
         until_held(page, held, "")
+        pressed_at = time.time()
         press()
         expect(page.locator("#estop button")).to_contain_text("Stopping")
-        until(lambda: (call(page, "GET", ADDRESS)["status"]["error"] or {}).get("code"), "emergency_stop")
+        until_told(page, pressed_at)
         held.pop().continue_()
         stopped(page)
         assert len({body["id"] for body in asked}) == 1  # the page has continued the same press
         page.locator("#big").click()
-        expect(page.locator("#state")).to_have_text("ready")
+        ready(page)
         asked.clear()

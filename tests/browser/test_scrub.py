@@ -39,7 +39,9 @@ SCRUB = """async (count) => {
     queueMicrotask(() => drawn.push([bits(canvas), asked.length - 1, said(), now]));
   };
   range.dispatchEvent(new PointerEvent("pointerdown"));
-  for (let i = 0; i < count; i += 1) {
+  const end = performance.now() + 60_000;
+  const few = () => new Set(drawn.map(([frame]) => frame)).size <= 5 && performance.now() < end; // on a busy machine
+  for (let i = 0; i < count || few(); i += 1) {
     const frame = Math.round((Number(range.max) / 2) * (1 - Math.cos((i / count) * 9)));
     range.value = String(frame);
     asked.push(frame);
@@ -47,7 +49,9 @@ SCRUB = """async (count) => {
     await new Promise((on) => setTimeout(on, 1000 / 60));
   }
   range.dispatchEvent(new PointerEvent("pointerup"));
-  await new Promise((on) => setTimeout(on, 1500));
+  const later = (ms) => new Promise((on) => setTimeout(on, ms));
+  while (drawn.at(-1)?.[0] !== asked.at(-1) && performance.now() < end) await later(50);
+  await later(1500); // nothing older comes after it
   proto.drawImage = drawImage;
   return { asked, drawn };
 }"""
@@ -137,7 +141,8 @@ def test_the_address_follows_the_pause_and_is_copied(visit: Any, ids: list[str])
     at(page, 42)
     page.keyboard.press("ArrowRight")
     expect(page).to_have_url(re.compile("frame=43"))
-    page.keyboard.press("<")  # slowly: a busy machine must see it play
+    for _ in range(2):
+        page.keyboard.press("<")  # slowly: a busy machine must see it play
     page.keyboard.press("Space")
     expect(page.locator("#play")).to_have_attribute("aria-label", "Pause")
     page.wait_for_function("() => Number(document.getElementById('at-frame').textContent) > 46")

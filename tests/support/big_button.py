@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Page, expect
+
+A_SECOND = re.compile(r"^(?!0:00\.)\d+:\d\d")
+"""What the clock of a take of at least a second says, however late one looks."""
 
 
 def may_press(page: Page, does: str) -> None:

@@ -35,7 +35,7 @@ export class Controls {
     this.busy = ""; // the command that waits for its answer, or for the rig to show that it has done it
     this.recordedAt = -DOUBLE_MS;
     this.turn = 0; // of the commands, which one that is
-    this.big.addEventListener("click", ({ detail }) => this.main(detail > 1));
+    this.big.addEventListener("click", ({ detail, timeStamp }) => this.main(detail > 1, timeStamp));
     for (const button of this.panel.querySelectorAll("[data-command]")) {
       button.addEventListener("click", () => this.press(button.dataset.command));
     }
@@ -56,13 +56,13 @@ export class Controls {
     });
   }
 
-  /** The main button. While something begins it stops that; the second click of a double one on Record does not. */
-  main(isDouble = false) {
+  /** The main button, pressed `at` then. While something begins it stops that; a double click's second one does not. */
+  main(isDouble = false, at = performance.now()) {
     const { does } = this.big.dataset;
-    if (isDouble && performance.now() < this.recordedAt + DOUBLE_MS) return;
+    if (isDouble && at < this.recordedAt + DOUBLE_MS) return;
     if (!this.stopping.takes(this.busy)) {
       if (this.justChanged.holds()) return;
-      if (does === "record") this.recordedAt = performance.now();
+      if (does === "record") this.recordedAt = at;
       return void this.press(does);
     }
     this.stopping.want(this.status, this.busy, this.isDone);
@@ -177,17 +177,22 @@ export class Controls {
       this.recordedAt = -DOUBLE_MS; // nothing has begun that the second click of a double one could end
       if (this.stopping.tells(error, command, isAgain || turn !== this.turn)) this.refusal.show(error, command, this.status.state, Boolean(this.stopping.wanted));
     } finally {
-      if (turn === this.turn) this.settle();
+      if (turn === this.turn) this.settle(turn, this.busy);
       this.show(this.status);
     }
   }
 
   /** What is done holds back the next command until the rig shows it: its status may be later than its answer. */
-  settle() {
-    const { turn, busy } = this;
-    if (!this.isDone || !SHOWN.has(busy) || this.isShown(this.status)) this.busy = "";
-    else setTimeout(() => {
+  settle(turn, busy) {
+    if (this.isDone && SHOWN.has(busy) && !this.isShown(this.status)) this.waitToBeShown(turn, this.status);
+    else this.busy = "";
+  }
+
+  /** A rig that says more, and does not show it, does not do it; of one that says nothing nobody knows. */
+  waitToBeShown(turn, heard) {
+    setTimeout(() => {
       if (turn !== this.turn) return;
+      if (this.status === heard && this.busy) return void this.waitToBeShown(turn, heard);
       this.busy = "";
       this.show(this.status);
     }, UNSEEN_MS);
