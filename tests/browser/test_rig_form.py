@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from robotdata.station.rig_text import read_rig_text
 from tests.support.fake_station import rig_process
@@ -146,17 +146,21 @@ def asked_for(station: Beside, number: int) -> int:
     return sum(1 for ask in asks if ask["name"] == "preview" and ask["args"]["url"] == camera(number)["url"])
 
 
+def card(page: Page, camera: str) -> Locator:
+    return page.locator(".camera-card", has=page.get_by_role("checkbox", name=camera))
+
+
 def test_cameras_are_live_and_a_bus_that_carries_too_much_is_named(opened: Page, station: Beside) -> None:
     page = opened
     picture = page.get_by_alt_text("Picture of Camera 1")
-    into_sight(picture)
+    into_sight(card(page, "Camera 1"))  # a picture is fetched, and shown, where it is in sight
     expect(picture).to_have_js_property("naturalWidth", 64)
     until(lambda: asked_for(station, 1) >= 3)
     page.get_by_role("button", name="Pause the picture of Camera 1").click()
     expect(page.get_by_role("button", name="Resume the picture of Camera 1")).to_be_visible()
     paused = asked_for(station, 1)
     others = asked_for(station, 0)
-    into_sight(page.get_by_alt_text("Picture of Camera 0"))
+    into_sight(card(page, "Camera 0"))
     until(lambda: asked_for(station, 0) >= others + 3)
     assert asked_for(station, 1) <= paused + 1  # one may have been on its way
     page.get_by_role("checkbox", name="Camera 0").check()
@@ -176,7 +180,7 @@ def test_colour_and_depth_of_a_camera_that_only_a_driver_sees(opened: Page) -> N
     page.click("#find-cameras")
     expect(page.locator("#found-words")).to_contain_text("looped: no USB")
     picture = page.get_by_alt_text("Picture of Intel RealSense D435 serial 0123456789")
-    into_sight(picture)
+    into_sight(page.locator("#found-words"))
     expect(picture).to_have_js_property("naturalWidth", 64)
     for stream in ("colour", "depth"):
         button = page.get_by_role("button", name=f"Use {stream} of Intel RealSense D435")
@@ -191,6 +195,7 @@ def test_colour_and_depth_of_a_camera_that_only_a_driver_sees(opened: Page) -> N
 def test_a_camera_that_is_mounted_sideways_is_turned(opened: Page) -> None:
     page = opened
     rotate = page.get_by_role("button", name="Rotate the picture of Camera 0")
+    into_sight(card(page, "Camera 0"))
     expect(page.get_by_alt_text("Picture of Camera 0")).to_be_visible()
     rotate.click()  # before it is chosen
     expect(page.get_by_alt_text("Picture of Camera 0")).to_have_attribute("data-turn", "90")

@@ -107,6 +107,7 @@ def test_a_row_without_a_name_stays_while_the_form_is_drawn_again(visit: Any) ->
     page.locator("#robot select[data-key=on_end]").select_option("rest")
     rest(page).get_by_role("button", name="Add a joint").click()
     rest(page).get_by_label("joint 1, Value").fill("7")
+    expect(page.locator("#text")).to_have_value(re.compile('on_end = "rest"'))
     text = page.input_value("#text")
     page.fill("#text", text.replace("fps = 30", "fps = 25"))
     expect(page.locator("#rig-fps")).to_have_value("25")  # the form was drawn again

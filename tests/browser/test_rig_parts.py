@@ -72,7 +72,7 @@ def test_a_second_teleoperator_is_added_named_and_removed(visit: Any, desk: Desk
     page.fill("#rig-name", "pair2")
     section = page.locator("#teleoperator")
     expect(section.locator("#add-teleoperator")).to_have_count(0)  # the first one comes first
-    section.locator(".kind input").click()
+    section.locator("[data-kind=autopilot] input").click()
     section.locator("[data-key=seed]").or_(section.locator("summary")).first.click()
     section.locator("[data-key=seed]").fill("7")
     section.locator("#add-teleoperator").click()
@@ -84,7 +84,7 @@ def test_a_second_teleoperator_is_added_named_and_removed(visit: Any, desk: Desk
     expect(page.locator("#checked")).to_contain_text("teleoperators.base.kind")
     assert "pair2" not in desk.files
 
-    base.locator(".kind input").click()
+    base.locator("[data-kind=autopilot] input").click()
     expect(base.locator(".field-wrong")).to_have_count(0)
     base.get_by_label("Name").fill("arm")
     base.get_by_label("Name").press("Tab")
@@ -167,7 +167,7 @@ def test_the_rate_of_a_chosen_camera_is_measured_beside_the_listed_one(visit: An
     expect(page.locator(".camera-card")).to_have_count(2)
     page.get_by_role("checkbox", name="Camera 0").check()
     card = page.locator(".camera-card.is-used")
-    into_sight(card.locator("img"))
+    into_sight(card)
     measured = card.locator(".measured")
     expect(measured).to_contain_text("30 listed, 24.8 measured: below the 30 that this rig asks for")
     expect(measured).to_have_class(re.compile("tone-warn"))
