@@ -23,13 +23,18 @@ export class Joints {
     this.of ??= idOf(this.page.draft.tables.robot);
   }
 
+  /** Whether the form shows the robot that its file began with. */
+  get areOfRobot() {
+    return this.of === idOf(this.page.draft.tables.robot);
+  }
+
   get known() {
-    return this.of === idOf(this.page.draft.tables.robot) ? this.said : [];
+    return this.areOfRobot ? this.said : [];
   }
 
   /** Whether the rig that this form edits has the robot that it shows. */
   get hasRig() {
-    return Boolean(this.page.edited) && this.of === idOf(this.page.draft.tables.robot);
+    return Boolean(this.page.edited) && this.areOfRobot;
   }
 
   find(name) {
