@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from robotdata.station.rig_text import read_rig_text
-from tests.support.desk_data import until_held
+from tests.support.desk_data import Held, until_held
 from tests.support.fake_station import rig_process
 from tests.support.form_desk import PC, Desk, camera
 from tests.support.in_sight import into_sight
@@ -128,17 +128,21 @@ def test_the_form_follows_the_text_of_several_and_says_errors_at_their_fields(vi
     expect(cards.last.locator("[data-key=speed]")).to_have_value("2")  # of which the form knows nothing
 
 
-def test_who_types_while_the_drivers_are_listed_goes_on_typing(visit: Any) -> None:
-    page = visit("about:blank")
-    held: list[Route] = []
-    page.route("**/kinds", lambda route: held.append(route))
+def before_drivers_are_listed(visit: Any) -> tuple[Page, Held]:
+    page: Page = visit("about:blank")
+    held = Held(page, "**/kinds")
     page.goto("/rigs/pair/edit/")
-    base = page.locator("[data-at='teleoperators.base']")
     until_held(page, held, "")
+    return page, held
+
+
+def test_who_types_while_the_drivers_are_listed_goes_on_typing(visit: Any) -> None:
+    page, held = before_drivers_are_listed(visit)
+    base = page.locator("[data-at='teleoperators.base']")
     base.locator("[data-key=seed]").focus()
     page.keyboard.press("ControlOrMeta+a")
     page.keyboard.type("5")
-    held.pop().continue_()
+    held.let_go()
     expect(base.locator(".chosen")).to_contain_text("Autopilot")  # the form is drawn again, with what the driver names
     expect(base.locator("[data-key=seed]")).to_be_focused()
     page.keyboard.type("6")
@@ -147,15 +151,11 @@ def test_who_types_while_the_drivers_are_listed_goes_on_typing(visit: Any) -> No
 
 
 def test_a_name_that_is_typed_while_the_drivers_are_listed_is_taken(visit: Any) -> None:
-    page = visit("about:blank")
-    held: list[Route] = []
-    page.route("**/kinds", lambda route: held.append(route))
-    page.goto("/rigs/pair/edit/")
+    page, held = before_drivers_are_listed(visit)
     arm = page.locator("[data-at='teleoperators.arm']")
-    until_held(page, held, "")
     arm.get_by_label("Name").press("End")
     page.keyboard.type("_2")
-    held.pop().continue_()
+    held.let_go()
     expect(arm.locator(".chosen")).to_contain_text("Autopilot")
     expect(arm.get_by_label("Name")).to_have_value("arm_2")
     page.keyboard.press("Tab")
