@@ -5,7 +5,7 @@ import { toast } from "../lib/toast.js";
 const LOOK_MS = 700; // as long as eye and hand need
 const OURS_MS = 3000; // a rig shows what was asked of it by then, or the button means nothing meanwhile
 const HINTS = {
-  record: "The take had just ended, so nothing was begun. Press again to record.",
+  record: "The rig had just finished, so nothing was begun. Press again to record.",
   stop: "This take had just begun, so it continues. Press again to stop it.",
   cancel: "This had just begun, so it continues. Press again to cancel it.",
   finish_reset: "The take had just ended. Press again to start the next one.",
