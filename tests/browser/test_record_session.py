@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
 from robotdata.video.barcode import Barcode, read
+from tests.support.big_button import may_press
 from tests.support.browser import drawn
 from tests.support.desk_data import call, until
 from tests.support.late import Late
@@ -51,8 +52,7 @@ def ticks(page: Page) -> int:
 
 
 def begin(page: Page) -> None:
-    expect(page.locator("#big")).to_be_enabled()
-    expect(page.locator("#big")).to_have_attribute("data-does", "record")
+    may_press(page, "record")
     page.keyboard.press("Space")
     running(page)
 
@@ -60,8 +60,7 @@ def begin(page: Page) -> None:
 def running(page: Page) -> None:
     """Wait until a take runs that has frames, and every command is answered."""
     expect(page.locator("#state")).to_have_text("recording")
-    expect(page.locator("#big")).to_have_attribute("data-does", "stop")
-    expect(page.locator("#big")).to_be_enabled()  # the command before is answered
+    may_press(page, "stop")
     expect(page.locator("#timer")).to_have_text(re.compile(r"0:\d\d\.[3-9]"))  # it has frames
 
 
@@ -216,7 +215,7 @@ def test_the_arrows_of_lerobot_record_do_as_there(visit: Any) -> None:
     begin(page)
     page.keyboard.press("ArrowRight")
     expect(page.locator("#state")).to_have_text("resetting")
-    expect(page.locator("#big")).to_be_enabled()
+    may_press(page, "finish_reset")
     page.keyboard.press("ArrowRight")
     running(page)
     page.keyboard.press("ArrowLeft")
@@ -234,7 +233,7 @@ def test_the_arrows_of_lerobot_record_do_as_there(visit: Any) -> None:
 def test_a_take_is_stopped_though_the_answer_to_its_start_is_late(visit: Any) -> None:
     page = opened(visit, "late-answer")
     answer = Late(page, "**/api/rigs/bench-1/record")
-    expect(page.locator("#big")).to_be_enabled()
+    may_press(page, "record")
     page.keyboard.press("Space")
     answer.wait()
     running(page)
