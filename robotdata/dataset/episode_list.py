@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robotdata.dataset.bounds import RowBudget
+from robotdata.dataset.episode_names import named_episode
 from robotdata.dataset.errors import DamagedFile, NotADataset, UnsafePath
 from robotdata.dataset.features import Features, video_keys
 from robotdata.dataset.layout import DATA_GLOB, EPISODES_GLOB, Layout, contained
@@ -72,11 +73,6 @@ class EpisodeInfo:
     def name(self) -> str:
         """Its index and, where it is known, its number, for messages: `episode 7 (#12)`."""
         return named_episode(self.index, self.number)
-
-
-def named_episode(index: int, number: int | None) -> str:
-    """Return an episode's index and, where it is known, its number on the pages: `episode 7 (#12)`."""
-    return f"episode {index}" if number is None else f"episode {index} (#{number})"
 
 
 def read_episodes(

@@ -132,7 +132,7 @@ def test_the_first_of_several_tasks_is_named_where_rows_have_none(old: Path) -> 
     lines = [{"episode_index": n, "tasks": TASKS, "length": length} for n, length in enumerate(LENGTHS)]
     write_lines(old / "meta/episodes.jsonl", lines)
     made, dataset = convert(old)
-    assert dataset.episode(1).tasks == [TASKS[0]] and "episode 0 and 2 more: the rows name no task" in made.notes[0]
+    assert dataset.episode(1).tasks == [TASKS[0]] and "episodes 0 to 2: the rows name no task" in made.notes[0]
 
 
 def test_episodes_that_only_info_json_counts_are_named(old: Path) -> None:

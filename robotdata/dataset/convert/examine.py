@@ -21,6 +21,7 @@ from robotdata.dataset.convert.old_rows import (
     first_frame,
     is_clocked,
 )
+from robotdata.dataset.episode_names import named_episodes
 from robotdata.dataset.errors import ConversionError, DamagedFile, DatasetError
 from robotdata.dataset.features import (
     DEFAULT_FEATURES,
@@ -210,7 +211,7 @@ class _Look:
         """Add the notes, and the column of old timestamps where they were not n / fps."""
         old = self._old
         if self._clocked:
-            text = f"{_episodes(self._clocked)}: timestamps were not frame number / fps, and are now"
+            text = f"{named_episodes(self._clocked)}: timestamps were not frame number / fps, and are now"
             if self._with_stamps == len(old.episodes) and RECORDED_TIME not in old.features:
                 old.features = {**old.features, RECORDED_TIME: {"dtype": "float64", "shape": [1], "names": None}}
                 text += f"; the old ones are in the column {RECORDED_TIME}"
@@ -225,7 +226,7 @@ class _Look:
             (self._first_task, "the rows name no task, and meta/episodes.jsonl several: all rows have the first"),
         ):
             if numbers:
-                old.notes.append(f"{_episodes(numbers)}: {text}")
+                old.notes.append(f"{named_episodes(numbers)}: {text}")
 
     def _tasks(self, number: int, facts: RowFacts, entry: OldEntry | None) -> NDArray[np.int64]:
         """Return the new task number of each row; the rows decide, because training uses them."""
@@ -312,18 +313,14 @@ def _note_numbers(old: OldDataset) -> None:
         old.notes.append(f"info.json states {count(total, 'episode')}, and there are {there}")
     untold = [each.number for each in old.episodes if each.number not in old.meta.episodes]
     if untold and old.meta.episodes:
-        old.notes.append(f"{_episodes(untold)}: not in meta/episodes.jsonl, but its files are there: it was converted")
+        old.notes.append(
+            f"{named_episodes(untold)}: not in meta/episodes.jsonl, but its files are there: it was converted"
+        )
     moved = [(place, each.number) for place, each in enumerate(old.episodes) if place != each.number]
     if moved:
         place, number = moved[0]
         missing = old.episodes[-1].number + 1 - len(old.episodes)
         old.notes.append(f"{missing} episode numbers are not there: episode {number} is now {place}, and so on")
-
-
-def _episodes(numbers: Sequence[int]) -> str:
-    """Return the first of the episodes, and how many more there are."""
-    distinct = list(dict.fromkeys(numbers))
-    return f"episode {distinct[0]}" + (f" and {len(distinct) - 1} more" if len(distinct) > 1 else "")
 
 
 def without(old: OldDataset, problems: Sequence[int]) -> OldDataset:

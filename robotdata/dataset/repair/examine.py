@@ -17,7 +17,7 @@ from robotdata.dataset.layout import STATS, TASKS, Layout
 from robotdata.dataset.reader import DatasetFolder, features_of
 from robotdata.dataset.repair.counts import new_info
 from robotdata.dataset.repair.findings import RepairReport
-from robotdata.dataset.repair.rows import COUNTED, EpisodeRows, carries_times, read_rows
+from robotdata.dataset.repair.rows import COUNTED, EpisodeRows, carries_times, numbers_by_place, read_rows
 from robotdata.dataset.repair.statistics import NewStats, new_totals, plan_stats
 from robotdata.dataset.repair.tasks import NewTasks, plan_new_tasks
 from robotdata.dataset.repair.videos import Starts, plan_starts
@@ -68,7 +68,7 @@ def examined(base: DatasetFolder) -> Examined:
     refuse_problems(base)
     order = sorted(range(len(base.episodes)), key=lambda n: base.episodes[n].index)
     base = replace(base, episodes=[base.episodes[n] for n in order])
-    report = RepairReport(base.root, len(base.episodes))
+    report = RepairReport(base.root, len(base.episodes), numbers=numbers_by_place(base))
     left = report.left
     rows = read_rows(base, left)
     report.frames = sum(each.length for each in rows)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from robotdata.dataset.verify.report import numbered
+from robotdata.dataset.episode_names import named_episodes
 from robotdata.numbers import count as count_of
 
 
@@ -32,6 +32,8 @@ class RepairReport:
     frames: int = 0
     findings: list[Finding] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    numbers: Mapping[int, int | None] = field(default_factory=dict)
+    """By an episode's place in the table its number on the pages, where the sidecar says it."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -43,7 +45,11 @@ class RepairReport:
 
     def add(self, code: str, text: str, episodes: Iterable[int] = (), rows: int = 0) -> None:
         """Add a finding about these episodes, or about the whole dataset."""
-        numbers = list(episodes)
+        indices = list(episodes)
         counted = f", {count_of(rows, 'row')}" if rows else ""
-        where = f" ({len(numbers)} of {self.episodes} episodes{counted}: {numbered(numbers)})" if numbers else ""
-        self.findings.append(Finding(code, text + where, len(numbers), rows))
+        where = (
+            f" ({len(indices)} of {self.episodes} episodes{counted}: {named_episodes(indices, self.numbers)})"
+            if indices
+            else ""
+        )
+        self.findings.append(Finding(code, text + where, len(indices), rows))

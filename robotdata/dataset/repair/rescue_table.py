@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from robotdata.dataset.episode_names import named_episodes
 from robotdata.dataset.errors import DatasetError, EditError
 from robotdata.dataset.features import Features, video_keys
 from robotdata.dataset.layout import EPISODES_GLOB, contained
@@ -88,7 +89,9 @@ def rescued_table(
     if made:
         found.append(f"the table of episodes is made of the rows: {count_of(len(made), 'episode')}{some}")
     if changed := [run.number for run in runs if run.stored >= 0 and run.length != entries[run.stored].length]:
-        found.append(f"meta/episodes says another length than the rows: that of the rows is taken ({_listed(changed)})")
+        found.append(
+            f"meta/episodes says another length than the rows: that of the rows is taken ({named_episodes(changed)})"
+        )
     lost = sorted({number for run in made for number in run.tasks} - texts.keys())
     if lost:
         left.append(f"the texts of {len(lost)} tasks: relabel their episodes, which are called {lost_text(lost[0])!r}")
@@ -135,7 +138,9 @@ def _keep_entries(runs: Sequence[_Run], entries: Sequence[_Run]) -> None:
 
 def _say_gone(numbers: Sequence[int], left: list[str]) -> None:
     if numbers:
-        left.append(f"{count_of(len(numbers), 'episode')}, whose rows are gone: {_listed(numbers)}. Record them again")
+        left.append(
+            f"{count_of(len(numbers), 'episode')}, whose rows are gone: {named_episodes(numbers)}. Record them again"
+        )
 
 
 def _count_again(runs: Sequence[_Run], left: list[str]) -> None:
@@ -292,7 +297,9 @@ def _starts(
             if len(whole) == len(videos)
             else "not all of its videos can be read"
         )
-        left.append(f"camera {key}: {why}, the rows say {rows}; nothing tells whose they are ({_listed(unknown)})")
+        left.append(
+            f"camera {key}: {why}, the rows say {rows}; nothing tells whose they are ({named_episodes(unknown)})"
+        )
     return starts
 
 
@@ -309,8 +316,3 @@ def _agree(
         if start is None or start[0] != (chunk, file) or not abs(time * fps - start[1]) < 0.5:
             return False
     return True
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    more = f" and {len(numbers) - 8} more" if len(numbers) > 8 else ""
-    return f"episode{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers[:8]))}{more}"

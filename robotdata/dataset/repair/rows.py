@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from robotdata.dataset.episode_list import EpisodeInfo
+from robotdata.dataset.episode_names import named_episode, named_episodes
 from robotdata.dataset.errors import DamagedFile
 from robotdata.dataset.features import DEFAULT_FEATURES
 from robotdata.dataset.grid import off_grid
@@ -59,23 +60,24 @@ def read_rows(base: DatasetFolder, left: list[str]) -> list[EpisodeRows]:
     files: dict[Path, list[int]] = {}
     for number, episode in enumerate(base.episodes):
         if episode.data_file is None:
-            left.append(f"episode {number}: no data file holds its rows")
+            left.append(f"{named_episode(number, episode.number)}: no data file holds its rows")
         else:
             files.setdefault(episode.data_file, []).append(number)
+    shown = numbers_by_place(base)
     columns: dict[Path, _File] = {}
     for path, numbers in files.items():
         name = _name(base, path)
         try:
             file = _read(base, path)
         except DamagedFile as error:
-            left.append(f"{_listed(numbers)}: their rows are lost: {error}")
+            left.append(f"{named_episodes(numbers, shown)}: their rows are lost: {error}")
             continue
         lengths = _lengths(file, [base.episodes[n] for n in numbers])
         if lengths is None:
             promised = sum(base.episodes[n].length for n in numbers)
             left.append(
-                f"{_listed(numbers)}: {name} has {count_of(file.rows, 'row')}, and the table of episodes promises "
-                f"{promised}; nothing says which rows belong to which episode"
+                f"{named_episodes(numbers, shown)}: {name} has {count_of(file.rows, 'row')}, and the table of episodes "
+                f"promises {promised}; nothing says which rows belong to which episode"
             )
             continue
         columns[path], begin = file, 0
@@ -89,6 +91,11 @@ def read_rows(base: DatasetFolder, left: list[str]) -> list[EpisodeRows]:
         if rows.path is not None:
             _compare(rows, columns[rows.path], base.fps)
     return found
+
+
+def numbers_by_place(base: DatasetFolder) -> dict[int, int | None]:
+    """Return the number on the pages of each episode by its place in the table; a repair makes places the indices."""
+    return {place: episode.number for place, episode in enumerate(base.episodes)}
 
 
 def right_columns(rows: EpisodeRows, fps: float, tasks: NDArray[np.int64] | None) -> dict[str, NDArray[Any]]:
@@ -182,7 +189,3 @@ def _compare(rows: EpisodeRows, file: _File, fps: float) -> None:
 def _name(base: DatasetFolder, path: Path) -> str:
     root = base.root.resolve()
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    return f"episode {numbers[0]}" + (f" and {len(numbers) - 1} more" if len(numbers) > 1 else "")

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robotdata.dataset.episode_list import file_problem
+from robotdata.dataset.episode_names import named_episodes
 from robotdata.dataset.reader import DatasetFolder
-from robotdata.dataset.repair.rows import EpisodeRows
+from robotdata.dataset.repair.rows import EpisodeRows, numbers_by_place
 from robotdata.numbers import count
 from robotdata.video.errors import VideoError
 from robotdata.video.index import index_video
@@ -27,6 +28,7 @@ def plan_starts(base: DatasetFolder, all_rows: Sequence[EpisodeRows], left: list
     """
     starts: Starts = {}
     at_rate = True
+    shown = numbers_by_place(base)
     for key in base.video_keys:
         files: dict[Path, list[int]] = {}
         lost = []
@@ -36,11 +38,11 @@ def plan_starts(base: DatasetFolder, all_rows: Sequence[EpisodeRows], left: list
             else:
                 lost.append(number)
         if lost:
-            left.append(f"camera {key}: {len(lost)} episodes name no video, the first is episode {lost[0]}")
+            left.append(f"camera {key}: no video is named by {named_episodes(lost, shown)}")
         for path, numbers in files.items():
             name, times, fault = _times(base, path)
             if fault:
-                left.append(f"{name}, with the frames of {len(numbers)} episodes from {numbers[0]} on, {fault}")
+                left.append(f"{name}, with the frames of {named_episodes(numbers, shown)}, {fault}")
                 continue
             if bool((np.abs(times - np.arange(len(times)) / base.fps) > _TIME_S).any()):
                 left.append(f"{name}: its frames are not at n / {base.fps}; only encoding it again puts that right")

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from robotdata.dataset.episode_list import EpisodeInfo
+from robotdata.dataset.episode_names import named_episodes
 from robotdata.dataset.hashes import FILES, BadHashes, FileHash, digest, recorded
 from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.sidecar import Sidecar
 from robotdata.dataset.verify.report import Report
-from robotdata.numbers import count
 
 
 class HashCheck:
@@ -63,7 +63,7 @@ class HashCheck:
 
 def _named(episodes: list[EpisodeInfo]) -> str:
     """Return the affected episodes as text."""
-    numbers = sorted(episode.index for episode in episodes)
-    if len(numbers) == 1:
-        return f"episode {numbers[0]} is"
-    return f"{count(len(numbers), 'episode')} from {numbers[0]} to {numbers[-1]} are" if numbers else "no episode is"
+    if not episodes:
+        return "no episode is"
+    named = named_episodes([each.index for each in episodes], {each.index: each.number for each in episodes})
+    return f"{named} {'is' if len(episodes) == 1 else 'are'}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from robotdata.dataset.episode_list import named_episode
+from robotdata.dataset.episode_names import named_episode, named_episodes
 from robotdata.numbers import count as count_of
 
 MOST = 500
@@ -92,22 +92,10 @@ class Gathered:
                     report.add(file, problem.what, problem.episode, problem.frame)
                 continue
             rows = sum(count for _, count in problems)
-            places = numbered([problem.episode for problem, _ in problems if problem.episode is not None])
+            indices = [problem.episode for problem, _ in problems if problem.episode is not None]
+            places = named_episodes(indices, report.numbers)
             counted = f", {count_of(rows, 'row')}" if rows else ""
             first = problems[0][0]
             is_same = kind == first.what.replace(f"episode {first.episode} ", "the episode ")
             example = "" if is_same else f"; first: {first.what}"
             report.add(file, f"{kind} in {len(problems)} of {total} episodes{counted} ({places}){example}")
-
-
-def numbered(episodes: list[int], most: int = 8) -> str:
-    """Return `episodes 3, 5 to 9`; runs beyond `most` are counted."""
-    runs: list[list[int]] = []
-    for number in sorted(set(episodes)):
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    listed = [str(a) if a == b else f"{a} to {b}" for a, b in runs[:most]]
-    more = f" and {len(runs) - most} places more" if len(runs) > most else ""
-    return f"episode{'s' if len(set(episodes)) != 1 else ''} {', '.join(listed)}{more}"
