@@ -4,21 +4,22 @@ import { call } from "./lib/api.js";
 const ENDED = ["done", "failed", "cancelled"];
 const MOST = 100;
 const over = new Map(); // by operation, how it ended and when that was heard
-const waiting = new Map(); // by operation, who wants to know
+const waiting = new Map(); // by operation, all who want to know
 
 function ended(id, state) {
   over.delete(id);
   over.set(id, { state, at: performance.now() });
   if (over.size > MOST) over.delete(over.keys().next().value);
-  waiting.get(id)?.(state);
+  const told = waiting.get(id) ?? [];
   waiting.delete(id);
+  for (const then of told) then(state);
 }
 
 /** Call `then(state)` once it has ended; it was asked for at `since`, and an end before that was of another try. */
 export function whenOver(id, then, since = 0) {
   const end = over.get(id);
   if (end && end.at >= since) then(end.state);
-  else waiting.set(id, then);
+  else waiting.set(id, [...(waiting.get(id) ?? []), then]);
 }
 
 document.addEventListener("row-moved", ({ detail: { kind, id, state } }) => {
