@@ -22,13 +22,13 @@ class RuleBody(Body):
     """How one feature is made: numbers of several `streams` follow each other; a camera has one stream.
 
     `names` are those of the values, empty for the streams' own; `dtype` is empty for float32 or the stream's own whole
-    numbers; `unit` multiplies; `order` is that of the channels of raw pictures.
+    numbers; `unit` is that of the numbers, or changes it; `order` is that of the channels of raw pictures.
     """
 
     streams: Annotated[list[StreamPath], Field(min_length=1, max_length=4096)]
     names: Annotated[list[Annotated[str, text(1000, 1)]], Field(max_length=4096)] = []
     dtype: Literal["", "float32", "float64", "int64", "bool"] = ""
-    unit: Literal["", "rad_to_deg", "deg_to_rad", "m_to_mm", "mm_to_m"] = ""
+    unit: Literal["", "rad", "deg", "m", "mm", "rad_to_deg", "deg_to_rad", "m_to_mm", "mm_to_m"] = ""
     order: Literal["rgb", "bgr"] = "rgb"
 
 

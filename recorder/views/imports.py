@@ -16,13 +16,17 @@ from robotdata.imports.open import KINDS
 _MOST_DATASETS = 500
 
 
+def _words(unit: str) -> str:
+    return unit.replace("_", " ") if "_to_" in unit else f"in {unit}"
+
+
 @require_GET
 def imports(request: Request) -> HttpResponse:
     """The page; what is in the files comes by the API."""
     context = {
         "kinds": KINDS,
         "endings": ",".join(ENDINGS),
-        "units": [(unit, unit.replace("_", " ")) for unit in UNITS if unit],
+        "units": [(unit, _words(unit)) for unit in UNITS if unit],
         "mappings": mapping_names(),
         "datasets": Dataset.objects.order_by("title").values_list("title", flat=True)[:_MOST_DATASETS],
         "into": request.GET.get("dataset", "")[:200],

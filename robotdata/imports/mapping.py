@@ -8,21 +8,34 @@ import math
 import re
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from robotdata.capture.texts import tidy_task
 from robotdata.imports.errors import BadMapping
 from robotdata.spool.facts import LONGEST, MAX_FPS
 
 VERSION = 1
-UNITS: dict[str, float] = {
-    "": 1.0,
-    "rad_to_deg": 180 / math.pi,
-    "deg_to_rad": math.pi / 180,
-    "m_to_mm": 1000.0,
-    "mm_to_m": 0.001,
+
+
+class Unit(NamedTuple):
+    """What the numbers of a stream are multiplied by, and the unit that they have then, empty if nobody says it."""
+
+    factor: float = 1.0
+    after: str = ""
+
+
+UNITS: dict[str, Unit] = {
+    "": Unit(),
+    "rad": Unit(after="rad"),
+    "deg": Unit(after="°"),
+    "m": Unit(after="m"),
+    "mm": Unit(after="mm"),
+    "rad_to_deg": Unit(180 / math.pi, "°"),
+    "deg_to_rad": Unit(math.pi / 180, "rad"),
+    "m_to_mm": Unit(1000.0, "mm"),
+    "mm_to_m": Unit(0.001, "m"),
 }
-"""What the numbers of a stream are multiplied by, by the name of the change of unit."""
+"""Units of recordings, and changes of one into another, by the name that a mapping has for them."""
 DTYPES = ("", "float32", "float64", "int64", "bool")
 ORDERS = ("rgb", "bgr")
 _NAME = re.compile(r"[^/\\\x00-\x1f{}]{1,200}")

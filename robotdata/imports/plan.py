@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from robotdata.dataset import scales
 from robotdata.imports.errors import MisfitMapping
-from robotdata.imports.mapping import Mapping, Rule
+from robotdata.imports.mapping import UNITS, Mapping, Rule
 from robotdata.imports.streams import MOST_VALUES, PICTURES, Kind, Recording, Stream, frame_ns
 from robotdata.numbers import count as count_of
 from robotdata.video.depth.scale import DepthScale
@@ -84,7 +85,7 @@ def dtype_of(rule: Rule, streams: Sequence[Stream]) -> str:
     if rule.dtype:
         return rule.dtype
     joined = np.result_type(*(np.dtype(stream.dtype) for stream in streams))
-    return "float32" if joined.kind == "f" or rule.unit else str(joined)
+    return "float32" if joined.kind == "f" or UNITS[rule.unit].factor != 1 else str(joined)
 
 
 def _add_feature(plan: Plan, name: str, rule: Rule, streams: Sequence[Stream]) -> None:
@@ -130,6 +131,8 @@ def _add_numbers(plan: Plan, name: str, rule: Rule, streams: Sequence[Stream]) -
     if dtype == "float32" and any(stream.dtype == "float64" for stream in streams):
         plan.notes.append(f"{name} is stored as float32; with the dtype float64 in the mapping it keeps all digits")
     plan.features[name] = {"dtype": dtype, "shape": [count], "names": names}
+    if unit := UNITS[rule.unit].after:
+        plan.features[name][scales.UNITS] = [unit] * count
 
 
 def _value_names(stream: Stream) -> list[str]:

@@ -22,7 +22,7 @@ class Values:
 
     def __init__(self, path: Path, name: str, rule: Rule, feature: Table[str, Any]) -> None:
         self._path, self._name, self._streams = path, name, rule.streams
-        self._factor, self._text = UNITS[rule.unit], feature["dtype"] == "string"
+        self._factor, self._text = UNITS[rule.unit].factor, feature["dtype"] == "string"
         self._count = math.prod(feature["shape"])
         self._dtype = np.dtype("uint8" if self._text else feature["dtype"])
         self.missing = 0

@@ -35,6 +35,7 @@ from robotdata.dataset.features import (
     size_of,
 )
 from robotdata.dataset.reader import DatasetFolder
+from robotdata.dataset.scales import SCALES, scales_of, with_scales
 from robotdata.video.decode import VideoDecoder, open_video
 from robotdata.video.depth.packets import depth_packet
 from robotdata.video.depth.quantize import dequantize_depth
@@ -237,7 +238,11 @@ class ReplayCamera:
 
 
 def playable_features(dataset: DatasetFolder) -> dict[str, dict[str, Any]]:
-    """Return the features of a dataset that a rig can record: flat names, without cameras and LeRobot's own columns."""
+    """Return the features of a dataset that a rig can record, with the units and limits that are known.
+
+    Names are flat; cameras and LeRobot's own columns are left out.
+    """
+    scales = scales_of(with_scales(dataset.features, dataset.sidecar.more.get(SCALES)))
     features = {}
     for name, feature in dataset.features.items():
         if name in DEFAULT_FEATURES or is_camera(feature) or not str(feature["dtype"]).startswith(_RECORDABLE):
@@ -246,6 +251,7 @@ def playable_features(dataset: DatasetFolder) -> dict[str, dict[str, Any]]:
             "dtype": feature["dtype"],
             "shape": [size_of(feature)],
             "names": flat_names(feature),
+            **scales.get(name, {}),
         }
     return features
 

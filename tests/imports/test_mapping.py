@@ -63,7 +63,7 @@ def test_only_as_many_messages_are_read_as_the_rows_need() -> None:
         ({"features": {"timestamp": STATE}}, "cannot be the name of a feature"),
         ({"features": {"action": {"streams": []}}}, "names no stream"),
         ({"features": {"action": {"streams": "qpos"}}}, "must be a list of texts"),
-        ({"features": {"action": {**STATE, "unit": "parsec"}}}, "want one of rad_to_deg"),
+        ({"features": {"action": {**STATE, "unit": "parsec"}}}, "want one of rad, deg"),
         ({"features": {"action": {**STATE, "dtype": "object"}}}, "want one of float32"),
         ({"task": "a\nb"}, "`task` must be a text"),
     ],
@@ -95,11 +95,13 @@ def test_units_names_and_dtypes_are_those_of_the_mapping(tmp_path: Path) -> None
     rules = {
         "observation.state": Rule(("/observations/qpos",), names, unit="rad_to_deg"),
         "exact": Rule(("/action", "/observations/qvel"), dtype="float64"),
+        "action": Rule(("/action",), unit="m"),
     }
     imported(path, tmp_path / "spool", Mapping(rules, fps=50))
     with Take.open(tmp_path / "spool/a") as take:
         features = take.manifest["features"]
         assert features["observation.state"]["names"] == list(names)
+        assert [features[name].get("units") for name in rules] == [["°"] * 14, None, ["m"] * 14]
         assert math.isclose(float(take.column("observation.state")[1, 0]), 180 / math.pi, rel_tol=1e-6)
         assert take.column("exact").dtype == np.float64 and take.column("exact").shape == (3, 28)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import io
+import json
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import h5py
 import numpy as np
@@ -15,12 +16,14 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from PIL import Image
 
+from recorder.api.import_schemas import RuleBody
 from recorder.catalog import import_previews, importing
 from recorder.models import Dataset, Episode, Operation
 from recorder.worker.recover import recover
 from recorder.worker.run import run_operation
 from robotdata.dataset import verify_dataset
 from robotdata.imports import batch
+from robotdata.imports.mapping import UNITS
 from robotdata.imports.take import STAGING
 from robotdata.spool import Take
 from robotdata.video.depth.packets import depth_of_packet
@@ -167,6 +170,21 @@ def test_a_mapping_is_saved_and_used_for_the_next_files(client: Client, raw: Pat
     assert set(features) == {"observation.state", HIGH} and features["observation.state"]["names"][0] == "j0"
 
 
+def test_a_mapping_may_say_the_unit_later(client: Client, raw: Path) -> None:
+    rule = {"streams": ["/observations/qpos"], "names": [f"j{n}" for n in range(14)]}
+    for unit in ("", "rad"):
+        mapping = {"features": {"observation.state": {**rule, "unit": unit}}, "fps": 50}
+        pk = post(client, "imports", {"paths": [str(raw)], "dataset": "Pegs", "mapping": mapping}, 202)["id"]
+        run_operation(pk)
+        assert state_of(client, pk)["error"] == ""
+    shown = []
+    for episode in Episode.objects.order_by("number"):
+        data = b"".join(client.get(f"/media/{episode.pk}/signals.bin"))
+        header = json.loads(data[4 : 4 + int.from_bytes(data[:4], "little")])
+        shown.append({each.get("unit") for each in header["signals"]})
+    assert shown == [{None}] * len(LENGTHS) + [{"rad"}] * len(LENGTHS)
+
+
 def test_what_is_wrong_with_a_request_is_said(client: Client, raw: Path, home: Path) -> None:
     mapping = {"features": {"action": {"streams": ["/action"]}}}
     for paths, words in (
@@ -258,3 +276,7 @@ def test_no_request_waits_for_large_files(client: Client, raw: Path, monkeypatch
     until(lambda: asked(client, body).status_code == 200)
     assert not import_previews._begun, "the answer is given once"
     assert [each["rows"] for each in post(client, "imports/look", body, 200)["recordings"]] == list(LENGTHS)
+
+
+def test_the_api_knows_every_unit_of_a_mapping() -> None:
+    assert get_args(RuleBody.model_fields["unit"].annotation) == tuple(UNITS)

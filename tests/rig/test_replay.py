@@ -12,10 +12,12 @@ from robotdata.capture.errors import ConfigError
 from robotdata.capture.registry import Registry
 from robotdata.dataset import DatasetSpec, commit_episodes, verify_dataset
 from robotdata.dataset.reader import DatasetFolder
+from robotdata.dataset.scales import SCALES, limits_of, units_of
+from robotdata.dataset.sidecar import SIDECAR, Sidecar
 from robotdata.export import encode_camera, new_episode, plan_take
 from robotdata.rig.machine import Machine
 from robotdata.rig.protocol import as_command
-from robotdata.rig.replay import add_replay, replay_config
+from robotdata.rig.replay import add_replay, playable_features, replay_config
 from robotdata.rig.rig import Rig
 from robotdata.spool import Take
 from robotdata.video import EncodeSettings
@@ -85,6 +87,16 @@ def test_it_says_what_the_dataset_says(machine: Machine, root: Path) -> None:
     names = machine.rig.features["action"]["names"]
     assert names is None or all(isinstance(name, str) for name in names)
     assert {key for key, f in machine.rig.features.items() if f["dtype"] == "video"} <= set(dataset.video_keys)
+
+
+def test_its_features_have_the_units_and_limits_of_the_sidecar(root: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(root, tmp_path / "copy")
+    assert not any("units" in feature for feature in playable_features(DatasetFolder.open(copy)).values())
+    (size,) = playable_features(DatasetFolder.open(copy))["action"]["shape"]
+    scales = {"action": {"units": ["rad"] * size, "limits": [[-2.0, 2.0]] * size}}
+    (copy / SIDECAR).write_text(Sidecar(more={SCALES: scales}).to_json())
+    action = playable_features(DatasetFolder.open(copy))["action"]
+    assert units_of(action, size) == ["rad"] * size and limits_of(action, size) == [(-2.0, 2.0)] * size
 
 
 def test_it_says_why_a_folder_cannot_be_played(tmp_path: Path) -> None:
