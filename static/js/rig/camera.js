@@ -1,6 +1,5 @@
 // One camera of the rig: its name, its size and its rate, and the keys of its driver below a fold.
 import { make } from "../lib/dom.js";
-import { unknownFields } from "./device.js";
 import { fieldOf, fieldsOf } from "./fields.js";
 import { isSideways } from "./turn.js";
 
