@@ -172,8 +172,8 @@ class Preview(Plain):
     height: int
 
 
-class KindField(Plain):
-    """One key of a device's table, for a form."""
+class PartField(Plain):
+    """One key of a table inside a device's table, for a form."""
 
     key: Annotated[str, Field(max_length=200)]
     kind: Text
@@ -181,6 +181,12 @@ class KindField(Plain):
     default: Any = None
     help: Words = ""
     choices: list[Text] | None = Field(default=None, max_length=500)
+
+
+class KindField(PartField):
+    """One key of a device's table, for a form; a table may have `fields` of its own."""
+
+    fields: list[PartField] | None = Field(default=None, max_length=200)
 
 
 class DeviceKind(Plain):

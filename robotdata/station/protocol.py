@@ -162,12 +162,8 @@ class Preview(TypedDict):
     height: int
 
 
-class Field(TypedDict):
-    """One key of a device's table, for a form.
-
-    `kind` is text, integer, number, flag, choice, port (a serial port), pose (a number for each joint), joints (a table
-    with limits, unit and speed for each joint), table or list (written as TOML).
-    """
+class PartField(TypedDict):
+    """One key of a table inside a device's table, such as that of one of two arms; see `Field`."""
 
     key: str
     kind: str
@@ -175,6 +171,17 @@ class Field(TypedDict):
     default: Any
     help: str
     choices: NotRequired[list[str]]
+
+
+class Field(PartField):
+    """One key of a device's table, for a form.
+
+    `kind` is text, integer, number, flag, choice, port (a serial port), pose (a number for each joint), joints (a table
+    with limits, unit and speed for each joint), table or list. A table with `fields` has a field for each of its keys;
+    others are written as TOML.
+    """
+
+    fields: NotRequired[list[PartField]]
 
 
 class DeviceKind(TypedDict):

@@ -34,7 +34,15 @@ def test_an_arm_has_its_port_its_name_and_what_happens_at_the_end(offered: dict[
     assert "relative positional target" in arm["max_relative_target"]["help"]
     assert arm["on_end"]["choices"] == ["hold", "release", "rest"] and "disable_torque_on_disconnect" not in arm
     assert "cameras" not in arm
-    assert {"left_arm_config", "right_arm_config"} <= set(fields(offered, "robot", "bi_so_follower"))
+
+
+def test_each_of_two_arms_has_fields_of_its_own(offered: dict[str, Any]) -> None:
+    two = fields(offered, "robot", "bi_so_follower")
+    assert two["on_end"]["choices"] == ["hold", "release", "rest"]
+    for side in ("left_arm_config", "right_arm_config"):
+        arm = {field["key"]: field for field in two[side]["fields"]}
+        assert (arm["port"]["kind"], arm["port"]["required"]) == ("port", True)
+        assert arm["use_degrees"]["default"] is True and not {"cameras", "disable_torque_on_disconnect"} & set(arm)
 
 
 def test_a_camera_has_choices_and_not_the_keys_of_robotdata(offered: dict[str, Any]) -> None:

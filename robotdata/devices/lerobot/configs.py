@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -41,10 +42,10 @@ def read_settings(role: str, options: Options, given: Mapping[str, Any] | None =
     type_name = _type(library, options)
     ending = options.text("on_end", among=tuple(RELEASES)) if "on_end" in options.names() else None
     config_class = library.types[type_name]
-    fields = {each.name: each for each in dataclasses.fields(config_class) if each.init}
     values = options.remaining()
-    _check_keys(type_name, fields, values, options.where)
-    values |= {key: value for key, value in (given or {}).items() if key in fields}
+    _check_keys(type_name, config_class, values, options.where)
+    names = {each.name for each in dataclasses.fields(config_class) if each.init}
+    values |= {key: value for key, value in (given or {}).items() if key in names}
     settings = Settings(role, type_name, options.where, library, _decoded(library, config_class, values, options.where))
     if ending is not None:
         _set_ending(settings, ending, values)
@@ -66,6 +67,21 @@ def parts_of(config: Any) -> Iterator[Any]:
                 yield from parts_of(part)
 
 
+def hints_of(config: type) -> dict[str, Any]:
+    """Return the types of a config's keys; empty if they cannot be told."""
+    try:
+        return typing.get_type_hints(config)
+    except Exception:  # noqa: BLE001  a plug-in's annotations may name what cannot be imported
+        return {}
+
+
+def part_classes(config: type) -> dict[str, type]:
+    """Return the config classes that are keys of another one, by key, such as those of a robot's two arms."""
+    hints, keys = hints_of(config), [each.name for each in dataclasses.fields(config) if each.init]
+    found = {key: hints.get(key) for key in keys}
+    return {key: hint for key, hint in found.items() if isinstance(hint, type) and dataclasses.is_dataclass(hint)}
+
+
 def _type(library: Library, options: Options) -> str:
     names = sorted(library.types)
     value = options.text("type") if "type" in options.names() else None
@@ -78,8 +94,9 @@ def _type(library: Library, options: Options) -> str:
     raise ConfigError(f"{options.where}.type", f"{problem}; {hint}known: {', '.join(names)}{failed}")
 
 
-def _check_keys(type_name: str, fields: Mapping[str, Any], values: Mapping[str, Any], where: str) -> None:
-    """Raise ConfigError for a key that the type does not have, and for one that it needs."""
+def _check_keys(type_name: str, config: type, values: Mapping[str, Any], where: str) -> None:
+    """Raise ConfigError for a key that the type does not have, and for one that it needs; also in the configs in it."""
+    fields = {each.name: each for each in dataclasses.fields(config) if each.init}
     for key in values:
         if key not in fields:
             near = difflib.get_close_matches(key, fields, 1)
@@ -89,6 +106,11 @@ def _check_keys(type_name: str, fields: Mapping[str, Any], values: Mapping[str, 
         needed = each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
         if needed and key not in values:
             raise ConfigError(f"{where}.{key}", f"is missing; {type_name} needs it")
+    for key, part in part_classes(config).items():
+        if key in values:
+            if not isinstance(values[key], Mapping):
+                raise ConfigError(f"{where}.{key}", f"is {values[key]!r:.60}, want a table")
+            _check_keys(f"{type_name}'s {key}", part, values[key], f"{where}.{key}")
 
 
 def _decoded(library: Library, config_class: type, values: dict[str, Any], where: str) -> Any:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from robotdata.devices.lerobot.configs import RELEASES, TORQUE
+from robotdata.devices.lerobot.configs import RELEASES, TORQUE, hints_of, part_classes
 from robotdata.devices.lerobot.library import Library, one_line
 
 _OURS = {"robot": ("cameras",), "camera": ("width", "height", "fps", "use_rgb", "use_depth")}
@@ -43,18 +43,11 @@ def types_of(role: str, library: Library) -> list[dict[str, Any]]:
 
 def fields_of(role: str, config: type) -> list[dict[str, Any]]:
     """Return the keys of a config class, the required ones first, as `robotdata.station.protocol.Field`."""
-    hints, helps = _hints(config), dict(_helps(config))
-    found = []
-    for each in dataclasses.fields(config):
-        if not each.init or each.name in _OURS.get(role, ()):
-            continue
-        kind, choices = _kind(each.name, hints.get(each.name, each.type))
-        required = each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
-        field = {"key": each.name, "kind": kind, "required": required, "default": None if required else _default(each)}
-        field["help"] = helps.get(each.name) or _GIVEN.get(each.name, "")
-        found.append(field | ({"choices": choices} if choices else {}))
-    if role == "robot" and any(field["key"] == TORQUE for field in found):
-        found = [field for field in found if field["key"] != TORQUE]
+    found = _own_fields(role, config)
+    parts = [found, *(field["fields"] for field in found if "fields" in field)]
+    if role == "robot" and any(field["key"] == TORQUE for part in parts for field in part):
+        for part in parts:
+            part[:] = [field for field in part if field["key"] != TORQUE]
         text = "What the motors do when the rig ends: hold, let go, and the arm falls, or go to rest first."
         found.append(
             {"key": "on_end", "kind": "choice", "required": False, "default": "release", "help": text}
@@ -71,11 +64,22 @@ def fields_of(role: str, config: type) -> list[dict[str, Any]]:
     return sorted(found, key=lambda field: not field["required"])
 
 
-def _hints(config: type) -> dict[str, Any]:
-    try:
-        return typing.get_type_hints(config)
-    except Exception:  # noqa: BLE001  a plug-in's annotations may name what cannot be imported
-        return {}
+def _own_fields(role: str, config: type, *, is_part: bool = False) -> list[dict[str, Any]]:
+    """Return the keys that the class itself has, and the keys of the configs in it, such as those of two arms."""
+    hints, helps, parts = hints_of(config), dict(_helps(config)), part_classes(config)
+    found = []
+    for each in dataclasses.fields(config):
+        if not each.init or each.name in _OURS.get(role, ()):
+            continue
+        kind, choices = _kind(each.name, hints.get(each.name, each.type))
+        required = each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
+        field = {"key": each.name, "kind": kind, "required": required, "default": None if required else _default(each)}
+        field["help"] = helps.get(each.name) or _GIVEN.get(each.name, "")
+        field |= {"choices": choices} if choices else {}
+        if not is_part and each.name in parts:
+            field["fields"] = _own_fields(role, parts[each.name], is_part=True)
+        found.append(field)
+    return sorted(found, key=lambda field: not field["required"])
 
 
 def _kind(name: str, hint: Any) -> tuple[str, list[str]]:

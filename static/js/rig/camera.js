@@ -1,7 +1,6 @@
 // One camera of the rig: its name, its size and its rate, and the keys of its driver below a fold.
 import { make } from "../lib/dom.js";
-import { unknownFields } from "./device.js";
-import { fieldOf, fieldsOf } from "./fields.js";
+import { fieldOf, fieldsOf, unknownFields } from "./fields.js";
 import { isSideways } from "./turn.js";
 
 const NAME = /^[A-Za-z0-9_-]{1,48}$/;

@@ -1,23 +1,14 @@
 // The robot or one teleoperator: a list of kinds that can be searched, and the keys of the one that is chosen.
 import { make, say, show } from "../lib/dom.js";
-import { fieldsOf } from "./fields.js";
+import { COMMON, fieldsOf, unknownFields } from "./fields.js";
 import { keepTyping } from "./typing.js";
 
 const idOf = ({ kind, type }) => (type ? `${kind} ${type}` : kind);
 /** Whether a teleoperator is made for this robot: SO-101's leader for its follower, the autopilot for the simulator. */
 const isFor = (robot, { kind, type }) => (robot.kind === "lerobot" ? kind === "lerobot" && type.split("_")[0] === String(robot.type).split("_")[0] : kind === { sim: "autopilot" }[robot.kind] || kind === robot.kind);
 
-/** What a rig file says of any device, whichever driver it has. */
-const COMMON = new Set(["kind", "type"]);
 /** They decide whether the rest pose is wanted, which then stands beside them. */
 const MOVES = new Set(["on_end", "reset"]);
-
-/** Keys that the file has and the driver does not name. */
-export function unknownFields(table, fields) {
-  const known = new Set([...COMMON, ...fields.map((field) => field.key)]);
-  const kindOf = (value) => (typeof value === "object" ? "table" : typeof value === "boolean" ? "flag" : typeof value === "number" ? "number" : "text");
-  return Object.entries(table).filter(([key]) => !known.has(key)).map(([key, value]) => ({ key, kind: kindOf(value), required: false, default: null, help: "" }));
-}
 
 export class DeviceForm {
   /** The form of the table at `path`, drawn into `box`. */

@@ -9,6 +9,16 @@ const MORE = "More keys";
 /** Fields of several values; a value of another shape is written as TOML. */
 const OF_JOINTS = { pose: poseField, joints: jointLimits };
 
+/** What a rig file says of any device, whichever driver it has. */
+export const COMMON = new Set(["kind", "type"]);
+
+/** Keys that the file has and the driver does not name. */
+export function unknownFields(table, fields) {
+  const known = new Set([...COMMON, ...fields.map((field) => field.key)]);
+  const kindOf = (value) => (typeof value === "object" ? "table" : typeof value === "boolean" ? "flag" : typeof value === "number" ? "number" : "text");
+  return Object.entries(table).filter(([key]) => !known.has(key)).map(([key, value]) => ({ key, kind: kindOf(value), required: false, default: null, help: "" }));
+}
+
 /** Shown before it has a value: which device it is, and what an arm does when the rig ends that has the choice. */
 const isEarly = ({ key, choices }) => key === "id" || (key === "on_end" && choices?.length > 1);
 
@@ -53,12 +63,22 @@ function written(field, value, setToml) {
   return make("label", { class: "field" }, labelOf(field), box, make("small", {}, `${field.help ? `${field.help} ` : ""}Written as TOML.`));
 }
 
+/** A table in the device's own, such as that of one of two arms: a group of its fields. */
+function part(field, value, { page, path }) {
+  const table = isTable(value) ? value : {};
+  const at = [...path, field.key];
+  const fields = [...field.fields, ...unknownFields(table, field.fields)];
+  const legend = make("legend", {}, field.key, field.required ? make("i", { class: "needed" }, " needed") : null);
+  return make("fieldset", { class: "part", "data-at": at.join("."), "data-says": "" }, legend, hintOf(field), ...fieldsOf(fields, table, (each) => page.way(at, each)));
+}
+
 /** One field; `set(value)` with undefined removes the key, `setToml(text)` takes a value as TOML writes it. */
 export function fieldOf(field, value, way) {
   const { set, setToml, page } = way;
   if (field.kind === "flag") return flag(field, value, set);
   if (field.kind === "choice" && field.choices?.length) return choice(field, value, set);
   if (field.kind === "port") return portField(field, value, set, page);
+  if (field.fields && (value === undefined || isTable(value))) return part(field, value, way);
   const ofJoints = value === undefined || isTable(value) ? OF_JOINTS[field.kind] : null;
   if (ofJoints) return ofJoints(field, value, way);
   if (field.kind in OF_JOINTS || field.kind === "table" || field.kind === "list") return written(field, value, setToml);
