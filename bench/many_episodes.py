@@ -98,9 +98,11 @@ def measure(home: Path, profiled: str) -> dict[str, Any]:
     from recorder.models.access import ensure_operator
     from recorder.review.verdicts import edit_episodes, set_verdict
     from recorder.worker.run import run_operation
+    from recorder.worker.tasks import freeze_modules
     from robotdata.dataset.reader import DatasetFolder
 
     notify._send = lambda name, args: None  # no worker: this process is the worker
+    freeze_modules()  # as a worker does at its start
     web = Client(headers={"host": "localhost"})
 
     def applied() -> None:

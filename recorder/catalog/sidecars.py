@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 NOT_DURABLE = "not_durable"
 """The error code of a change that was saved, in file and row, but may not survive a power cut."""
 _WAIT_S = 3.0
+_FEW = 500
+"""Rows that one query names, fewer than SQLite takes in the oldest version in use."""
 _ANNOTATION_FIELDS = (*REVIEW_FIELDS, "operator", "reviewer", "marks", "recorded_at", "reviewed_at", NUMBER)
 
 
@@ -146,13 +148,13 @@ def adopt_sidecar(dataset: Dataset) -> int:
     given = {str(pk): value for pk, *value in dataset.episodes.committed().values_list("pk", "ticks", NUMBER)}
     if all("verdict" not in entry and _is_numbered(entry, given) for entry in entries):
         return 0  # whole rows of thousands of episodes need not be read
-    rows = {str(row.pk): row for row in dataset.episodes.committed()}
-    count, unnumbered = 0, {}
-    for entry in entries:
-        row = rows.get(str(entry.get("uuid")))
-        if row is not None and entry.get("length") == row.ticks and entry.get(NUMBER) != row.number:
-            unnumbered[str(row.pk)] = row
-        if row is None or entry.get("length") != row.ticks or "verdict" not in entry:
+    unnumbered = {str(entry["uuid"]) for entry in entries if not _is_numbered(entry, given)}
+    judged = [entry for entry in entries if "verdict" in entry and str(entry.get("uuid")) in given]
+    rows = _rows_of(dataset, judged)
+    count = 0
+    for entry in judged:
+        row = rows.get(str(entry["uuid"]))
+        if row is None or entry.get("length") != row.ticks:
             continue
         annotations = valid_fields(entry)
         fields = to_row(_annotation(_as_info(row, entry), annotations))
@@ -164,7 +166,7 @@ def adopt_sidecar(dataset: Dataset) -> int:
             unchanged_row = Episode.objects.filter(pk=row.pk, updated_at=row.updated_at)
             count += unchanged_row.update(**changed, updated_at=next_version())
     if unnumbered:
-        _write_numbers(dataset, unnumbered)
+        _write_numbers(dataset, {pk: given[pk] for pk in unnumbered})
     return count
 
 
@@ -174,10 +176,21 @@ def _is_numbered(entry: dict[str, Any], given: Mapping[str, Sequence[int]]) -> b
     return ticks is None or entry.get("length") != ticks or entry.get(NUMBER) == number
 
 
-def _write_numbers(dataset: Dataset, rows: dict[str, Episode]) -> None:
-    """Write the numbers of rows into their entries; without them, a rebuild from the folders could give others."""
-    numbers = {pk: {NUMBER: row.number} for pk, row in rows.items()}
-    problem = _write_entries(dataset, numbers, {pk: row.ticks for pk, row in rows.items()})
+def _rows_of(dataset: Dataset, entries: Sequence[dict[str, Any]]) -> dict[str, Episode]:
+    """Return the committed rows of these entries; those of few are asked for alone, as thousands take long to read."""
+    committed = dataset.episodes.committed()
+    if len(entries) <= _FEW:
+        committed = committed.filter(pk__in=[str(entry["uuid"]) for entry in entries])
+    return {str(row.pk): row for row in committed}
+
+
+def _write_numbers(dataset: Dataset, rows: Mapping[str, Sequence[int]]) -> None:
+    """Write the numbers of rows into their entries; without them, a rebuild from the folders could give others.
+
+    `rows`: the length and the number of each.
+    """
+    numbers = {pk: {NUMBER: number} for pk, (_, number) in rows.items()}
+    problem = _write_entries(dataset, numbers, {pk: ticks for pk, (ticks, _) in rows.items()})
     if problem is not None:
         log.warning("The numbers of %d episodes of %s are only in the database: %s", len(rows), dataset.slug, problem)
 

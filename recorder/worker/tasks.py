@@ -3,6 +3,7 @@
 # mypy: disable-error-code="untyped-decorator"
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -39,6 +40,12 @@ def refuse_time_limits(instance: Any, **_: Any) -> None:
 def lower_priority(**_: Any) -> None:
     """Lower the priority of a worker process."""
     os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+
+
+@worker_process_init.connect
+def freeze_modules(**_: Any) -> None:
+    """Leave what is loaded by now to no later garbage collection: it stays, and each would look at all of it again."""
+    gc.freeze()
 
 
 @worker_ready.connect

@@ -23,6 +23,8 @@ from robotdata.dataset.layout import contained
 from robotdata.files import open_real
 
 LFS = b"version https://git-lfs"
+_NEVER_REPEATED = frozenset({"index", "frame_index", "timestamp"})
+"""Columns of which each row of an episode has another value: a dictionary of them costs time and bytes."""
 _WRITE_BYTES = 1 << 18
 """Bytes that are collected before they are written to a file."""
 _IMAGE: Any = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -96,7 +98,12 @@ class ParquetFile:
             file = pa.OSFile(f"/dev/fd/{self._file.fileno()}", "wb")
             self._stream = opened.enter_context(pa.BufferedOutputStream(file, _WRITE_BYTES))
             self._writer = pq.ParquetWriter(
-                self._stream, schema, compression="snappy", use_dictionary=True, version="2.6", write_page_checksum=True
+                self._stream,
+                schema,
+                compression="snappy",
+                use_dictionary=_repeated(schema),
+                version="2.6",
+                write_page_checksum=True,
             )
             opened.pop_all()
 
@@ -123,6 +130,17 @@ class ParquetFile:
             os.fsync(self._file.fileno())
         finally:
             self._file.close()
+
+
+def _repeated(schema: pa.Schema) -> Any:
+    """Return the columns that are written with a dictionary, as a list of paths of the Parquet file; True for all."""
+    if _NEVER_REPEATED.isdisjoint(schema.names):
+        return True
+    file = pa.BufferOutputStream()
+    pq.write_table(schema.empty_table(), file)
+    columns = pq.read_metadata(pa.BufferReader(file.getvalue())).schema
+    paths = [columns.column(n).path for n in range(len(columns))]
+    return [path for path in paths if path not in _NEVER_REPEATED]
 
 
 @contextmanager

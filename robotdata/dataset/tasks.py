@@ -9,6 +9,7 @@ import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from cachetools import LRUCache
@@ -72,12 +73,29 @@ def integer_columns(path: Path, names: Sequence[str]) -> dict[str, Numbers]:
     """Return integer columns of a data file, each int64 (rows,). Raises DamagedFile if one is not of integers."""
     identity = _identity(path)
     columns = _read_integers(path, names)
+    _keep(identity, columns)
+    return columns
+
+
+def keep_integers(path: Path, columns: Mapping[str, NDArray[Any]], names: Sequence[str]) -> dict[str, Numbers] | None:
+    """Return what `integer_columns` would, from columns of a data file that nobody else can change; kept as if it had.
+
+    Return None if one of them is not of integers.
+    """
+    if any(columns[name].dtype.kind not in "iu" or columns[name].ndim != 1 for name in names):
+        return None
+    # Copies: the columns may be parts of a table that would stay in memory.
+    integers = {name: np.array(columns[name], np.int64) for name in names}
+    _keep(_identity(path), integers)
+    return integers
+
+
+def _keep(identity: tuple[int, ...] | None, columns: dict[str, Numbers]) -> None:
     for values in columns.values():
         values.setflags(write=False)  # others may get the same array
     if identity is not None and (size := sum(values.nbytes for values in columns.values())) <= _MOST_KEPT:
         with _lock:
             _kept[identity] = (columns, size)
-    return columns
 
 
 def _kept_columns(path: Path, names: Sequence[str]) -> dict[str, Numbers]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from robotdata.dataset.tables import ParquetFile, read_table
@@ -54,3 +55,20 @@ def test_it_is_whole_when_the_block_ends(tmp_path: Path) -> None:
         file.write(TABLE)
         assert 0 < file.size_bytes <= path.stat().st_size + (1 << 18)
     assert read_table(path).equals(TABLE)
+
+
+def test_columns_that_never_repeat_have_no_dictionary(tmp_path: Path) -> None:
+    """A dictionary of as many values as there are rows takes room besides the values."""
+    count = np.arange(100)
+    lists = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(200, np.float32)), 2).cast(pa.list_(pa.float32(), 2))
+    table = pa.table(
+        {"index": count, "frame_index": count, "timestamp": count / 30, "task_index": count // 50, "a": lists}
+    )
+    path = tmp_path / "a.parquet"
+    with ParquetFile(path, table.schema) as file:
+        file.write(table)
+    group = pq.read_metadata(path).row_group(0)
+    columns = [group.column(n) for n in range(group.num_columns)]
+    with_dictionary = {column.path_in_schema.split(".")[0] for column in columns if column.has_dictionary_page}
+    assert with_dictionary == {"task_index", "a"}
+    assert read_table(path).equals(table)

@@ -189,6 +189,25 @@ def test_a_sidecar_without_numbers_gets_those_of_the_rows(four: list[Episode], c
     assert [entry(each)["number"] for each in four] == [1, 2, 3, 9]
 
 
+@pytest.mark.parametrize("few", [0, 500])
+def test_rows_get_what_the_sidecar_says_of_them(
+    four: list[Episode], cubes: Dataset, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    """Those of few entries are asked for by name; those of many are all read."""
+    monkeypatch.setattr("recorder.catalog.sidecars._FEW", few)
+    path = cubes.path / SIDECAR
+    sidecar = json.loads(path.read_text())
+    for each in sidecar["episodes"]:
+        each.pop("verdict", None)
+    third = next(each for each in sidecar["episodes"] if each["uuid"] == str(four[2].pk))
+    third |= {"verdict": "keep", "note": "a good one"}
+    path.write_text(json.dumps(sidecar))
+    assert adopt_sidecar(cubes) == 1
+    found = cubes.episodes.order_by("episode_index").values_list("verdict", "note")
+    assert [pair == ("keep", "a good one") for pair in found] == [each == four[2] for each in four]
+    assert adopt_sidecar(cubes) == 0
+
+
 def test_copies_and_moved_episodes_get_numbers_of_the_other_dataset(four: list[Episode], cubes: Dataset) -> None:
     done(copy(cubes, [four[2], four[0]], Destination(title="Best")))
     best = dataset("best")

@@ -18,7 +18,7 @@ from robotdata.dataset.tables import open_parquet, read_table
 from robotdata.dataset.verify.hashes import HashCheck
 from robotdata.dataset.verify.pictures import PictureCheck
 from robotdata.dataset.verify.report import Gathered, Problem, Report
-from robotdata.dataset.verify.rows import RowCheck
+from robotdata.dataset.verify.rows import Read, RowCheck
 from robotdata.dataset.verify.stats import StoredStats, check_derived, stored_stats
 from robotdata.dataset.verify.streams import check_streams
 from robotdata.dataset.verify.videos import check_video_file
@@ -38,13 +38,15 @@ def verify_dataset(
     episodes: range | None = None,
     progress: Progress | None = None,
     opened: DatasetFolder | None = None,
+    read: Read | None = None,
 ) -> Report:
     """Check the dataset in `root`. Problems are reported, never raised.
 
     Always checked: counters, tasks, indices, timestamps, ranges, files, packet counts, and numeric statistics, which
     are recomputed. With `deep`, every frame is decoded, statistics of cameras are compared with the frames, and the
     hash of every file is checked. With `episodes`, only these episodes and their files are read. `progress(files done,
-    all files)` may raise to cancel. `opened`: the same dataset, if it is open already.
+    all files)` may raise to cancel. `opened`: the same dataset, if it is open already. `read` is called with each data
+    file's path and numeric columns, (rows,) or (rows, n), if all default columns are there and none has a null.
     """
     root = Path(root).resolve()
     report = Report(root)
@@ -54,7 +56,7 @@ def verify_dataset(
         report.add(getattr(error, "path", root / INFO), str(error))
         return report
     report.numbers = {episode.index: episode.number for episode in dataset.episodes}
-    _Verifier(dataset, report, deep, episodes, progress or _silent).run()
+    _Verifier(dataset, report, deep, episodes, progress or _silent, read).run()
     return report
 
 
@@ -62,7 +64,13 @@ class _Verifier:
     """Runs all checks of one dataset."""
 
     def __init__(
-        self, dataset: DatasetFolder, report: Report, deep: bool, only: range | None, progress: Progress
+        self,
+        dataset: DatasetFolder,
+        report: Report,
+        deep: bool,
+        only: range | None,
+        progress: Progress,
+        read: Read | None,
     ) -> None:
         self._dataset = dataset
         self._report = report
@@ -71,6 +79,7 @@ class _Verifier:
         every = range(len(dataset.episodes))
         self._episodes = [e for n, e in enumerate(dataset.episodes) if n in (every if only is None else only)]
         self._progress = progress
+        self._read = read
 
     def run(self) -> None:
         """Run the checks and add their results to the report."""
@@ -100,7 +109,7 @@ class _Verifier:
         total = len(data) + sum(len(files) for files in videos.values())
         done = 0
         only = None if self._whole else {episode.index for episode in self._episodes}
-        rows = RowCheck(self._dataset, self._report, only=only)
+        rows = RowCheck(self._dataset, self._report, only=only, read=self._read)
         hashes = HashCheck(self._dataset.sidecar, self._report) if self._deep else None
         for path, episodes in data.items():
             rows.check_file(path, episodes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +35,20 @@ _KINDS = {
 }
 
 
+Read = Callable[[Path, dict[str, NDArray[Any]]], None]
+"""Called with the path and the numeric columns of a data file."""
+
+
 class RowCheck:
     """Checks data files one after the other; `finish` compares the statistics of all rows read."""
 
-    def __init__(self, dataset: DatasetFolder, report: Report, *, only: Collection[int] | None) -> None:
+    def __init__(
+        self, dataset: DatasetFolder, report: Report, *, only: Collection[int] | None, read: Read | None = None
+    ) -> None:
         self._dataset = dataset
         self._report = report
         self._only = only
+        self._read = read
         self._numeric = [key for key, f in dataset.features.items() if f["dtype"] in NUMERIC_DTYPES]
         self._rows: dict[str, Sums] = {}
         self._stored = StoredRows(dataset, self._numeric, only)
@@ -77,6 +84,8 @@ class RowCheck:
         if needed or nulls:
             self._report.add(path, f"columns {', '.join(needed + nulls)} are missing, hold nulls or no numbers")
             return
+        if self._read is not None:
+            self._read(path, columns)
         self._check_order(path, columns, episodes)
         self._check_widths(path, columns)
         at = 0

@@ -170,10 +170,8 @@ def _copy_rows(plan: Plan, move: FileMove, target: Path) -> None:
     """Copy the kept rows of a data file with their new numbers."""
     parts = parts_by_episode(move.kept)
     written = dict.fromkeys(parts, 0)
-    with open_parquet(move.path) as file:
-        schema = file.schema_arrow
-    with ParquetFile(target, schema) as output:
-        for table, runs in episode_runs(move.path):
+    with open_parquet(move.path) as file, ParquetFile(target, file.schema_arrow) as output:
+        for table, runs in episode_runs(file, move.path):
             kept = [(part, begin, end) for index, begin, end in runs for part in parts.get(index, ())]
             together = len({part.old.index for part, _, _ in kept}) == len(kept) and not any(
                 part.trimmed or part.tasks is None for part, _, _ in kept

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from robotdata.dataset.bounds import group_batches, least_bytes
 from robotdata.dataset.errors import DamagedFile
@@ -86,28 +87,28 @@ class DataWriter:
 
 def episode_tables(path: Path) -> Iterator[pa.Table]:
     """Yield the rows of a data file, one table per run of rows with the same episode_index. Raises DamagedFile."""
-    for table, runs in episode_runs(path):
-        for _, begin, end in runs:
-            yield table.slice(begin, end - begin)
+    with open_parquet(path) as file:
+        for table, runs in episode_runs(file, path):
+            for _, begin, end in runs:
+                yield table.slice(begin, end - begin)
 
 
-def episode_runs(path: Path) -> Iterator[tuple[pa.Table, list[tuple[int, int, int]]]]:
-    """Yield the rows of a data file, the rows of many episodes at a time, and (episode_index, begin, end) of each run.
+def episode_runs(file: pq.ParquetFile, path: Path) -> Iterator[tuple[pa.Table, list[tuple[int, int, int]]]]:
+    """Yield the rows of an open data file, many episodes at a time, and (episode_index, begin, end) of each run.
 
     A run is whole, whatever the row groups of the file are. Raises DamagedFile.
     """
     rest: pa.Table | None = None  # the last run, which may continue
-    with open_parquet(path) as file:
-        for groups in group_batches(file, path, _GROUPS):
-            table = read_columns(file, path, None, groups)
-            table = table if rest is None else pa.concat_tables([rest, table])
-            runs = _runs(table)
-            if not runs:
-                continue
-            last = runs.pop()[1]
-            rest = table.slice(last)
-            if runs:
-                yield table.slice(0, last), runs
+    for groups in group_batches(file, path, _GROUPS):
+        table = read_columns(file, path, None, groups)
+        table = table if rest is None else pa.concat_tables([rest, table])
+        runs = _runs(table)
+        if not runs:
+            continue
+        last = runs.pop()[1]
+        rest = table.slice(last)
+        if runs:
+            yield table.slice(0, last), runs
     if rest is not None:
         yield rest, _runs(rest)
 

@@ -10,14 +10,16 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import CommitError
 from robotdata.dataset.layout import INFO
 from robotdata.dataset.reader import DatasetFolder
-from robotdata.dataset.tasks import Numbers, integer_columns, is_one, rows_of
+from robotdata.dataset.tasks import Numbers, integer_columns, is_one, keep_integers, rows_of
 from robotdata.dataset.verify.check import verify_dataset
 from robotdata.dataset.verify.report import MOST, Problem, Report
 from robotdata.numbers import count as count_of
@@ -85,8 +87,14 @@ def check_next(
     name the new episodes that cause one.
     """
     now = DatasetFolder.open(root.resolve())
-    problems = _unlike(now, base, origins)
-    report = verify_dataset(root, episodes=changed, opened=now)
+    read: dict[Path, dict[str, Numbers]] = {}
+
+    def keep(path: Path, columns: Mapping[str, NDArray[Any]]) -> None:
+        if (integers := keep_integers(path, columns, _COLUMNS)) is not None:
+            read[path] = integers
+
+    report = verify_dataset(root, episodes=changed, opened=now, read=keep)
+    problems = _unlike(now, base, origins, read)
     known: list[Problem] = []
     if report.count:
         before = _Before.of(base, origins, changed).and_of(others)
@@ -104,8 +112,16 @@ def check_next(
     return _notes(root, known)
 
 
-def _unlike(now: DatasetFolder, base: DatasetFolder | None, origins: Sequence[Origin]) -> list[Problem]:
-    """Return a problem for each row, changed or not, that differs from what the edit requested."""
+def _unlike(
+    now: DatasetFolder,
+    base: DatasetFolder | None,
+    origins: Sequence[Origin],
+    read: Mapping[Path, Mapping[str, Numbers]],
+) -> list[Problem]:
+    """Return a problem for each row, changed or not, that differs from what the edit requested.
+
+    `read`: the columns of files that were just read.
+    """
     if [episode.index for episode in now.episodes] != list(range(len(origins))):
         text = f"has {count_of(len(now.episodes), 'episode')}, should have {len(origins)}, in order"
         return [Problem("meta/episodes", None, None, text)]
@@ -121,7 +137,7 @@ def _unlike(now: DatasetFolder, base: DatasetFolder | None, origins: Sequence[Or
         same = path.is_file() and path.stat().st_ino in old_files
         if all(origins[episode.index].tasks is None for episode in episodes) and (same or not path.exists()):
             continue
-        columns = integer_columns(path, _COLUMNS)
+        columns = read.get(path) or integer_columns(path, _COLUMNS)
         for episode, rows in rows_of(columns["episode_index"], episodes):
             own = {key: values[rows] for key, values in columns.items()}
             text = _unlike_episode(now, base if same else None, episode, origins[episode.index], own)
