@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from robotdata.station.rig_text import read_rig_text
+from tests.support.desk_data import Held, until_held
 from tests.support.fake_station import rig_process
 from tests.support.form_desk import FILE, LEFT, PC, RIGHT, Desk, camera
 from tests.support.in_sight import into_sight
@@ -236,6 +237,35 @@ def test_the_form_follows_the_text_and_a_broken_text_is_kept(visit: Any, station
     expect(page.locator("#text-lost")).to_contain_text("# left plug")
 
 
+@pytest.mark.parametrize("button, order, said", [("check", "check_rig", "Everything works."), ("save", "write_rig", "")])
+def test_a_press_before_the_form_is_open_is_done_once(
+    visit: Any, station: Beside, button: str, order: str, said: str
+) -> None:
+    page = visit("about:blank")
+    held = Held(page, "**/check-text")
+    page.goto("/rigs/so101/edit/")
+    until_held(page, held, "")
+    page.click(f"#{button}")
+    expect(page.locator("#checked")).to_contain_text("Reading the rig file")
+    page.click(f"#{button}")
+    held.let_go()
+    expect(page.locator("#checked" if said else ".toast")).to_contain_text(said or "Saved so101")
+    assert [ask["name"] for ask in station.station.asked].count(order) == 1
+
+
+def test_an_early_restart_of_an_arm_still_takes_a_second_press(visit: Any, station: Beside) -> None:
+    page = visit("about:blank")
+    held = Held(page, "**/check-text")
+    page.goto("/rigs/so101/edit/")
+    until_held(page, held, "")
+    page.click("#save-start")
+    page.click("#save-start")  # of an impatient hand, that has read no question
+    held.let_go()
+    expect(page.locator("#save-start")).to_have_text("Arm supported: restart")
+    expect(page.locator("#check")).to_be_enabled()
+    assert not {"write_rig", "restart_rig"} & {ask["name"] for ask in station.station.asked}
+
+
 def test_what_somebody_else_changed_is_not_written_over(visit: Any, station: Beside, desk: Desk) -> None:
     page = visit("/rigs/so101/edit/")
     text(page).to_have_value(FILE)
@@ -298,6 +328,8 @@ def test_a_station_that_goes_is_said_and_comes_back(visit: Any, opened: Page, st
     expect(page.locator("#away")).to_be_visible()
     late = visit("/rigs/so101/edit/")
     expect(late.locator("#away")).to_be_visible()
+    late.click("#save")
+    expect(late.locator("#checked")).to_contain_text("could not be read, so nothing was done")
     page.fill("#rig-name", "typed-meanwhile")
     text(page).to_have_value(re.compile("typed-meanwhile"))
     station.station.speaks = True
