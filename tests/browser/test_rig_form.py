@@ -237,7 +237,9 @@ def test_the_form_follows_the_text_and_a_broken_text_is_kept(visit: Any, station
     expect(page.locator("#text-lost")).to_contain_text("# left plug")
 
 
-@pytest.mark.parametrize("button, order, said", [("check", "check_rig", "Everything works."), ("save", "write_rig", "")])
+@pytest.mark.parametrize(
+    "button, order, said", [("check", "check_rig", "Everything works."), ("save", "write_rig", "")]
+)
 def test_a_press_before_the_form_is_open_is_done_once(
     visit: Any, station: Beside, button: str, order: str, said: str
 ) -> None:
