@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 from robotdata.station.rig_text import read_rig_text
 from robotdata.video.jpeg import encode_jpeg
-from tests.support.in_sight import into_sight
+from tests.support.in_sight import pictured
 from tests.support.onvif_camera import PASSWORD, USER, OnvifCamera
 
 pytestmark = pytest.mark.browser
@@ -45,8 +45,7 @@ def test_a_network_camera_is_found_signed_in_at_and_chosen(visit: Any, camera: O
     expect(use).to_be_focused()
     page.keyboard.press("Space")
     card = page.locator(".camera-card.is-used", has_text="Door cam · main")
-    into_sight(card)
-    expect(card.locator("img")).to_have_js_property("naturalWidth", 640)
+    pictured(card, card.locator("img"), 640)
     expect(card.locator(".measured")).to_contain_text(re.compile(r"25 listed, [\d.]+ measured"))
     expect(page.locator("#text")).to_have_value(re.compile("profile=large"))
     sign_in = f"{USER}:{quote(PASSWORD, safe='')}@127.0.0.1"
@@ -77,5 +76,4 @@ def test_a_stream_whose_address_is_typed_is_looked_at(visit: Any, camera: OnvifC
     address.press("Enter")
     page.get_by_role("checkbox", name="Door cam").check()
     card = page.locator(".camera-card.is-used")
-    into_sight(card)
-    expect(card.locator("img")).to_have_js_property("naturalWidth", 640)
+    pictured(card, card.locator("img"), 640)

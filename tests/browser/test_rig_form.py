@@ -11,9 +11,10 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from robotdata.station.rig_text import read_rig_text
+from tests.support.desk_data import Held, until_held
 from tests.support.fake_station import rig_process
 from tests.support.form_desk import FILE, LEFT, PC, RIGHT, Desk, camera
-from tests.support.in_sight import into_sight
+from tests.support.in_sight import into_sight, pictured
 from tests.support.questions import let_questions_stay
 from tests.support.station_thread import Beside, beside
 from tests.support.whole import until
@@ -153,8 +154,7 @@ def card(page: Page, camera: str) -> Locator:
 def test_cameras_are_live_and_a_bus_that_carries_too_much_is_named(opened: Page, station: Beside) -> None:
     page = opened
     picture = page.get_by_alt_text("Picture of Camera 1")
-    into_sight(card(page, "Camera 1"))  # a picture is fetched, and shown, where it is in sight
-    expect(picture).to_have_js_property("naturalWidth", 64)
+    pictured(card(page, "Camera 1"), picture, 64)  # a picture is fetched, and shown, where it is in sight
     until(lambda: asked_for(station, 1) >= 3)
     page.get_by_role("button", name="Pause the picture of Camera 1").click()
     expect(page.get_by_role("button", name="Resume the picture of Camera 1")).to_be_visible()
@@ -180,8 +180,7 @@ def test_colour_and_depth_of_a_camera_that_only_a_driver_sees(opened: Page) -> N
     page.click("#find-cameras")
     expect(page.locator("#found-words")).to_contain_text("looped: no USB")
     picture = page.get_by_alt_text("Picture of Intel RealSense D435 serial 0123456789")
-    into_sight(page.locator("#found-words"))
-    expect(picture).to_have_js_property("naturalWidth", 64)
+    pictured(page.locator("#found-words"), picture, 64)
     for stream in ("colour", "depth"):
         button = page.get_by_role("button", name=f"Use {stream} of Intel RealSense D435")
         button.press("Enter")
@@ -195,8 +194,7 @@ def test_colour_and_depth_of_a_camera_that_only_a_driver_sees(opened: Page) -> N
 def test_a_camera_that_is_mounted_sideways_is_turned(opened: Page) -> None:
     page = opened
     rotate = page.get_by_role("button", name="Rotate the picture of Camera 0")
-    into_sight(card(page, "Camera 0"))
-    expect(page.get_by_alt_text("Picture of Camera 0")).to_be_visible()
+    pictured(card(page, "Camera 0"), page.get_by_alt_text("Picture of Camera 0"), 64)
     rotate.click()  # before it is chosen
     expect(page.get_by_alt_text("Picture of Camera 0")).to_have_attribute("data-turn", "90")
     page.get_by_role("checkbox", name="Camera 0").check()
@@ -234,6 +232,37 @@ def test_the_form_follows_the_text_and_a_broken_text_is_kept(visit: Any, station
     # A comment that goes with what is removed is said.
     page.locator("#robot select[data-key=port]").select_option("")
     expect(page.locator("#text-lost")).to_contain_text("# left plug")
+
+
+@pytest.mark.parametrize(
+    "button, order, said", [("check", "check_rig", "Everything works."), ("save", "write_rig", "")]
+)
+def test_a_press_before_the_form_is_open_is_done_once(
+    visit: Any, station: Beside, button: str, order: str, said: str
+) -> None:
+    page = visit("about:blank")
+    held = Held(page, "**/check-text")
+    page.goto("/rigs/so101/edit/")
+    until_held(page, held, "")
+    page.click(f"#{button}")
+    expect(page.locator("#checked")).to_contain_text("Reading the rig file")
+    page.click(f"#{button}")
+    held.let_go()
+    expect(page.locator("#checked" if said else ".toast")).to_contain_text(said or "Saved so101")
+    assert [ask["name"] for ask in station.station.asked].count(order) == 1
+
+
+def test_an_early_restart_of_an_arm_still_takes_a_second_press(visit: Any, station: Beside) -> None:
+    page = visit("about:blank")
+    held = Held(page, "**/check-text")
+    page.goto("/rigs/so101/edit/")
+    until_held(page, held, "")
+    page.click("#save-start")
+    page.click("#save-start")  # of an impatient hand, that has read no question
+    held.let_go()
+    expect(page.locator("#save-start")).to_have_text("Arm supported: restart")
+    expect(page.locator("#check")).to_be_enabled()
+    assert not {"write_rig", "restart_rig"} & {ask["name"] for ask in station.station.asked}
 
 
 def test_what_somebody_else_changed_is_not_written_over(visit: Any, station: Beside, desk: Desk) -> None:
@@ -298,6 +327,8 @@ def test_a_station_that_goes_is_said_and_comes_back(visit: Any, opened: Page, st
     expect(page.locator("#away")).to_be_visible()
     late = visit("/rigs/so101/edit/")
     expect(late.locator("#away")).to_be_visible()
+    late.click("#save")
+    expect(late.locator("#checked")).to_contain_text("could not be read, so nothing was done")
     page.fill("#rig-name", "typed-meanwhile")
     text(page).to_have_value(re.compile("typed-meanwhile"))
     station.station.speaks = True

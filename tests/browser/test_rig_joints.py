@@ -206,6 +206,44 @@ def test_the_limits_of_joints_that_a_page_drives(visit: Any) -> None:
     until(lambda: "joints" in tables(page)["teleoperator"], False)
 
 
+def test_a_wrong_limit_is_neither_saved_nor_checked(visit: Any, desk: Desk, station: Beside) -> None:
+    page = visit("/rigs/bench-1/edit/")
+    joints = page.locator("#teleoperator").get_by_role("group", name="joints", exact=True)
+    low, checked = joints.get_by_label("joint 1, Low"), page.locator("#checked")
+    low.fill("five")
+    for button in ("#check", "#save"):
+        page.click(button)
+        expect(checked).to_contain_text("joint 1, Low: low wants a number")
+        expect(low).to_be_focused()
+        page.locator("#rig-fps").focus()
+    low.fill("100")
+    page.click("#save")
+    expect(checked).to_contain_text("joint 1, High: high wants more than low (100)")
+    expect(joints.get_by_label("joint 1, High")).to_be_focused()
+    low.fill("5")
+    joints.get_by_role("button", name="Add a joint").click()
+    joints.get_by_label("joint 2, Low").fill("7")  # of a joint without a name: it is not in the file
+    page.click("#save")
+    expect(checked).to_contain_text("joint 2, Joint: Name the joint")
+    expect(joints.get_by_label("joint 2, Joint")).to_be_focused()
+    assert desk.files["bench-1"] == BENCH
+    assert "check_rig" not in [ask["name"] for ask in station.station.asked]
+    joints.get_by_role("button", name="Remove joint 2").click()
+    page.click("#save")
+    expect(page.locator(".toast")).to_contain_text("Saved bench-1")
+    assert read_rig_text(desk.files["bench-1"]).tables["teleoperator"]["joints"]["gripper"]["low"] == 5
+
+
+def test_a_field_that_the_station_finds_wrong_is_gone_to(visit: Any, desk: Desk) -> None:
+    page = visit("/rigs/bench-1/edit/")
+    rest(page).locator("[data-key='rest.elbow_flex.pos']").fill("forty")
+    page.locator("#text").focus()
+    page.click("#save")
+    expect(page.locator("#checked")).to_contain_text("'forty'")
+    expect(rest(page).locator("[data-key='rest.elbow_flex.pos']")).to_be_focused()
+    assert desk.files["bench-1"] == BENCH
+
+
 def test_keys_of_every_robot_and_of_the_rig_are_fields(visit: Any) -> None:
     page = visit("/rigs/so101/edit/")
     robot, rig = page.locator("#robot"), page.locator("[aria-label=Rig]")

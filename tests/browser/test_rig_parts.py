@@ -13,7 +13,7 @@ from robotdata.station.rig_text import read_rig_text
 from tests.support.desk_data import Held, until_held
 from tests.support.fake_station import rig_process
 from tests.support.form_desk import PC, Desk, camera
-from tests.support.in_sight import into_sight
+from tests.support.in_sight import while_in_sight
 from tests.support.station_thread import Beside, beside
 
 pytestmark = pytest.mark.browser
@@ -167,9 +167,9 @@ def test_the_rate_of_a_chosen_camera_is_measured_beside_the_listed_one(visit: An
     expect(page.locator(".camera-card")).to_have_count(2)
     page.get_by_role("checkbox", name="Camera 0").check()
     card = page.locator(".camera-card.is-used")
-    into_sight(card)
     measured = card.locator(".measured")
-    expect(measured).to_contain_text("30 listed, 24.8 measured: below the 30 that this rig asks for")
+    words = "30 listed, 24.8 measured: below the 30 that this rig asks for"
+    while_in_sight(card, lambda timeout: expect(measured).to_contain_text(words, timeout=timeout))
     expect(measured).to_have_class(re.compile("tone-warn"))
     asks = [ask["args"] for ask in station.station.asked if ask["name"] == "measure_rate"]
     shape = {"width": 640, "height": 480, "fps": 30, "pixel_format": ""}

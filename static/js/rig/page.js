@@ -24,6 +24,7 @@ const NUMBERS = new Set(["fps", "connect_s"]);
 /** What the sections of the form share: the draft, and what the station knows. */
 class Page {
   constructor() {
+    this.sections = sections;
     this.station = root.dataset.station;
     this.edited = root.dataset.edited;
     this.kinds = [];
@@ -134,8 +135,16 @@ class Page {
     return this.opening;
   }
 
+  /** Whether the form is open, once it is known. */
+  async isRead() {
+    this.open();
+    await this.reading; // not the lists of devices and drivers, which may take long
+    return this.isOpen;
+  }
+
   async begin() {
-    if (await this.read()) {
+    this.reading = this.read();
+    if (await this.reading) {
       this.python = this.draft.tables.rig?.python ?? "";
       this.joints.begin();
       this.isOpen = true;

@@ -80,7 +80,10 @@ export class Rows {
       for (const box of rows[at].querySelectorAll("[data-column]")) {
         const { column } = box.dataset;
         if (box.dataset.key) box.dataset.key = this.keyOf(item, column); // what the station finds wrong is marked there
-        else box.setAttribute("aria-invalid", String(column in wrong));
+        else {
+          box.setCustomValidity(wrong[column] ?? ""); // nothing is saved before it is right
+          box.setAttribute("aria-invalid", String(column in wrong));
+        }
       }
       const words = rows[at].querySelector(".row-words");
       say(words, Object.values(wrong)[0] ?? "");

@@ -2,6 +2,7 @@
 import { call } from "../lib/api.js";
 import { make, say } from "../lib/dom.js";
 import { toast } from "../lib/toast.js";
+import { goToError, goToOwn, markWrong } from "./wrong.js";
 
 /** Robots that cannot fall. */
 const STILL = new Set(["sim", "replay"]);
@@ -16,7 +17,7 @@ export class Saving {
     const [check, save, begin] = this.buttons;
     check.addEventListener("click", () => this.busy(check, () => this.check()));
     save.addEventListener("click", () => this.busy(save, () => this.save(false)));
-    begin.addEventListener("click", () => this.isSafe(begin) && this.busy(begin, () => this.save(true)));
+    begin.addEventListener("click", () => this.busy(begin, () => this.isSafe(begin) && this.save(true)));
   }
 
   /** An arm may fall when its rig ends: a restart of one that is edited takes a second press. */
@@ -38,13 +39,23 @@ export class Saving {
     this.box.classList.toggle("is-old", Boolean(this.checked) && this.checked !== this.page.draft.text);
   }
 
+  /** Whether there is something to check or save; a press before the form is open waits for it. */
+  async hasFile() {
+    if (this.page.isOpen) return true;
+    this.say(make("p", { class: "small dim" }, "Reading the rig file …"));
+    const isOpen = await this.page.isRead();
+    this.say(make("p", { class: isOpen ? "small dim" : "note tone-bad" }, isOpen ? "" : "The rig file could not be read, so nothing was done. Press again once the form is open."));
+    return isOpen;
+  }
+
   async busy(button, act) {
-    if (this.running || !this.page.isOpen) return;
+    if (this.running) return;
     this.running = true;
     button.setAttribute("aria-busy", "true");
     this.buttons.forEach((each) => (each.disabled = each !== button));
     this.page.cameras.looking.hold(true); // the station connects the cameras itself, or a rig does
     try {
+      if (!(await this.hasFile())) return;
       await this.page.draft.settle();
       await act();
     } catch (error) {
@@ -62,10 +73,19 @@ export class Saving {
     this.box.replaceChildren(...parts);
   }
 
+  /** Whether something is wrong: it is said, and the keyboard goes to its field, else to its line. */
   hasErrors() {
-    const [first] = this.page.draft.errors;
-    if (!first) return false;
+    const { page } = this;
+    const { errors, isToml } = page.draft;
+    const [first] = errors;
+    if (!first) {
+      const own = goToOwn(page.sections);
+      if (own) this.say(make("p", { class: "note tone-bad" }, own));
+      return own !== "";
+    }
     this.say(make("p", { class: "note tone-bad" }, `The rig file has an error${first.line ? ` in line ${first.line}` : ""}: ${[first.key, first.message].filter(Boolean).join(": ")}`));
+    markWrong(page.sections, errors);
+    if (!(isToml && goToError(page.sections, first)) && first.line) page.editor.select(first.line);
     return true;
   }
 
