@@ -7,19 +7,17 @@ import { DeviceForm } from "./device.js";
 import { Drivers } from "./drivers.js";
 import { Draft } from "./draft.js";
 import { Editor } from "./editor.js";
+import { Head } from "./head.js";
 import { Joints } from "./joints.js";
 import { Processors } from "./processors.js";
 import { Saving } from "./saving.js";
 import { Teleoperators } from "./teleoperators.js";
 import { keepTyping } from "./typing.js";
-import { numberOf } from "./values.js";
 import { markWrong } from "./wrong.js";
 
 const root = document.getElementById("rig-form");
 const sections = document.getElementById("sections");
 const start = told("rig-start");
-const inputs = Object.fromEntries(["name", "fps", "connect_s", "python"].map((key) => [key, sections.querySelector(`[data-at="rig"] [data-key="${key}"]`)]));
-const NUMBERS = new Set(["fps", "connect_s"]);
 
 /** What the sections of the form share: the draft, and what the station knows. */
 class Page {
@@ -42,7 +40,7 @@ class Page {
     this.processors = new Processors(this);
     this.saving = new Saving(this);
     this.drivers = new Drivers(this);
-    for (const [key, input] of Object.entries(inputs)) this.watch(key, input);
+    this.head = new Head(sections, { changed: (key, value) => this.way(["rig"], { key }).set(value), pythonNamed: (path) => this.askPython(path) });
   }
 
   /** How a field of the table at `path` is changed. */
@@ -95,7 +93,7 @@ class Page {
 
   draw() {
     const rig = this.draft.tables.rig ?? {};
-    for (const [key, input] of Object.entries(inputs)) if (document.activeElement !== input) input.value = rig[key] ?? "";
+    this.head.draw(rig);
     this.askPython(rig.python ?? "");
     keepTyping(sections, () => [this.robot, this.teleoperators, this.cameras, this.processors].forEach((part) => part.draw()));
   }
@@ -106,13 +104,13 @@ class Page {
 
   usePython(path) {
     this.way(["rig"], { key: "python" }).set(path);
-    inputs.python.value = path;
+    this.head.inputs.python.value = path;
     this.askPython(path);
   }
 
   showPython() {
     document.getElementById("advanced").open = true;
-    inputs.python.focus();
+    this.head.inputs.python.focus();
   }
 
   askPython(python) {
@@ -152,12 +150,6 @@ class Page {
       this.shown(this.draft, true);
     }
     await Promise.all([this.listKinds(), this.listDevices().then(() => this.cameras.draw())]);
-  }
-
-  watch(key, input) {
-    const valueOf = (text) => (NUMBERS.has(key) ? numberOf(text) : text || undefined);
-    input.addEventListener("input", () => this.way(["rig"], { key }).set(valueOf(input.value.trim())));
-    if (key === "python") input.addEventListener("change", () => this.askPython(input.value.trim()));
   }
 
   /** The text to begin with: a new one, or that of a rig of the station. */

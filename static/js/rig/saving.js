@@ -73,7 +73,7 @@ export class Saving {
     this.box.replaceChildren(...parts);
   }
 
-  /** Whether something is wrong: it is said, and the keyboard goes to its field, else to its line. */
+  /** Whether something is wrong: it is shown, and the keyboard goes to its field, else to its line. */
   hasErrors() {
     const { page } = this;
     const { errors, isToml } = page.draft;
