@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from robotdata.dataset import DatasetFolder, verify_dataset
 from tests.support.browser import quiet
 from tests.support.committing import commit
-from tests.support.desk_data import call, fill, until
+from tests.support.desk_data import Held, call, fill, until, until_held
 from tests.support.looking import look
 
 pytestmark = pytest.mark.browser
@@ -44,9 +44,15 @@ def test_it_writes_success_renames_a_camera_and_takes_it_back(visit: Any, produc
     page.get_by_role("link", name="Edit", exact=True).click()
     expect(page.get_by_role("link", name="Edit", exact=True)).to_have_attribute("aria-current", "page")
     quiet(page)
+    answer = Held(page, "**/api/datasets/cloths")
     page.get_by_role("button", name="Change features …").click()
-    sheet = page.locator("#features-sheet")
+    sheet, robot = page.locator("#features-sheet"), page.get_by_label("Robot type")
+    robot.fill("two arms")  # before the dataset's features are there
+    until_held(page, answer, "")
+    answer.let_go()
     expect(sheet.get_by_label(f"Name of {camera}")).to_have_value(camera)
+    expect(robot).to_have_value("two arms")
+    robot.fill(call(page, "GET", "/api/datasets/cloths")["robot_type"])
     look(page, "features")
     sheet.get_by_label("Add a column").select_option("success")
     expect(sheet.get_by_label("Its name")).to_have_value("next.success")

@@ -13,15 +13,16 @@ const isVector = (feature) => !["video", "image", "string", "language"].includes
 
 /** Fill the form with the dataset's features as they are now. */
 export async function fillFeatures(form) {
+  form.reset(); // before the answer: what is typed meanwhile stays
+  const { column, robot_type: robot } = form.elements;
   const dataset = await call("GET", `/api/datasets/${form.closest("dialog").dataset.slug}`);
   before.set(form, dataset);
-  form.reset();
   const own = Object.entries(dataset.features).filter(([key]) => !OWN.has(key));
   const box = form.querySelector("[data-features]");
   box.replaceChildren(box.querySelector("legend"), ...own.map(([key, feature]) => row(key, feature)));
   const copied = Object.entries(dataset.features).filter(([, feature]) => isVector(feature) || feature.dtype === "string");
-  form.elements.column.replaceChildren(...copied.map(([key, feature]) => make("option", { value: key }, `${key} (${shapeOf(feature)})`)));
-  form.elements.robot_type.value = dataset.robot_type;
+  column.replaceChildren(...copied.map(([key, feature]) => make("option", { value: key }, `${key} (${shapeOf(feature)})`)));
+  if (robot.value === robot.defaultValue) robot.value = dataset.robot_type;
 }
 
 function row(key, feature) {
