@@ -23,6 +23,18 @@ def features(page: Page) -> dict[str, Any]:
     return found
 
 
+def keeps_what_is_typed_early(page: Page) -> None:
+    """Open the sheet and type before it has the dataset's features; then write what was there."""
+    answer, robot = Held(page, "**/api/datasets/cloths"), page.get_by_label("Robot type")
+    page.get_by_role("button", name="Change features …").click()
+    robot.fill("two arms")
+    until_held(page, answer, "")
+    answer.let_go()
+    expect(page.locator("#features-sheet .feature-row")).not_to_have_count(0)
+    expect(robot).to_have_value("two arms")
+    robot.fill(call(page, "GET", "/api/datasets/cloths")["robot_type"])
+
+
 def test_it_writes_success_renames_a_camera_and_takes_it_back(visit: Any, product: Any) -> None:
     page = visit("/about/")
     ids = fill(product, "cloths", 3, TICKS)
@@ -44,15 +56,9 @@ def test_it_writes_success_renames_a_camera_and_takes_it_back(visit: Any, produc
     page.get_by_role("link", name="Edit", exact=True).click()
     expect(page.get_by_role("link", name="Edit", exact=True)).to_have_attribute("aria-current", "page")
     quiet(page)
-    answer = Held(page, "**/api/datasets/cloths")
-    page.get_by_role("button", name="Change features …").click()
-    sheet, robot = page.locator("#features-sheet"), page.get_by_label("Robot type")
-    robot.fill("two arms")  # before the dataset's features are there
-    until_held(page, answer, "")
-    answer.let_go()
+    keeps_what_is_typed_early(page)
+    sheet = page.locator("#features-sheet")
     expect(sheet.get_by_label(f"Name of {camera}")).to_have_value(camera)
-    expect(robot).to_have_value("two arms")
-    robot.fill(call(page, "GET", "/api/datasets/cloths")["robot_type"])
     look(page, "features")
     sheet.get_by_label("Add a column").select_option("success")
     expect(sheet.get_by_label("Its name")).to_have_value("next.success")
