@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from robotdata.capture.sim import JOINTS
 from robotdata.dataset.verify.check import verify_dataset
 from tests.support.big_button import may_press
 from tests.support.desk_data import accept_rates, call, until, until_drawn
@@ -17,6 +18,8 @@ pytestmark = pytest.mark.browser
 FRESH_HOME = True  # a new user has no dataset yet
 
 Frames = Callable[[Page], list[Any]]
+UNITS = [f"{joint} °" for joint in JOINTS[:-1]] + [f"{JOINTS[-1]} %"]
+"""What the plots call the joints of the simulated arm."""
 TASK = "Put the red cube on the <b>plate</b> 🥄"
 
 
@@ -79,6 +82,7 @@ def assert_live(page: Page) -> None:
     drawn = "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(v => v)"
     for plot in ("state", "action"):
         until(lambda plot=plot: page.locator(f"[data-plot={plot}]").evaluate(drawn), True)
+        expect(page.locator(f"[data-legend={plot}] span")).to_have_text(UNITS)
 
 
 def look_at_a_take(page: Page, cards: Any, frames: Frames) -> None:
@@ -88,6 +92,8 @@ def look_at_a_take(page: Page, cards: Any, frames: Frames) -> None:
     expect(page.locator("#at-frame")).to_have_text("0")
     expect(page.locator("#signals .signal figcaption")).to_contain_text(["State and action"])
     expect(page.locator("#signals .joints .is-pair")).to_have_count(6)  # a state and an action each
+    pairs = page.locator("#signals .joints button", has=page.locator(".is-pair"))
+    expect(pairs).to_contain_text(UNITS)
     until_drawn(page)
     first = in_step(frames(page))
     for step in range(1, 4):
