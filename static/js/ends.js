@@ -10,9 +10,9 @@ function ended(id, state) {
   over.delete(id);
   over.set(id, { state, at: performance.now() });
   if (over.size > MOST) over.delete(over.keys().next().value);
-  const told = waiting.get(id) ?? [];
+  const callbacks = waiting.get(id) ?? [];
   waiting.delete(id);
-  for (const then of told) then(state);
+  for (const then of callbacks) then(state);
 }
 
 /** Call `then(state)` once it has ended; it was asked for at `since`, and an end before that was of another try. */
