@@ -84,6 +84,34 @@ def test_lerobot_accepts_every_default(offered: dict[str, Any], lerobot: Path, e
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
+CHOSEN_BY_TYPE = """
+import dataclasses
+from lerobot.cameras import CameraConfig
+from lerobot.robots import RobotConfig
+from robotdata.capture.options import Options
+from robotdata.devices.lerobot.configs import read_settings
+
+@RobotConfig.register_subclass("one_eye")
+@dataclasses.dataclass
+class OneEye(RobotConfig):
+    eye: CameraConfig | None = None
+    other: CameraConfig = None
+
+import lerobot.cameras.opencv
+table = {"type": "opencv", "index_or_path": 0}
+config = read_settings("robot", Options({"type": "one_eye", "eye": table, "other": table}, "robot")).config
+print(config.eye.index_or_path, config.other.index_or_path)
+"""
+
+
+def test_a_table_whose_class_is_chosen_by_its_type_is_left_to_lerobot(
+    lerobot: Path, environment: dict[str, str]
+) -> None:
+    command = [lerobot, "-c", CHOSEN_BY_TYPE]
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "0 0\n"), done.stderr
+
+
 async def test_a_station_offers_the_types_of_another_interpreter(
     tmp_path: Path, lerobot: Path, environment: dict[str, str]
 ) -> None:

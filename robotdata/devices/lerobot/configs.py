@@ -76,10 +76,16 @@ def hints_of(config: type) -> dict[str, Any]:
 
 
 def part_classes(config: type) -> dict[str, type]:
-    """Return the config classes that are keys of another one, by key, such as those of a robot's two arms."""
+    """Return the config classes that are keys of another one, by key, such as those of a robot's two arms.
+
+    A key whose table chooses the class by its `type`, as a camera's does, is none of them: LeRobot decodes it.
+    """
     hints, keys = hints_of(config), [each.name for each in dataclasses.fields(config) if each.init]
-    found = {key: hints.get(key) for key in keys}
-    return {key: hint for key, hint in found.items() if isinstance(hint, type) and dataclasses.is_dataclass(hint)}
+    return {key: hints[key] for key in keys if key in hints and _is_plain_config(hints[key])}
+
+
+def _is_plain_config(hint: Any) -> bool:
+    return isinstance(hint, type) and dataclasses.is_dataclass(hint) and not hasattr(hint, "get_known_choices")
 
 
 def _type(library: Library, options: Options) -> str:
