@@ -141,11 +141,15 @@ def valid_fields(entry: dict[str, Any]) -> dict[str, Any]:
 def adopt_sidecar(dataset: Dataset) -> int:
     """Update rows that differ from the sidecar, because a crash came before they were written; return how many.
 
-    The sidecar is written before the rows. A row that changes meanwhile is not updated. Numbers are given to rows: an
-    entry with another one, or none, gets that of its row.
+    The sidecar is written before the rows. A row that somebody changes meanwhile is not updated: the versions are read
+    before the sidecar, because an entry that is older than its row would take back that change. Numbers are given to
+    rows: an entry with another one, or none, gets that of its row.
     """
+    columns = dataset.episodes.committed().values_list("pk", "updated_at", "ticks", NUMBER)
+    versions, given = {}, {}
+    for pk, version, *facts in columns:
+        versions[pk], given[str(pk)] = version, facts
     entries = read_sidecar(dataset.path, []).episodes
-    given = {str(pk): value for pk, *value in dataset.episodes.committed().values_list("pk", "ticks", NUMBER)}
     if all("verdict" not in entry and _is_numbered(entry, given) for entry in entries):
         return 0  # whole rows of thousands of episodes need not be read
     unnumbered = {str(entry["uuid"]) for entry in entries if not _is_numbered(entry, given)}
@@ -163,7 +167,7 @@ def adopt_sidecar(dataset: Dataset) -> int:
             del fields["verdict"]
         changed = {name: value for name, value in fields.items() if getattr(row, name) != value}
         if changed:
-            unchanged_row = Episode.objects.filter(pk=row.pk, updated_at=row.updated_at)
+            unchanged_row = Episode.objects.filter(pk=row.pk, updated_at=versions[row.pk])
             count += unchanged_row.update(**changed, updated_at=next_version())
     if unnumbered:
         _write_numbers(dataset, {pk: given[pk] for pk in unnumbered})

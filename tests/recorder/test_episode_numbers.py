@@ -25,9 +25,10 @@ from recorder.models import Dataset, Episode
 from recorder.models.numbers import format_number, parse_number
 from recorder.quality.assess import assess
 from recorder.review.trash import empty_trash
-from recorder.review.verdicts import set_verdict
+from recorder.review.verdicts import edit_episodes, set_verdict
 from recorder.worker.recover import rebuild, recover
 from robotdata.dataset.layout import SIDECAR
+from robotdata.dataset.sidecar import read_sidecar
 from tests.recorder.conftest import entry, write_take
 from tests.support.transfers import copy, dataset, done
 
@@ -206,6 +207,21 @@ def test_rows_get_what_the_sidecar_says_of_them(
     found = cubes.episodes.order_by("episode_index").values_list("verdict", "note")
     assert [pair == ("keep", "a good one") for pair in found] == [each == four[2] for each in four]
     assert adopt_sidecar(cubes) == 0
+
+
+def test_an_edit_while_the_sidecar_is_compared_stays(
+    four: list[Episode], cubes: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read of the sidecar before the edit is older than the row."""
+
+    def edited_meanwhile(*args: Any) -> Any:
+        before = read_sidecar(*args)
+        edit_episodes(episodes=[four[1]], actor=OLGA, task="raise the cube")
+        return before
+
+    monkeypatch.setattr("recorder.catalog.sidecars.read_sidecar", edited_meanwhile)
+    assert adopt_sidecar(cubes) == 0
+    assert Episode.objects.get(pk=four[1].pk).task == "raise the cube"
 
 
 def test_copies_and_moved_episodes_get_numbers_of_the_other_dataset(four: list[Episode], cubes: Dataset) -> None:
