@@ -61,7 +61,8 @@ def index_take(*, take_id: str, actor: Actor, summary: Mapping[str, Any] | None 
     initial: dict[str, Any] = {**fields, **_curation(facts), "dataset": partial(_dataset, facts)}
     initial["number"] = facts.get("number")  # a row that is rebuilt has the number that it had
     with transaction.atomic():
-        episode, is_new = Episode.objects.get_or_create(pk=uuid.UUID(take_id), defaults=initial)
+        rows = Episode.objects.select_for_update(no_key=True)
+        episode, is_new = rows.get_or_create(pk=uuid.UUID(take_id), defaults=initial)
         has_ended = episode.state != EpisodeState.RECORDING if is_new else _update_row(episode, fields, facts)
         if has_ended:
             _pin_features(episode, facts)
@@ -105,10 +106,18 @@ def _said_by_rig(episode: Episode, facts: Facts) -> dict[str, Any]:
     if "history" not in curation:  # the folder is on the rig's disk
         is_rejected = facts.get("verdict") == Verdict.REJECT != episode.verdict and not episode.changes.exists()
         return {"verdict": Verdict.REJECT, "reviewer": RERECORD, "reviewed_at": timezone.now()} if is_rejected else {}
+    if _newest_by_rig(facts) and episode.changes.exists():
+        facts = _facts(str(episode.pk), None) or facts  # a person may have changed it before its row was locked
+    fields, curation = _newest_by_rig(facts), facts["curation"]
+    return {**fields, **review_of(curation)} if fields.get("verdict", episode.verdict) != episode.verdict else fields
+
+
+def _newest_by_rig(facts: Facts) -> dict[str, Any]:
+    """Return the verdict and the labels of `take.json`, where the rig was the last to change them."""
+    curation = facts["curation"]
     newest = {name: entry.get("by") for entry in curation["history"] for name in entry["changes"]}
     own = (RERECORD, facts.get("rig"))
-    fields = {name: curation[name] for name in ("verdict", "labels") if name in curation and newest.get(name) in own}
-    return {**fields, **review_of(curation)} if fields.get("verdict", episode.verdict) != episode.verdict else fields
+    return {name: curation[name] for name in ("verdict", "labels") if name in curation and newest.get(name) in own}
 
 
 def _folder(take_id: str) -> Path:

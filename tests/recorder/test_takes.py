@@ -15,6 +15,7 @@ from recorder.live.sessions import change_session, end_session, expected_feature
 from recorder.models import Dataset, Episode, Operation, Rig
 from recorder.review.verdicts import set_verdict
 from robotdata.spool import TakeWriter, update_curation
+from robotdata.spool.manifest import read_manifest
 
 pytestmark = pytest.mark.django_db
 ACTION = {"action": {"dtype": "float32", "shape": [1], "names": ["a.pos"]}}
@@ -146,6 +147,27 @@ def test_a_take_that_its_rig_records_again_is_rejected_until_a_person_takes_that
     set_verdict(episodes=[row], verdict="keep", actor=Actor("olga"))
     row = index_take(take_id=take, summary=summary, actor=WORKER)
     assert row is not None and row.verdict == "keep"
+
+
+def test_a_verdict_while_the_folder_is_compared_stays(
+    spool: Path, dataset: Dataset, rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The person kept it after the folder was read, which said that it is recorded again."""
+    take = write_take(spool)
+    row = index_take(take_id=take, actor=WORKER)
+    update_curation(spool / take, by="rerecord", verdict="reject")
+    kept: list[Episode] = []
+
+    def kept_meanwhile(folder: Path) -> Any:
+        before = read_manifest(folder)
+        if not kept and row is not None:
+            kept.append(row)
+            set_verdict(episodes=[row], verdict="keep", actor=Actor("olga"))
+        return before
+
+    monkeypatch.setattr("recorder.catalog.takes.read_manifest", kept_meanwhile)
+    again = index_take(take_id=take, actor=WORKER)
+    assert kept and again is not None and again.verdict == "keep"
 
 
 @pytest.mark.parametrize("state", ["encoding", "encoded"])
