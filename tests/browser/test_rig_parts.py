@@ -89,6 +89,10 @@ def test_a_second_teleoperator_is_added_named_and_removed(visit: Any, desk: Desk
     base.get_by_label("Name").fill("arm")
     base.get_by_label("Name").press("Tab")
     expect(base.get_by_label("Name")).to_have_attribute("aria-invalid", "true")
+    page.click("#save")  # refused: the name would be lost
+    expect(page.locator("#checked")).to_contain_text("Another teleoperator has this name")
+    expect(base.get_by_label("Name")).to_be_focused()
+    assert "pair2" not in desk.files
     base.get_by_label("Name").fill("wheels")
     base.get_by_label("Name").press("Tab")
     text(page).to_have_value(re.compile(r"\[teleoperators\.wheels\]"))
@@ -126,6 +130,30 @@ def test_the_form_follows_the_text_of_several_and_says_errors_at_their_fields(vi
     page.fill("#text", PAIR.replace("seed = 4", "seed = 4\nspeed = 2"))
     expect(cards).to_have_count(2)
     expect(cards.last.locator("[data-key=speed]")).to_have_value("2")  # of which the form knows nothing
+
+
+@pytest.mark.parametrize(("name", "why"), [("front", "Another camera has this name"), ("à gauche", "letters, digits")])
+def test_a_camera_whose_name_cannot_be_is_not_saved(visit: Any, desk: Desk, name: str, why: str) -> None:
+    page = visit(f"/rigs/add/?station={PC}")
+    page.locator("#robot .kind", has_text="Simulated arm").locator("input").click()
+    page.fill("#rig-name", "named")
+    page.locator("#teleoperator [data-kind=autopilot] input").click()
+    used = page.locator(".camera-card.is-used")
+    for number in range(2):
+        page.get_by_role("checkbox", name=f"Camera {number}").check()
+        expect(used).to_have_count(number + 1)
+    names = [used.nth(number).get_by_label("Name") for number in range(2)]
+    expect(names[0]).to_have_value("front")
+    second = names[1].input_value()
+    names[1].fill(name)
+    page.click("#save")
+    expect(page.locator("#checked")).to_contain_text(why)
+    expect(names[1]).to_be_focused()
+    assert "named" not in desk.files and set(tables(page)["cameras"]) == {"front", second}
+    names[1].fill("left")
+    page.click("#save")
+    page.wait_for_url("**/rigs/named/edit/**")
+    assert set(read_rig_text(desk.files["named"]).tables["cameras"]) == {"front", "left"}
 
 
 def before_drivers_are_listed(visit: Any) -> tuple[Page, Held]:
