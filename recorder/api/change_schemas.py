@@ -34,6 +34,23 @@ class RevertIn(Body):
     own: bool = False
 
 
+class CutTakeIn(Body):
+    """Cut frames `first` up to, and not including, `end` out of a take. `version` and `own` as in PATCH."""
+
+    first: Annotated[int, Field(ge=1, le=2**31 - 1)]
+    end: Annotated[int, Field(ge=2, le=2**31 - 1)]
+    version: Annotated[str, text(40)] | None = None
+    own: bool = False
+
+
+class CutTakeOut(Schema):
+    """The take that has the frames after the cut, with its number; `group` undoes the cut."""
+
+    id: UUID
+    number: int
+    group: UUID
+
+
 class VerdictIn(Body):
     """Pass the `group` of an earlier response to continue that change; undo reverts the group in one step.
 

@@ -11,7 +11,17 @@ from ninja import Query, Router
 
 from recorder.api import lookups
 from recorder.api.auth import actor_of
-from recorder.api.change_schemas import ChangedEpisodes, ChangeOut, EditIn, RevertIn, UndoIn, VerdictIn, VerdictOut
+from recorder.api.change_schemas import (
+    ChangedEpisodes,
+    ChangeOut,
+    CutTakeIn,
+    CutTakeOut,
+    EditIn,
+    RevertIn,
+    UndoIn,
+    VerdictIn,
+    VerdictOut,
+)
 from recorder.api.paging import Limit, Page, newest_first
 from recorder.api.schemas import (
     ERRORS,
@@ -31,6 +41,7 @@ from recorder.models.numbers import MAX_NUMBER
 from recorder.models.permissions import require_changes
 from recorder.models.states import EpisodeState
 from recorder.review.bulk_edit import edit_many
+from recorder.review.cut_take import cut_take
 from recorder.review.revert import revert
 from recorder.review.trash import empty_trash, restore, trash_summary
 from recorder.review.verdicts import edit_episodes, history, set_verdict, undo_some
@@ -151,6 +162,20 @@ def revert_episode(request: HttpRequest, episode_id: UUID, body: RevertIn) -> Ep
     version = version_of(body.version)
     revert(episode=episode, change=body.change, actor=actor_of(request), version=version, own=body.own)
     return _with_version_of(episode)
+
+
+@router.post("/episodes/{episode_id}/cut", response={200: CutTakeOut, **ERRORS})
+def cut_out_of_take(request: HttpRequest, episode_id: UUID, body: CutTakeIn) -> dict[str, Any]:
+    """Cut frames out of the middle of a take, which becomes two; undone in one step. See the dataset's for episodes."""
+    made = cut_take(
+        episode=lookups.episode_of(episode_id),
+        first=body.first,
+        end=body.end,
+        actor=actor_of(request),
+        version=version_of(body.version),
+        own=body.own,
+    )
+    return {"id": made.episode.pk, "number": made.episode.number, "group": made.group}
 
 
 @router.post("/undo", response={200: ChangedEpisodes, **ERRORS})

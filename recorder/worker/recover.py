@@ -41,6 +41,7 @@ from robotdata.dataset.write.swap import recover_dataset
 from robotdata.numbers import count as count_of
 from robotdata.numbers import size
 from robotdata.spool import SpoolError, list_takes, read_manifest
+from robotdata.spool.copies import tidy_copies
 from robotdata.spool.manifest import FILE
 
 log = logging.getLogger(__name__)
@@ -88,8 +89,9 @@ def rebuild(*, deep: bool = False) -> Report:
 
 
 def _restore_aside(report: Report) -> None:
-    """Restore folders that were set aside for deletion, unless their row confirms the deletion."""
+    """Restore folders that were set aside for deletion, unless their row confirms it; remove unfinished copies."""
     spool = Path(settings.SPOOL_DIR)
+    tidy_copies(spool)
     for aside in sorted(spool.glob(f"{ASIDE_PREFIX}*")) if spool.is_dir() else ():
         name = aside.name.removeprefix(ASIDE_PREFIX)
         pk = parse_uuid(name)

@@ -4,7 +4,7 @@ import { call } from "./lib/api.js";
 import { undoFirst } from "./lib/toast.js";
 import { ringTopics } from "./live.js";
 
-const ONE = /^\/api\/episodes\/([0-9a-f-]{36})(?:\/revert)?$/;
+const ONE = /^\/api\/episodes\/([0-9a-f-]{36})(?:\/revert|\/cut)?$/;
 const known = new Map(); // by episode a version that was told of without being shown
 const underWay = new Map(); // by episode the last change that was sent
 const settled = new Map(); // by episode when the last one was answered

@@ -46,7 +46,7 @@ from recorder.live import (
     stations,
 )
 from recorder.models.states import OperationType
-from recorder.review import bulk_edit, free_space, revert, trash, verdicts
+from recorder.review import bulk_edit, cut_take, free_space, revert, trash, verdicts
 from robotdata.dataset.write.feature_change import FeatureChange
 from tests.support.permitted_world import (
     RIG_FILE,
@@ -106,6 +106,9 @@ class Case(NamedTuple):
 CASES = {
     "set_verdict": Case(lambda w, a, _: verdicts.set_verdict(episodes=[w.take], verdict="reject", actor=a)),
     "edit_episodes": Case(lambda w, a, _: verdicts.edit_episodes(episodes=[w.take], note="dark", actor=a)),
+    "cut_take": Case(
+        lambda w, a, _: cut_take.cut_take(episode=w.take, first=1, end=2, actor=a),
+    ),
     "undo": Case(lambda w, a, _: verdicts.undo(actor=a), judged),
     "undo_some": Case(lambda w, a, _: verdicts.undo_some(actor=a, most=1), judged),
     "rename_task": Case(lambda w, a, _: bulk_edit.rename_task(dataset=w.cubes, task="push", to="pull", actor=a)),

@@ -60,7 +60,7 @@ class World:
 
 
 def make_world(home: Path, cubes: Dataset, make_episode: MakeEpisode) -> World:
-    take, other = make_episode(2, verdict="unreviewed"), make_episode(2)
+    take, other = make_episode(4, verdict="unreviewed"), make_episode(2)
     trashed = make_episode(2, verdict="reject")
     committed = Episode.objects.create(
         dataset=cubes, state="encoded", verdict="reject", ticks=4, episode_index=0, committed_task="lift", task="lift"

@@ -7,6 +7,7 @@ import { Player } from "./player.js";
 import { watchReplay } from "./replay.js";
 import { Review } from "./review.js";
 import { watchCut } from "./cut.js";
+import { watchCutTake } from "./cut_take.js";
 import { copyLink, followPause, frameAsked } from "./share.js";
 import { Spans } from "./spans.js";
 import { Typing } from "./typing.js";
@@ -25,6 +26,7 @@ player.open(details().episode, frameAsked());
 followPause(player);
 watchReplay(player);
 watchCut(player);
+watchCutTake(player);
 
 document.getElementById("play").addEventListener("click", () => player.toggle());
 document.getElementById("loop").addEventListener("click", () => player.setLoop(!player.loop));
