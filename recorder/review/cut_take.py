@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from recorder.actor import WORKER, Actor
 from recorder.catalog.takes import index_take
@@ -49,27 +48,48 @@ def cut_take(
     group, verdict = uuid.uuid4(), episode.verdict
     fields = {"trim_first": episode.trim_first, "trim_end": first}
     versions = {} if version is None else {episode.pk: version}
-    change_all(episodes=[episode], fields_for=lambda _: fields, actor=actor, group=group, versions=versions, own=own)
-    # Rejected until its row is there: what a crash leaves behind is in the trash, and in nobody's way.
-    changes: dict[str, Any] = {"trim": [end, kept_end], "verdict": Verdict.REJECT}
+    try:
+        change_all(
+            episodes=[episode], fields_for=lambda _: fields, actor=actor, group=group, versions=versions, own=own
+        )
+        second = _second_part(episode, end, kept_end, actor)
+        change_all(episodes=[second], fields_for=lambda _: {"verdict": verdict}, actor=actor, group=group)
+    except Refused as refused:
+        changes = list(Change.objects.filter(group=group).select_related("episode__dataset"))
+        if [change.episode_id for change in changes] == [episode.pk]:
+            raise _taken_back(changes, actor, refused) from refused
+        raise  # nothing was changed; or all of it, and a power cut may undo that
+    if verdict == Verdict.KEEP:
+        apply_policy(dataset=episode.dataset)
+    return CutTake(second, group)
+
+
+def _second_part(episode: Episode, first: int, end: int, actor: Actor) -> Episode:
+    """Make the take that keeps ticks [first, end). Rejected, so that what a crash leaves behind is in the trash."""
     try:
         folder = copy_take(
             episode.take_path,
             by=actor.name,
-            changes=changes,
-            started_at=(episode.recorded_at + timedelta(seconds=end / episode.fps)).isoformat(),
+            changes={"trim": [first, end], "verdict": Verdict.REJECT},
+            started_at=(episode.recorded_at + timedelta(seconds=first / episode.fps)).isoformat(),
             leave_out={METRICS_FILE},
         )
+    except TakeBusy as error:
+        raise Refused("busy", f"{episode} is being written just now", 503) from error
     except (SpoolError, OSError) as error:
-        undo_many(changes=list(Change.objects.filter(group=group)), actor=actor)
-        raise _not_copied(episode, error) from error
+        raise Refused("not_written", f"{episode} cannot be cut: {error}", 503) from error
     second = index_take(take_id=folder.name, actor=WORKER)
     if second is None:
-        raise Refused("unreadable", f"The second part of {episode} cannot be read. It is in {folder}.", 503)
-    change_all(episodes=[second], fields_for=lambda _: {"verdict": verdict}, actor=actor, group=group)
-    if verdict == Verdict.KEEP:
-        apply_policy(dataset=episode.dataset)
-    return CutTake(second, group)
+        raise Refused("unreadable", f"The second part of {episode} cannot be read from {folder}", 503)
+    return second
+
+
+def _taken_back(changes: list[Change], actor: Actor, refused: Refused) -> Refused:
+    """Undo the trim; return the refusal that says why, and what is so now."""
+    outcome = undo_many(changes=changes, actor=actor)
+    now = "Its trim was changed, though: clear it" if outcome.refused else "Nothing was changed"
+    message = f"{refused.message.removesuffix('.')}. {now}; check the disk, then try again."
+    return Refused(refused.code, message, refused.status)
 
 
 def _check(episode: Episode, first: int, end: int) -> None:
@@ -83,9 +103,3 @@ def _check(episode: Episode, first: int, end: int) -> None:
     if not kept_first < first < end < kept_end:
         problem = f"{episode} keeps {frame_range(kept_first, kept_end)}, and at least one has to stay before and after "
         raise Refused("invalid", problem + "the cut. To cut off an end, trim it.", 422)
-
-
-def _not_copied(episode: Episode, error: SpoolError | OSError) -> Refused:
-    if isinstance(error, TakeBusy):
-        return Refused("busy", f"{episode} is being written just now: try again in a moment.", 503)
-    return Refused("not_written", f"{episode} cannot be cut: {error}. Nothing was changed; check the disk.", 503)
