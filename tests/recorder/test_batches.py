@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from recorder.actor import Actor
@@ -47,12 +47,13 @@ def test_it_takes_what_is_kept_and_nothing_else(cubes: Dataset, make_episode: Ma
     )
 
 
+@pytest.mark.django_db(transaction=True)
 def test_it_rings_once_for_each_job_after_the_commit(
-    cubes: Dataset, make_episode: MakeEpisode, bells: list[Any], django_capture_on_commit_callbacks: Any
+    transactional_db: None, cubes: Dataset, make_episode: MakeEpisode, bells: list[Any]
 ) -> None:
     make_episode(cameras=(FRONT, TOP))
     bells.clear()
-    with django_capture_on_commit_callbacks(execute=True):
+    with transaction.atomic():
         start_encoding(dataset=cubes, actor=Actor("olga"))
         assert bells == []
     assert bells == [("run_job", (pk,)) for pk in Job.objects.values_list("pk", flat=True)]
