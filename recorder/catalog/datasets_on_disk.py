@@ -209,8 +209,8 @@ def _setting(name: str, value: Any) -> Any:
 def adopt_settings(dataset: Dataset) -> list[str]:
     """Adopt the settings beside the datasets if they are newer than the row; return the names of those that differed.
 
-    A row is older if it comes from a backup, or was not on disk before a power cut. A higher next number is adopted
-    however old the file is.
+    A row is older if it comes from a backup, or was not on disk before a power cut. One that somebody changes meanwhile
+    stays. A higher next number is adopted however old the file is.
     """
     try:
         time_ns = _settings_path(dataset.slug).stat().st_mtime_ns
@@ -227,9 +227,10 @@ def adopt_settings(dataset: Dataset) -> list[str]:
     now = timezone.now()
     if "thresholds" in changed:
         changed["judge_by"] = now  # its takes must be assessed with the new thresholds
-    Dataset.objects.filter(pk=dataset.pk).update(**changed, updated_at=now)
+    unchanged_row = Dataset.objects.filter(pk=dataset.pk, updated_at=dataset.updated_at)
+    adopted = unchanged_row.update(**changed, updated_at=now)
     dataset.refresh_from_db()
-    return sorted(changed.keys() - {"judge_by"})
+    return sorted(changed.keys() - {"judge_by"}) if adopted else []
 
 
 def _row_of(folder: Path, opened: DatasetFolder) -> dict[str, Any]:

@@ -31,6 +31,8 @@ def refresh_changed_folders(datasets: Iterable[Dataset]) -> int:
             continue
         if state == errno.ENOENT and not (dataset.total_episodes or dataset.problem):
             continue  # nothing has been committed yet
+        if not Dataset.objects.filter(pk=dataset.pk, slug=dataset.slug).exists():
+            continue  # it was renamed or deleted since it was listed: its folder is elsewhere
         if Operation.objects.filter(dataset=dataset).changing().exclude(token="").exists():
             continue
         with isolate_errors(f"{dataset.path} has changed on disk, and reading it", log):

@@ -40,7 +40,7 @@ def start_encoding(
     """Encode these episodes and commit them together; by default all kept episodes of the dataset.
 
     If two people start the same batch at once, one succeeds. Raise Refused, naming who encodes what and since when, for
-    the other, if nothing is left to encode, or if the dataset cannot be changed or encode its frame size.
+    the other, if nothing is left to encode, or if the dataset is deleted, cannot be changed or encode its frame size.
     """
     require(actor, Action.ENCODE, dataset)
     candidates = dataset.episodes.encodable(unreviewed=include_unreviewed or episodes is not None)
@@ -56,6 +56,7 @@ def start_encoding(
     notify_at = timezone.now() + NOTIFY_AGAIN_AFTER
     try:
         with transaction.atomic():
+            _hold_present(dataset)
             operation = Operation.objects.create(
                 type=OperationType.ENCODE,
                 dataset=dataset,
@@ -82,6 +83,12 @@ def start_encoding(
     except _NothingToEncode:
         raise _nothing_to_encode(dataset, episodes) from None
     return operation
+
+
+def _hold_present(dataset: Dataset) -> None:
+    """Let nobody delete the dataset before this transaction ends. Raise Refused if it is in the trash already."""
+    if Dataset.objects.select_for_update(no_key=True).filter(pk=dataset.pk).only("pk").first() is None:
+        raise Refused("trashed", f"{dataset.title} has been deleted meanwhile: restore it from the trash first.")
 
 
 def prepare_release(operation: Operation, actor: Actor) -> Callable[[], None]:

@@ -31,6 +31,8 @@ PERIOD_S = 0.25
 MAX_CHANGES = 200
 # Finds rows whose transaction was committed long after their timestamp.
 OVERLAP = timedelta(seconds=5)
+_LONGEST_WRITE = timedelta(minutes=2)
+"""A transaction that writes for longer is not waited for: each poll would read all that changed since it began."""
 LONGEST_WAY = timedelta(minutes=10)
 """For so long a page may be on its way; one that is older is fetched again as a whole."""
 _EXPIRE_EVERY_POLLS = 4
@@ -43,6 +45,7 @@ class ChangePoller:
 
     def __init__(self) -> None:
         self._since = timezone.now()
+        self._writes_since: datetime | None = None  # when the oldest transaction began whose rows were not visible yet
         self._seen: dict[tuple[Kind, Any], datetime] = {}
         self._version: int | None = None
 
@@ -51,6 +54,9 @@ class ChangePoller:
         if not self._database_changed():
             return []
         after = self._since - OVERLAP
+        if self._writes_since is not None:
+            after = min(after, max(self._writes_since - OVERLAP, after - _LONGEST_WRITE))
+        self._writes_since = _oldest_write()  # before the rows are read: what it commits meanwhile may be missed
         changes = [row for row in _moved_rows(after) if self._is_new(row)]
         self._seen = {key: updated_at for key, updated_at in self._seen.items() if updated_at > after}
         self._since = max(
@@ -74,6 +80,23 @@ class ChangePoller:
             version = int(cursor.fetchone()[0])
         before, self._version = self._version, version
         return version != before
+
+
+def _oldest_write() -> datetime | None:
+    """Return when the oldest transaction began that has written but not committed; None if there is none.
+
+    An edit of thousands of episodes may take longer than OVERLAP. SQLite lets nobody else write meanwhile, so that
+    no newer row hides those of that transaction.
+    """
+    if connection.vendor == "sqlite":
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT min(xact_start) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND backend_xid IS NOT NULL"
+        )
+        began: datetime | None = cursor.fetchone()[0]
+        return began
 
 
 def _moved_rows(after: datetime) -> Iterator[tuple[Moved, Any, datetime]]:

@@ -335,8 +335,11 @@ class EventsConsumer(BrowserSocket):
         self.pending = {}
         self.wake = asyncio.Event()
         watcher.add(self.moved)
+        before = await in_database(moved_since, drawn_at=self.drawn_at())
+        since, self.pending = self.pending, {}
+        self.moved(before)
+        self.moved(None if since is None else list(since.values()))  # these last: `before` may have been read earlier
         self.pump = asyncio.create_task(self.run())
-        self.moved(await in_database(moved_since, drawn_at=self.drawn_at()))
 
     def drawn_at(self) -> int | None:
         """Return when the page says that it was drawn, in Unix seconds; None if it does not say so."""

@@ -105,6 +105,7 @@ class RigRows:
             try:
                 await self._write_status(status, moved)
             except Exception as error:  # noqa: BLE001 - the next status may succeed
+                self._moved = self._moved or moved  # nobody has heard of that change yet
                 log_once(log, f"Writing the status of {self.name}", error)
 
     async def _write_status(self, status: Mapping[str, Any], moved: bool) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Case, F, Q, When
 from django.utils import timezone
 
 from recorder.actor import Actor
@@ -79,7 +79,7 @@ def rig_connected(*, hello: Hello, connection: str, actor: Actor) -> Rig:
 def rig_status(*, name: str, connection: str, status: Mapping[str, Any], moved: bool) -> bool:
     """Store the rig's last status; return False if another connection has taken over the rig.
 
-    The row counts as changed only if `moved`: a person would see the difference.
+    The row counts as changed only if `moved`, or if it was marked offline meanwhile: a person would see the difference.
     """
     now = timezone.now()
     stored_fields = _stored_fields(status)
@@ -87,8 +87,9 @@ def rig_status(*, name: str, connection: str, status: Mapping[str, Any], moved: 
     stored_status = row.values_list("status", flat=True).first() or {}
     connection_fields = {name: stored_status[name] for name in _CONNECTION_FIELDS if name in stored_status}
     changes = {"status": {**stored_fields, **connection_fields}, **_state_of(status), "last_seen_at": now}
-    if moved:
-        changes["updated_at"] = now
+    # In the same UPDATE: whoever calls a rig offline after a look at its row may do so between a look and a write here.
+    is_back = When(state=RigState.OFFLINE, then=now)
+    changes["updated_at"] = now if moved else Case(is_back, default=F("updated_at"))
     return bool(row.update(**changes))
 
 

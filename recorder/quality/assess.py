@@ -69,6 +69,8 @@ def assess(*, episode: Episode) -> list[dict[str, Any]]:
         return _store_marks(episode, [_as_json(mark, 0) for mark in marks])
     peers = Peers([peer for peer in _peer_metrics(episode.dataset) if peer.id != metrics.id])
     marks_now = _judge(episode, metrics, peers)
+    while _refresh_thresholds(episode.dataset):  # while it was measured, all others may have been compared with them
+        marks_now = _judge(episode, metrics, peers)
     if len(peers) + 1 in REJUDGE_AT:
         rejudge(dataset=episode.dataset)
     return marks_now
@@ -119,6 +121,15 @@ def _set_judge_by(dataset: Dataset, thresholds: dict[str, Any], judge_by: dateti
         if current == thresholds:
             Dataset.objects.filter(pk=dataset.pk, judge_by__isnull=False).update(judge_by=judge_by)
     return bool(current == thresholds)
+
+
+def _refresh_thresholds(dataset: Dataset) -> bool:
+    """Read the dataset's thresholds again; return whether they have changed."""
+    now = Dataset.with_trash.filter(pk=dataset.pk).values_list("thresholds", flat=True).first()
+    if now is None or now == dataset.thresholds:  # None: it was deleted
+        return False
+    dataset.thresholds = now
+    return True
 
 
 def _rejudge_take(episode: Episode, metrics: TakeMetrics, peers: Peers) -> bool:

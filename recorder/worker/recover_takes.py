@@ -179,13 +179,14 @@ def find_missing(report: Report) -> None:
     """Report takes whose folder is missing, also in their rows. The rows are kept: a disk may not be mounted."""
     states = [EpisodeState.RECORDED, EpisodeState.INTERRUPTED, EpisodeState.FAILED, EpisodeState.ENCODING]
     spool = Path(settings.SPOOL_DIR)
-    listed = Episode.objects.filter(state__in=states, purged_at=None).values_list("pk", flat=True)
-    missing = [pk for pk in listed.iterator() if not (spool / str(pk)).is_dir()]
+    takes = Episode.objects.filter(state__in=states, purged_at=None)
+    missing = [pk for pk in takes.values_list("pk", flat=True).iterator() if not (spool / str(pk)).is_dir()]
     for start in range(0, len(missing), _ROWS_AT_ONCE):  # few transactions, because each waits for the disk
         with transaction.atomic():
             part = missing[start : start + _ROWS_AT_ONCE]
-            for row in Episode.objects.filter(pk__in=part).select_related("dataset"):
+            for row in takes.filter(pk__in=part).select_related("dataset"):  # not what was deleted or committed since
                 problem = f"{MISSING} ({row.take_path}): restore it, or reject the episode."
                 report.lost.append(f"{row} of {row.dataset}: {problem}")
                 if row.error != problem and row.state != EpisodeState.ENCODING:
-                    Episode.objects.filter(pk=row.pk).update(error=problem, updated_at=next_version())
+                    unchanged_row = Episode.objects.filter(pk=row.pk, updated_at=row.updated_at)
+                    unchanged_row.update(error=problem, updated_at=next_version())

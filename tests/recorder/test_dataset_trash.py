@@ -22,7 +22,8 @@ from recorder.catalog.dataset_trash import (
     trash_dataset,
     trashed_datasets,
 )
-from recorder.catalog.datasets import create_dataset
+from recorder.catalog.datasets import change_dataset, create_dataset
+from recorder.catalog.folder_watch import refresh_changed_folders
 from recorder.catalog.trash_recovery import empty_old_trash, recover_trash
 from recorder.errors import Refused
 from recorder.jobs.encoding import start_encoding
@@ -32,7 +33,7 @@ from recorder.models.paths import trash_root
 from recorder.review.verdicts import edit_episodes, set_verdict
 from recorder.worker import run
 from recorder.worker.recover import rebuild
-from recorder.worker.sweep import sweep
+from recorder.worker.sweep import check_datasets, sweep
 from tests.recorder.conftest import frames
 
 MakeEpisode = Callable[..., Episode]
@@ -248,3 +249,27 @@ def test_the_api_and_the_pages(revised: list[Episode], cubes: Dataset, client: C
     assert client.post(f"/api/trash/datasets/{name}/delete", **kind).status_code == 200
     assert client.post(f"/api/trash/datasets/{name}/delete", **kind).status_code == 404
     assert client.get("/datasets/pots/").status_code == 404
+
+
+def test_a_sweep_that_listed_it_before_encodes_nothing_of_a_deleted_dataset(
+    cubes: Dataset, make_episode: MakeEpisode
+) -> None:
+    change_dataset(dataset=cubes, actor=OLGA, policy="every", every=9)
+    make_episode(4)
+    Dataset.objects.update(every=1)  # its encoding is due at the next sweep
+    listed = list(Dataset.objects.all())
+    trash_dataset(dataset=cubes, actor=OLGA)
+    check_datasets(timezone.now(), listed)
+    assert not Operation.objects.exists() and Episode.objects.get().state == "recorded"
+    with pytest.raises(Refused, match="Cubes has been deleted meanwhile"):
+        start_encoding(dataset=listed[0], actor=OLGA)
+
+
+def test_a_sweep_that_listed_it_before_does_not_miss_the_folder_of_a_renamed_dataset(
+    four: list[Episode], cubes: Dataset
+) -> None:
+    listed = list(Dataset.objects.all())
+    refresh_changed_folders(listed)
+    rename_dataset(dataset=cubes, title="Pots", folder=True, actor=OLGA)
+    refresh_changed_folders(listed)
+    assert Dataset.objects.get().problem == ""

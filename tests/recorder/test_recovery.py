@@ -18,9 +18,12 @@ from django.utils import timezone
 from recorder.actor import Actor
 from recorder.jobs.encoding import start_encoding
 from recorder.models import Change, Dataset, Episode, Job, Operation, Session
+from recorder.review.trash import empty_trash
 from recorder.review.verdicts import edit_episodes, set_verdict
 from recorder.worker import commit, encode, run
 from recorder.worker.recover import rebuild, recover
+from recorder.worker.recover_takes import find_missing
+from recorder.worker.recovery_report import Report
 from tests.recorder.conftest import H264, work, write_take
 from tests.support import programs
 
@@ -80,6 +83,25 @@ def test_it_says_that_a_folder_is_missing_and_deletes_nothing(make_episode: Make
     assert recover().code == 0
     episode.refresh_from_db()
     assert episode.error == ""
+
+
+def test_a_take_that_is_deleted_while_missing_ones_are_listed_is_not_missing(
+    make_episode: MakeEpisode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    episode, is_dir = make_episode(), Path.is_dir
+
+    def deleted_meanwhile(path: Path) -> bool:
+        if path == episode.take_path:
+            monkeypatch.setattr(Path, "is_dir", is_dir)
+            set_verdict(episodes=[episode], verdict="reject", actor=Actor("olga"))
+            empty_trash(actor=Actor("olga"))
+        return is_dir(path)
+
+    monkeypatch.setattr(Path, "is_dir", deleted_meanwhile)
+    report = Report()
+    find_missing(report)
+    episode.refresh_from_db()
+    assert episode.purged_at is not None and (report.lost, episode.error) == ([], "")
 
 
 def test_it_says_which_folders_are_unusable(cubes: Dataset, home: Path) -> None:

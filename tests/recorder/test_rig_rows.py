@@ -69,3 +69,30 @@ async def test_it_looks_for_unfinished_takes_once_the_state_stays_the_same(monke
     assert await write("idle") == ["rig_status", "unfinished_takes", "index_take"]
     assert await write("idle") == ["rig_status"]
     await rows.close()
+
+
+async def test_a_change_that_could_not_be_written_is_one_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next status looks the same to its connection, but pages have not heard of it."""
+    moved: list[bool] = []
+
+    async def in_database(function: Any, **arguments: Any) -> Any:
+        if function.__name__ == "rig_status":
+            moved.append(arguments["moved"])
+            if len(moved) == 1:
+                raise OverflowError("Python int too large")
+        return [] if function.__name__ == "unfinished_takes" else [True]
+
+    async def write(count: int) -> None:
+        rows.status({"state": "recording"})
+        async with asyncio.timeout(30):
+            while len(moved) < count:
+                await asyncio.sleep(0)
+
+    monkeypatch.setattr(rig_writer, "in_database", in_database)
+    monkeypatch.setattr(rig_writer, "WRITE_EVERY_S", 0.0)
+    rows = RigRows(name="sim", actor=Actor("sim", ActorKind.RIG), connection="here")
+    for count in (1, 2, 3):
+        await write(count)
+    assert moved == [True, True, False]
+    rows.ended.set()
+    await rows.close()

@@ -13,7 +13,7 @@ from django.utils import timezone
 from recorder.actor import Actor
 from recorder.errors import Refused
 from recorder.live.rig_messages import Hello
-from recorder.live.rigs import rig_connected
+from recorder.live.rigs import expire_rigs, rig_connected, rig_silent, rig_status
 from recorder.live.station_rigs import forget_rig, station_of
 from recorder.models import Dataset, Episode, Rig, Session, Station
 from tests.support.fake_station import rig_process
@@ -243,3 +243,23 @@ def test_the_form_knows_the_joints_that_the_rig_said(person: Client) -> None:
     ]
     for url, expected in (("arm/edit/", joints), ("add/?like=arm", joints), ("new/edit/", []), ("add/", [])):
         assert json.loads(json.dumps(person.get(f"/rigs/{url}").context["start"]["joints"])) == expected, url
+
+
+@pytest.mark.parametrize("called_offline", ["expired", "silent"])
+def test_pages_hear_of_a_rig_that_was_called_offline_and_reports_the_same_as_before(called_offline: str) -> None:
+    """The database stood still, say: the rig itself never changed, so its connection sees no difference."""
+    card = {"name": "cell", "fps": 30, "features": {}, "cameras": []}
+    status = {"type": "status", "state": "idle", "since": 1.0}
+    rig_connected(hello=Hello(type="hello", protocol=1, rig=card, status=status), connection="c", actor=OLGA)
+    if called_offline == "silent":
+        rig_silent(name="cell", connection="c")
+    else:
+        Rig.objects.update(last_seen_at=timezone.now() - timedelta(minutes=1))
+        assert expire_rigs() == 1
+    offline = Rig.objects.get(name="cell")
+    assert offline.state == "offline"
+    assert rig_status(name="cell", connection="c", status=status, moved=False)
+    back = Rig.objects.get(name="cell")
+    assert back.state == "idle" and back.updated_at > offline.updated_at
+    assert rig_status(name="cell", connection="c", status=status, moved=False)
+    assert Rig.objects.get(name="cell").updated_at == back.updated_at  # nothing that a person would see

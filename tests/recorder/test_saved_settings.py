@@ -87,6 +87,23 @@ def test_a_newer_file_is_adopted(cubes: Dataset, home: Path) -> None:
     assert adopt_settings(row) == ["goal"] and row.goal == 5
 
 
+def test_a_change_while_a_newer_file_is_adopted_stays(
+    cubes: Dataset, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_dataset(dataset=cubes, actor=OLGA, goal=5)
+    Dataset.objects.filter(pk=cubes.pk).update(goal=None, updated_at="2020-01-01T00:00Z")  # as a backup has it
+    row = Dataset.objects.get(pk=cubes.pk)
+
+    def changed_meanwhile(slug: str) -> dict[str, Any]:
+        before = load_settings(slug)
+        change_dataset(dataset=Dataset.objects.get(slug=slug), actor=OLGA, goal=77)
+        return before
+
+    monkeypatch.setattr("recorder.catalog.datasets_on_disk.load_settings", changed_meanwhile)
+    assert adopt_settings(row) == []
+    assert (row.goal, Dataset.objects.get(pk=cubes.pk).goal, load_settings("cubes")["goal"]) == (77, 77, 77)
+
+
 def test_nothing_is_saved_for_a_dataset_in_the_trash(cubes: Dataset, home: Path) -> None:
     Dataset.objects.filter(pk=cubes.pk).update(trashed_at="2026-01-01T00:00Z", slug="cubes+1")
     save_settings(cubes)

@@ -17,11 +17,12 @@ from recorder.catalog.datasets_on_disk import load_settings
 from recorder.errors import Refused
 from recorder.models import Dataset, Episode
 from recorder.quality import assess as quality
-from recorder.quality.assess import assess, thresholds_of
+from recorder.quality.assess import assess, assess_by_id, thresholds_of
 from recorder.quality.tasks import judge_dataset
 from recorder.quality.thresholds import preview
 from recorder.worker.sweep import check_datasets
-from robotdata.quality import DEFAULT
+from robotdata.quality import DEFAULT, TakeMetrics
+from robotdata.quality.stored import METRICS_FILE
 from robotdata.spool import read_manifest
 
 pytestmark = pytest.mark.django_db
@@ -142,3 +143,21 @@ def test_it_can_be_set_through_api_and_page(cubes: Dataset, takes: list[Episode]
         client.patch("/api/datasets/cubes", {"thresholds": None}, content_type="application/json").json()["thresholds"]
         == {}
     )
+
+
+def test_a_take_that_is_measured_while_they_change_is_judged_by_the_new_ones(
+    cubes: Dataset, takes: list[Episode], bells: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no measurement yet when all takes are compared."""
+    (takes[8].take_path / METRICS_FILE).unlink()
+    measure = quality._measure
+
+    def changed_meanwhile(episode: Episode) -> TakeMetrics:
+        change_dataset(dataset=Dataset.objects.get(pk=cubes.pk), thresholds={"length": 1.5}, actor=Actor("olga"))
+        judge_dataset(cubes.pk)
+        return measure(episode)
+
+    monkeypatch.setattr(quality, "_measure", changed_meanwhile)
+    assess_by_id(str(takes[8].pk))
+    assert marked(takes, "length") == [8]
+    assert Dataset.objects.get(pk=cubes.pk).judge_by is None, "nobody is asked to compare them again"

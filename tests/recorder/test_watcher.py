@@ -11,7 +11,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from recorder.live import consumers
 from recorder.live.change_feed import MAX_CHANGES, ChangeFeed, ChangePoller
+from recorder.live.consumers import EventsConsumer
+from recorder.live.messages import Moved
 from recorder.models import Dataset, Episode, Rig
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -105,3 +108,35 @@ def test_it_runs_only_while_somebody_listens() -> None:
         return [bool(alive), *(thread.is_alive() for thread in alive)]
 
     assert asyncio.run(listen()) == [True, False]
+
+
+def test_what_moved_before_a_page_listened_does_not_hide_what_moved_since(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows were read before a rig moved, and came after the feed had told of it."""
+    said: list[tuple[str, str]] = []
+
+    def rig(state: str) -> Moved:
+        return {"type": "moved", "kind": "rig", "id": "cell", "dataset": "", "state": state}
+
+    async def open_page() -> None:
+        page = EventsConsumer()
+        page.scope = {"query_string": b""}
+
+        async def say(message: dict[str, Any]) -> None:
+            said.append((message["type"], message.get("state", "")))
+
+        async def read_before(*_: Any, **__: Any) -> list[Moved]:
+            page.moved([rig("recording")])
+            for _turn in range(9):  # of the loop, in which it may be sent at once
+                await asyncio.sleep(0)
+            return [rig("idle")]
+
+        monkeypatch.setattr(page, "say", say)
+        monkeypatch.setattr(consumers, "in_database", read_before)
+        await page.opened()
+        async with asyncio.timeout(30):
+            while not said or page.wake.is_set():
+                await asyncio.sleep(0)
+        await page.disconnect(1000)
+
+    asyncio.run(open_page())
+    assert said[-1] == ("moved", "recording")

@@ -41,6 +41,25 @@ try:
 except OperationalError as error:
     print(f"({error.__cause__.sqlstate})", database_message(error))
 """
+LATE = """
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+import django
+django.setup()
+from django.db import transaction
+from recorder.live import change_feed
+from recorder.models import Dataset, Rig
+change_feed.OVERLAP = timedelta()  # a transaction that takes longer than that, without a wait
+poller = change_feed.ChangePoller()
+with ThreadPoolExecutor(1) as another, transaction.atomic():
+    list(Dataset.objects.select_for_update())
+    Dataset.objects.create(slug="late", title="Late")
+    another.submit(Rig.objects.create, name="newer").result()
+    first = another.submit(poller.poll).result()
+with ThreadPoolExecutor(1) as another:
+    polls = [first, *(another.submit(poller.poll).result() for _ in range(2))]
+print([[row["id"] for row in changes] for changes in polls])
+"""
 ODD = "grip\x00per \ud83d slipped 🦾"
 SAID = "grip\ufffdper \ufffd slipped 🦾"
 
@@ -112,6 +131,11 @@ def test_nobody_waits_for_ever_for_a_row_that_another_holds(web: Web, place: Pla
         assert "(55P03) The database is unavailable" in place.python("-c", WAITS)
     with postgres.connect(place.env["DATABASE_URL"].rpartition("/")[2]) as connection:
         connection.execute("truncate recorder_dataset cascade")
+
+
+def test_pages_hear_of_rows_that_a_long_transaction_wrote(web: Web, place: Place) -> None:
+    """A newer row, which another transaction wrote meanwhile, was told of before they were visible."""
+    assert place.python("-c", LATE).splitlines()[-1] == "[['newer'], ['late'], []]"
 
 
 def test_it_recovers_and_rebuilds(web: Web, place: Place, postgres: Postgres) -> None:
