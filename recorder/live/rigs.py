@@ -151,7 +151,7 @@ def live_status(*, name: str) -> dict[str, Any]:
     if not rig.is_online:
         last_fields = {key: rig.status[key] for key in ("disk", "inputs") if key in rig.status}
         offline = offline_status(name, cut_off=rig.status.get("take"))
-        status = {**offline, **last_fields, "since": rig.state_since.timestamp()}
+        status = {**offline, **last_fields, "since": rig.offline_since.timestamp()}
     else:
         status = {**rig.status, "type": "status", "rig": name, "online": True}
     return {**status, "cameras": rig.cameras, **rig.readiness.as_dict()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 
 from django.db import models
 from django.utils import timezone
@@ -56,6 +57,11 @@ class Rig(models.Model):
     def is_online(self) -> bool:
         """Return whether the rig is connected and sends its status."""
         return self.state != RigState.OFFLINE
+
+    @property
+    def offline_since(self) -> datetime:
+        """Return since when an offline rig is: its last status, where only a later start of the server noticed."""
+        return min(self.state_since, self.last_seen_at or self.state_since)
 
     @property
     def readiness(self) -> Readiness:

@@ -13,9 +13,10 @@ from django.utils import timezone
 from recorder.actor import Actor
 from recorder.errors import Refused
 from recorder.live.rig_messages import Hello
-from recorder.live.rigs import expire_rigs, rig_connected, rig_silent, rig_status
+from recorder.live.rigs import expire_rigs, live_status, rig_connected, rig_silent, rig_status
 from recorder.live.station_rigs import forget_rig, station_of
 from recorder.models import Dataset, Episode, Rig, Session, Station
+from recorder.templatetags.formatting import ago
 from tests.support.fake_station import rig_process
 
 pytestmark = pytest.mark.django_db
@@ -263,3 +264,15 @@ def test_pages_hear_of_a_rig_that_was_called_offline_and_reports_the_same_as_bef
     assert back.state == "idle" and back.updated_at > offline.updated_at
     assert rig_status(name="cell", connection="c", status=status, moved=False)
     assert Rig.objects.get(name="cell").updated_at == back.updated_at  # nothing that a person would see
+
+
+def test_a_rig_is_offline_since_its_last_status_not_since_somebody_looked(person: Client) -> None:
+    """The server was off for two days, too."""
+    seen = timezone.now() - timedelta(hours=50)
+    make_rig("cell")
+    Rig.objects.update(state="idle", state_since=seen - timedelta(hours=1), last_seen_at=seen)
+    shown = [text(person, url) for url in ("/", "/rigs/")]
+    assert Rig.objects.get().state == "offline"
+    for page in shown:
+        assert "just now" not in page and ago(seen) in page
+    assert live_status(name="cell")["since"] == seen.timestamp()
