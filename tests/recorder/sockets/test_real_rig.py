@@ -78,7 +78,10 @@ async def state_of(web: Any, want: str, within_s: float = 60) -> dict[str, Any]:
 async def ticks_of(web: Any, least: int, within_s: float = 60) -> None:
     """Wait until the rig says that its take has so many frames."""
     async with asyncio.timeout(within_s):
-        while (await web.ask("GET", "/rigs/real"))[1]["status"]["take"]["ticks"] < least:
+        while True:
+            take = (await web.ask("GET", "/rigs/real"))[1]["status"].get("take")
+            if take and take["ticks"] >= least:
+                return
             await asyncio.sleep(0.05)
 
 
@@ -110,6 +113,7 @@ async def test_it_records_a_take_that_then_stands_in_the_list(real: RealRig, web
         assert all(picture[16:18] == b"\xff\xd8" for picture in pictures)
         await listen.words(ws, lambda m: m["type"] == "telemetry" and m["rows"])
     assert (await episode_in(web, take, {"recording"}))["operator"] == "olga"
+    await ticks_of(web, 5)  # of the pictures, some came before its first tick
     assert (await web.ask("POST", "/rigs/real/commands/stop", {}))[0] == 200
     episode = await episode_in(web, take, {"recorded"})
     assert episode["ticks"] >= 5 and episode["size_bytes"] > 0 and episode["dataset"] == "real"
@@ -142,7 +146,8 @@ async def test_it_offers_what_is_left_where_the_rig_was_killed_in_a_take(real: R
     await state_of(web, "idle")
     take = await record(web, "real")
     await state_of(web, "recording")
-    await asyncio.sleep(1.5)
+    await ticks_of(web, 1)
+    await asyncio.sleep(1.5)  # until it has written them
     real.end(signal.SIGKILL)
     assert (await state_of(web, "offline"))["controls"] == []
     real.start()
@@ -173,6 +178,7 @@ async def test_it_goes_on_recording_while_the_web_is_away(real: RealRig, web: An
     await asyncio.sleep(1)
     web.start()
     assert (await state_of(web, "recording"))["status"]["take"]["id"] == take
+    await ticks_of(web, 21)
     async with asyncio.timeout(60):  # while it looks for the new web
         while (await web.ask("POST", "/rigs/real/commands/discard", {}))[0] != 200:
             await asyncio.sleep(0.2)
