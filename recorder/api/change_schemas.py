@@ -9,7 +9,7 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import Field
 
-from recorder.api.schemas import Body, Label, Task, VerdictName, text
+from recorder.api.schemas import Body, Label, OfVersion, Task, VerdictName, text
 
 Versions = Annotated[dict[UUID, Annotated[str, text(40)]], Field(max_length=5000)]
 """By episode, the `version` that GET returned."""
@@ -26,21 +26,17 @@ class ChangeOut(Schema):
     undone_at: datetime | None
 
 
-class RevertIn(Body):
+class RevertIn(OfVersion):
     """Restore the state after this change, or with null the original recording. `version` and `own` as in PATCH."""
 
     change: Annotated[int, Field(ge=1, le=2**63 - 1)] | None
-    version: Annotated[str, text(40)] | None = None
-    own: bool = False
 
 
-class CutTakeIn(Body):
+class CutTakeIn(OfVersion):
     """Cut frames `first` up to, and not including, `end` out of a take. `version` and `own` as in PATCH."""
 
     first: Annotated[int, Field(ge=1, le=2**31 - 1)]
     end: Annotated[int, Field(ge=2, le=2**31 - 1)]
-    version: Annotated[str, text(40)] | None = None
-    own: bool = False
 
 
 class CutTakeOut(Schema):

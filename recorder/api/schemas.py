@@ -354,7 +354,14 @@ class EpisodeOut(Schema):
         }
 
 
-class EpisodePatch(Body):
+class OfVersion(Body):
+    """A change of one episode. With `version`, it fails if the episode has changed since; with `own`, not by you."""
+
+    version: Annotated[str, text(40)] | None = None
+    own: bool = False
+
+
+class EpisodePatch(OfVersion):
     """Change only the fields given. With `version`, the request fails if the episode has changed since.
 
     With `own`, your own changes since then do not count. `language`: `subtasks` and `remarks` of a take, as PUT
@@ -368,8 +375,6 @@ class EpisodePatch(Body):
     note: Annotated[str, text(10_000)] | None = None
     trim: Annotated[list[Tick], Field(min_length=2, max_length=2)] | None = None
     language: dict[str, Any] | None = None
-    version: Annotated[str, text(40)] | None = None
-    own: bool = False
 
     @field_validator("trim")
     @classmethod

@@ -14,11 +14,10 @@ from robotdata.files.replace import temporary_path
 from robotdata.files.sync import confirm_name, sync_path
 from robotdata.spool.errors import SpoolError
 from robotdata.spool.manifest import FILE, curated_manifest, read_manifest
-from robotdata.spool.take_lock import TakeLock
+from robotdata.spool.take_lock import EDIT_WAIT_S, TakeLock
 
 _THREADS = 4
 _LOCK_WAIT_S = 0.1
-_SINGLE_LOCK_WAIT_S = 2.0  # for one take, behind which no other take waits
 Problem = SpoolError | OSError
 
 
@@ -41,7 +40,7 @@ def update_curations(changes: Sequence[tuple[Path, Mapping[str, Any]]], *, by: s
     """
     edits = [_Edit(folder, fields) for folder, fields in changes]
     try:
-        wait_s = _SINGLE_LOCK_WAIT_S if len(edits) == 1 else _LOCK_WAIT_S
+        wait_s = EDIT_WAIT_S if len(edits) == 1 else _LOCK_WAIT_S
         _each(edits, lambda edit: _prepare(edit, by, wait_s))
         changed = [edit for edit in edits if edit.temporary is not None]
         with ThreadPoolExecutor(_THREADS) as threads:

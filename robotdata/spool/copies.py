@@ -14,11 +14,10 @@ from robotdata.files.trees import link_tree
 from robotdata.spool.errors import TakeBusy
 from robotdata.spool.facts import check_manifest
 from robotdata.spool.manifest import FILE, curated_manifest, new_take_id, read_manifest, write_manifest
-from robotdata.spool.take_lock import LOCK, TakeLock
+from robotdata.spool.take_lock import EDIT_WAIT_S, LOCK, TakeLock
 
 COPYING_PREFIX = ".copying-"
 """Of folders that will be takes, or were left by a killed process."""
-_LOCK_WAIT_S = 2.0
 
 
 def tidy_copies(spool: Path, older_than_s: float = 3600.0) -> int:
@@ -45,7 +44,7 @@ def copy_take(
     Raises NoTake, BadManifest, CurationError for an invalid change, OSError if the disk refuses, and TakeBusy while the
     take is being recorded or written.
     """
-    with TakeLock(folder, wait_s=_LOCK_WAIT_S):
+    with TakeLock(folder, wait_s=EDIT_WAIT_S):
         manifest = read_manifest(folder)
         if manifest["state"] == "recording":
             raise TakeBusy(folder, "its recorder")

@@ -28,7 +28,7 @@ from robotdata.spool.facts import (
     is_number,
     is_span,
 )
-from robotdata.spool.take_lock import TakeLock
+from robotdata.spool.take_lock import EDIT_WAIT_S, TakeLock
 
 FILE = "take.json"
 ROWS = "rows.arrow"
@@ -37,7 +37,6 @@ MAX_BYTES = 16 << 20
 _HISTORY = 200
 _HISTORY_LANGUAGE_BYTES = 1 << 20
 """Bytes of subtasks and remarks that the history may hold; older entries hold only how many there were."""
-_LOCK_WAIT_S = 2.0
 
 
 def new_take_id() -> str:
@@ -123,7 +122,7 @@ def update_curation(folder: Path, *, by: str = "", **changes: Any) -> Facts:
     [first, end) in ticks or None. Unknown keys of the manifest stay; equal values change nothing. Raises CurationError
     for an invalid value, TakeBusy while the take is being recorded.
     """
-    with TakeLock(folder, wait_s=_LOCK_WAIT_S):
+    with TakeLock(folder, wait_s=EDIT_WAIT_S):
         manifest = read_manifest(folder)
         new = curated_manifest(manifest, by, changes)
         if new is None:

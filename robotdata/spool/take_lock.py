@@ -10,6 +10,8 @@ from robotdata.files.lock import lock_file
 from robotdata.spool.errors import TakeBusy
 
 LOCK = ".lock"
+EDIT_WAIT_S = 2.0
+"""For so long a change of one take waits for its lock, behind which no other take waits."""
 
 
 class TakeLock:

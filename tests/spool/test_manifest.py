@@ -69,7 +69,7 @@ def test_it_refuses_what_nobody_can_say(recorded: Path, change: dict[str, object
 
 
 def test_it_leaves_a_take_alone_that_is_being_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("robotdata.spool.manifest._LOCK_WAIT_S", 0.0)
+    monkeypatch.setattr("robotdata.spool.manifest.EDIT_WAIT_S", 0.0)
     writer = begin(tmp_path)
     with pytest.raises(TakeBusy, match=r"in use by pid \d+"):
         update_curation(writer.folder, verdict="keep")
