@@ -32,14 +32,14 @@ def test_a_take_becomes_two_and_one_again(visit: Any, product: Any) -> None:
     last.fill("6")
     expect(sheet.locator("[data-preview]")).to_contain_text("keeps frames 0–3; a new take has frames 7–11. 3 frames")
     cut.click()
-    said = page.locator(".toast", has_text="The rest is take #2")
-    expect(said).to_be_visible()
+    toast = page.locator(".toast", has_text="The rest is take #2")
+    expect(toast).to_be_visible()
     expect(sheet).to_be_hidden()
     expect(page.locator("#details")).to_have_attribute("data-trim", ",4")
     takes = call(page, "GET", "/api/episodes?dataset=scissors")["items"]
     second = next(each["id"] for each in takes if each["id"] != take)
     assert call(page, "GET", f"/api/episodes/{second}")["trim"] == [7, TICKS]
-    said.get_by_role("button", name="Undo").click()
+    toast.get_by_role("button", name="Undo").click()
     until(lambda: call(page, "GET", f"/api/episodes/{take}")["trim"], None)
     assert call(page, "GET", f"/api/episodes/{second}")["verdict"] == "reject"
     page.goto(f"/episodes/{second}/")

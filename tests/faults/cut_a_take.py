@@ -1,4 +1,4 @@
-"""Scenario: cut the middle out of a take; say what the person was told.
+"""Scenario: cut the middle out of a take; print the message for the person.
 
 `make_home` is called in a process whose settings mean `home`: one take that is kept.
 """
@@ -26,16 +26,16 @@ def main(home: Path) -> None:
 
     try:
         cut_take(episode=Episode.objects.get(), first=CUT[0], end=CUT[1], actor=OLGA)
-        told = ""
+        message = ""
     except Refused as refused:
-        told = refused.message
+        message = refused.message
     except Error as error:
-        told = database_message(error)
-    said = json.dumps({"told": told}).encode()
+        message = database_message(error)
+    line = json.dumps({"message": message}).encode()
     with contextlib.suppress(OSError):  # this writing may be the one that is broken: then again
-        os.write(1, said)
+        os.write(1, line)
         return
-    os.write(1, said)
+    os.write(1, line)
 
 
 def make_home(home: Path) -> None:

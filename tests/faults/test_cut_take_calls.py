@@ -81,16 +81,16 @@ def test_a_kill_leaves_a_trim_at_most(tmp_path: Path, recorded: Path, warm_serve
 
 @pytest.mark.parametrize("how", [BAD_DISK, FULL_DISK])
 @pytest.mark.parametrize("call", ["write", "fsync", "rename"])
-def test_what_is_told_is_so(tmp_path: Path, recorded: Path, warm_server: Server, call: str, how: str) -> None:
+def test_the_message_is_true(tmp_path: Path, recorded: Path, warm_server: Server, call: str, how: str) -> None:
     for run, home in each_call(SCENARIO, recorded, tmp_path, call=call, how=how, run=warm_server.broken):
         assert run.code == 0, run.errors
-        told = json.loads(run.said)["told"]
+        message = json.loads(run.said)["message"]
         first, others = split(in_rows(home))
-        words = (call, run.n, told)
-        if not told:
+        words = (call, run.n, message)
+        if not message:
             assert (first, others) == (FIRST, [SECOND]), words
-        elif "Nothing was changed" in told:
+        elif "Nothing was changed" in message:
             assert first == WHOLE and all(verdict == "reject" for verdict, _ in others), words
         else:
-            assert "may or may not" in told or "was saved" in told, words
+            assert "may or may not" in message or "was saved" in message, words
             assert first in (WHOLE, FIRST), words
