@@ -21,7 +21,6 @@ from recorder.jobs.encoding import start_encoding
 from recorder.jobs.revising import apply_changes, planned_counts, start_revert
 from recorder.jobs.revisions import Revision, revisions_of
 from recorder.models import Dataset
-from recorder.models.dataset import default_encoding
 from recorder.quality.thresholds import preview
 from recorder.review.bulk_edit import rename_task
 
@@ -39,7 +38,7 @@ def list_datasets(
 @router.post("/datasets", response={201: DatasetOut, **ERRORS})
 def make_dataset(request: HttpRequest, body: DatasetIn) -> Status[Dataset]:
     """Create a dataset. Any title works; its folder name `slug` is derived from it."""
-    dataset = create_dataset(actor=actor_of(request), **_settings(body, default_encoding()))
+    dataset = create_dataset(actor=actor_of(request), **_settings(body))
     return Status(201, lookups.dataset_of(dataset.slug))
 
 
@@ -53,7 +52,7 @@ def get_dataset(request: HttpRequest, slug: Annotated[Slug, Path()]) -> Dataset:
 def patch_dataset(request: HttpRequest, slug: Annotated[Slug, Path()], body: DatasetPatch) -> Dataset:
     """Change the settings given; null clears `goal` or `thresholds`."""
     dataset = lookups.dataset_of(slug)
-    change_dataset(dataset=dataset, actor=actor_of(request), **_settings(body, dataset.encoding))
+    change_dataset(dataset=dataset, actor=actor_of(request), **_settings(body))
     return lookups.dataset_of(slug)
 
 
@@ -108,10 +107,7 @@ def preview_marks(request: HttpRequest, slug: Annotated[Slug, Path()], body: Thr
     return preview(lookups.dataset_of(slug), body.thresholds)
 
 
-def _settings(body: DatasetIn | DatasetPatch, encoding: dict[str, Any]) -> dict[str, Any]:
+def _settings(body: DatasetIn | DatasetPatch) -> dict[str, Any]:
     """Return the settings given; null clears `goal` or `thresholds` and is ignored elsewhere."""
     values = body.model_dump(exclude_unset=True)
-    settings = {name: value for name, value in values.items() if value is not None or name in {"goal", "thresholds"}}
-    if "encoding" in settings:
-        settings["encoding"] = {**encoding, **settings["encoding"]}
-    return settings
+    return {name: value for name, value in values.items() if value is not None or name in {"goal", "thresholds"}}

@@ -21,7 +21,7 @@ from recorder.catalog.datasets_on_disk import save_settings
 from recorder.catalog.reserved_names import is_reserved, refuse_reserved
 from recorder.errors import Refused
 from recorder.jobs.encode_settings import encode_settings
-from recorder.jobs.encoding import apply_policy
+from recorder.jobs.encoding import apply_policy, hold_present
 from recorder.jobs.notify import wake_workers
 from recorder.models import Dataset
 from recorder.models.permissions import Action, require
@@ -101,9 +101,23 @@ def free_names(slug: str, title: str) -> tuple[str, str]:
 def change_dataset(*, dataset: Dataset, actor: Actor, **settings: Any) -> None:
     """Set title, policy, every, encode_unreviewed, goal, encoding or thresholds; encoded episodes are not changed.
 
-    Raise Refused for an invalid value, TypeError for an unknown setting.
+    `encoding` holds the keys to change; the others stay as they are in the row now, which may be newer than `dataset`.
+
+    Raise Refused for an invalid value or a dataset in the trash, TypeError for an unknown setting.
     """
     require(actor, Action.CONFIGURE_DATASET, dataset)
+    with transaction.atomic():
+        hold_present(dataset)
+        dataset.refresh_from_db(fields=SETTINGS)  # so that of two changes at once none undoes the other
+        thresholds_changed = _change_settings(dataset, settings)
+    save_settings(dataset)
+    apply_policy(dataset=dataset)
+    if thresholds_changed:
+        wake_workers("judge_dataset", dataset.pk)
+
+
+def _change_settings(dataset: Dataset, settings: dict[str, Any]) -> bool:
+    """Write the settings into the row; return whether the thresholds are others now."""
     if "title" in settings:
         settings["title"] = _clean_title(settings["title"])
         if _find_by_title(settings["title"], excluded=dataset):
@@ -116,10 +130,7 @@ def change_dataset(*, dataset: Dataset, actor: Actor, **settings: Any) -> None:
     if thresholds_changed:
         dataset.judge_by = dataset.updated_at + REJUDGE_AFTER
     dataset.save(update_fields=[*settings, *(["judge_by"] if thresholds_changed else []), "updated_at"])
-    save_settings(dataset)
-    apply_policy(dataset=dataset)
-    if thresholds_changed:
-        wake_workers("judge_dataset", dataset.pk)
+    return thresholds_changed
 
 
 def _set_fields(dataset: Dataset, settings: dict[str, Any]) -> None:
@@ -127,6 +138,8 @@ def _set_fields(dataset: Dataset, settings: dict[str, Any]) -> None:
         raise TypeError(f"a dataset has no setting {', '.join(sorted(unknown))}")
     if "thresholds" in settings:
         settings["thresholds"] = check_thresholds(settings["thresholds"] or {})
+    if "encoding" in settings:
+        settings["encoding"] = dataset.encoding | settings["encoding"]
     for name, value in settings.items():
         setattr(dataset, name, value)
     if "encoding" in settings:

@@ -56,7 +56,7 @@ def start_encoding(
     notify_at = timezone.now() + NOTIFY_AGAIN_AFTER
     try:
         with transaction.atomic():
-            _hold_present(dataset)
+            hold_present(dataset)
             operation = Operation.objects.create(
                 type=OperationType.ENCODE,
                 dataset=dataset,
@@ -85,7 +85,7 @@ def start_encoding(
     return operation
 
 
-def _hold_present(dataset: Dataset) -> None:
+def hold_present(dataset: Dataset) -> None:
     """Let nobody delete the dataset before this transaction ends. Raise Refused if it is in the trash already."""
     if Dataset.objects.select_for_update(no_key=True).filter(pk=dataset.pk).only("pk").first() is None:
         raise Refused("trashed", f"{dataset.title} has been deleted meanwhile: restore it from the trash first.")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from recorder.actor import WORKER, Actor
+from recorder.catalog.dataset_trash import trash_dataset
 from recorder.catalog.datasets import adopt_folder, change_dataset, create_dataset, refresh_dataset
 from recorder.catalog.datasets_on_disk import load_settings
 from recorder.errors import Refused
@@ -95,6 +96,25 @@ def test_it_changes_settings_and_keeps_them_beside_the_folders(db: None, home: P
     assert '"title": "Red cubes"' in (home / "datasets/.settings/cubes.json").read_text()
     with pytest.raises(TypeError):
         change_dataset(dataset=dataset, slug="other", actor=Actor("olga"))
+
+
+def test_two_changes_at_once_keep_each_other_s_values(db: None, home: Path) -> None:
+    """Two people change the encoding at once: each read the dataset before the other's change was saved."""
+    create_dataset(title="Cubes", actor=Actor("olga"), encoding={"g": 30})
+    first, second = (Dataset.objects.get(slug="cubes") for _ in range(2))
+    change_dataset(dataset=first, encoding={"crf": 31}, actor=Actor("olga"))
+    change_dataset(dataset=second, encoding={"g": 4}, actor=Actor("sven"))
+    encoding = Dataset.objects.get(slug="cubes").encoding
+    assert (encoding["codec"], encoding["crf"], encoding["g"]) == ("libsvtav1", 31, 4)
+
+
+def test_no_setting_of_a_deleted_dataset_changes(db: None, home: Path) -> None:
+    dataset = create_dataset(title="Cubes", actor=Actor("olga"))
+    seen = Dataset.objects.get(pk=dataset.pk)
+    trash_dataset(dataset=dataset, actor=Actor("sven"))
+    with pytest.raises(Refused, check=lambda refused: refused.code == "trashed"):
+        change_dataset(dataset=seen, goal=5, actor=Actor("olga"))
+    assert Dataset.with_trash.get(pk=dataset.pk).goal is None
 
 
 def test_it_leaves_a_preset_of_another_encoder_to_the_codec() -> None:
