@@ -207,6 +207,28 @@ def test_a_take_is_marked_and_noted_while_it_runs_and_afterwards(visit: Any) -> 
     expect(page.locator("#cards article.take")).to_have_count(1)
 
 
+def test_marks_and_targets_count_though_an_earlier_answer_is_late(visit: Any) -> None:
+    page = opened(visit, "hasty")
+    record_take(page, 1)
+    card = page.locator("#session article.take").first
+    answer = Late(page, "**/takes/*")
+    page.keyboard.press("s")
+    answer.wait()
+    page.keyboard.press("f")
+    expect(page.locator("#remarks [data-outcome=failure]")).to_have_attribute("aria-pressed", "true")
+    answer.end()
+    expect(card.locator(".chip")).to_contain_text(["failure"])
+    answer = Late(page, "**/api/sessions/*")
+    for target in ("30", "40"):
+        page.fill("[name=target]", target)
+        page.keyboard.press("Enter")
+    answer.wait()
+    expect(page.locator("#target")).to_contain_text("0 of 30")  # the second waits for the answer to the first
+    answer.end()
+    expect(page.locator("#target")).to_contain_text("0 of 40")
+    end_session(page)
+
+
 def test_the_arrows_of_lerobot_record_do_as_there(visit: Any) -> None:
     page = visit("/keys/")
     page.get_by_role("button", name="As in lerobot-record").click()

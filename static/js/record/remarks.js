@@ -15,7 +15,8 @@ export class Remarks {
     this.form = document.getElementById("note-form");
     this.field = document.getElementById("note");
     this.take = null; // { id, runs, outcome, note } of the take that is meant now
-    this.busy = false;
+    this.underWay = Promise.resolve();
+    this.waiting = 0; // presses that are not answered yet
     this.pressed = null; // { id, outcome, at } that is not shown by rig or card yet
     this.noted = null; // the take whose note is being typed
     for (const button of this.buttons) button.addEventListener("click", () => this.mark(button.dataset.outcome));
@@ -46,26 +47,33 @@ export class Remarks {
   outcome() {
     const { id = "", outcome = "" } = this.take ?? {};
     const { pressed } = this;
-    const waits = pressed?.id === id && pressed.outcome !== outcome && (this.busy || performance.now() - pressed.at < WAITS_MS);
+    const waits = pressed?.id === id && pressed.outcome !== outcome && (this.waiting > 0 || performance.now() - pressed.at < WAITS_MS);
     if (!waits) this.pressed = null;
     return waits ? pressed.outcome : outcome;
   }
 
-  /** A second press takes the mark back. */
-  async mark(outcome) {
+  /** A second press takes the mark back. Presses are sent one after the other; the last one counts. */
+  mark(outcome) {
     const { take } = this;
-    if (!take || this.busy) return;
+    if (!take) return;
     const now = this.outcome() === outcome ? "" : outcome;
-    Object.assign(this, { busy: true, pressed: { id: take.id, outcome: now, at: performance.now() } });
+    const pressed = { id: take.id, outcome: now, at: performance.now() };
+    Object.assign(this, { pressed, waiting: this.waiting + 1 });
     for (const button of this.buttons) button.setAttribute("aria-pressed", String(now === button.dataset.outcome));
+    this.underWay = this.underWay.then(() => this.sendMark(pressed));
+  }
+
+  async sendMark(pressed) {
+    const { id, outcome } = pressed;
+    const isOutdated = this.pressed !== pressed && this.pressed?.id === id;
     try {
-      const { durable } = await this.send(take.id, { outcome: now || null });
-      if (durable) toast(MARKED[now] ?? "Mark removed.", { undo: true });
+      const { durable } = isOutdated ? {} : await this.send(id, { outcome: outcome || null });
+      if (durable) toast(MARKED[outcome] ?? "Mark removed.", { undo: true });
     } catch (error) {
-      this.pressed = null;
+      if (this.pressed === pressed) this.pressed = null;
       complain(error);
     } finally {
-      this.busy = false;
+      this.waiting--;
     }
   }
 

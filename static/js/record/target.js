@@ -4,9 +4,9 @@ import { complain, toast } from "../lib/toast.js";
 
 export class Target {
   constructor(sound, field) {
-    Object.assign(this, { sound, field, last: read() });
+    Object.assign(this, { sound, field, last: read(), underWay: Promise.resolve() });
     document.addEventListener("htmx:afterSettle", () => this.look());
-    field.addEventListener("change", () => this.change());
+    field.addEventListener("change", () => (this.underWay = this.underWay.then(() => this.change())));
   }
 
   /** Only a keep of the same task towards the same number reaches it: who lowers the target needs no fanfare. */
@@ -19,7 +19,7 @@ export class Target {
     toast(`Target reached: ${now.kept} of ${now.wanted} kept. You can record more.`);
   }
 
-  /** The running session has the new target now, not only with its next take. */
+  /** The running session has the new target now, not only with its next take. One change is sent after the other. */
   async change() {
     const session = document.getElementById("session")?.dataset.running;
     if (!session || !this.field.checkValidity()) return;
