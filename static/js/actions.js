@@ -71,14 +71,25 @@ function afterwards(element, answer) {
   }
 }
 
+const resaved = new WeakMap(); // by form that is being saved, what it held when it was saved again
+
+/** A form that is saved again before its answer is there is sent again; other acts happen once. */
 export async function act(element, body) {
   const [method, url] = element.dataset.call.split(" ");
   const button = element.matches("form") ? element.querySelector("button:not([type=button])") : element;
-  if (button?.getAttribute("aria-busy") === "true") return;
+  if (button?.getAttribute("aria-busy") === "true") {
+    if (method === "PATCH") resaved.set(element, body);
+    return;
+  }
   button?.setAttribute("aria-busy", "true");
   const since = performance.now();
   try {
-    const answer = await change(method, url, body);
+    let answer = await change(method, url, body);
+    while (resaved.has(element)) {
+      const next = resaved.get(element);
+      resaved.delete(element);
+      answer = await change(method, url, next);
+    }
     if (element.dataset.said && !("quiet" in element.dataset)) {
       const words = fill(element.dataset.said, answer);
       if (element.dataset.then === "reload") sessionStorage.setItem("said", words);
@@ -95,6 +106,7 @@ export async function act(element, body) {
     // What is being typed is not fetched away: who is told what the other one did, and saves again, means it.
     if (error.code === "conflict" && element.matches("form")) learn(url.split("/")[3], error.detail.version);
   } finally {
+    resaved.delete(element);
     button?.removeAttribute("aria-busy");
   }
 }

@@ -70,6 +70,20 @@ def test_a_verdict_follows_an_act_on_many_at_once(visit: Any, takes: list[str]) 
     expect(page.locator(f"#take-{takes[4]}")).to_have_class("take is-keep")
 
 
+def test_a_form_that_is_saved_again_before_the_answer_keeps_the_second_value(visit: Any, takes: list[str]) -> None:
+    page = visit("/datasets/quick/settings/")
+    goal = page.locator(".settings [name=goal]")
+    save = Late(page, "**/api/datasets/quick")
+    goal.fill("30")
+    goal.press("Enter")
+    save.wait()
+    goal.fill("31")
+    goal.press("Enter")
+    save.end()
+    expect(page.locator(".toast", has_text="Settings saved.")).to_have_count(1)
+    assert call(page, "GET", "/api/datasets/quick")["goal"] == 31
+
+
 TWO_FINGERS = """() => {
   const elt = document.querySelector("article.take[data-live]");
   const button = elt.querySelector("button");
