@@ -130,7 +130,7 @@ def _change_settings(dataset: Dataset, settings: dict[str, Any]) -> bool:
     if thresholds_changed:
         dataset.judge_by = dataset.updated_at + REJUDGE_AFTER
     dataset.save(update_fields=[*settings, *(["judge_by"] if thresholds_changed else []), "updated_at"])
-    return thresholds_changed
+    return bool(thresholds_changed)
 
 
 def _set_fields(dataset: Dataset, settings: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from recorder.models.unopened import Remedy, UnopenedKind
 from recorder.text import sanitize_json
 from robotdata.dataset.convert.old_meta import convertible_version
 from robotdata.dataset.errors import DamagedFile, DatasetError, NotADataset, OldVersion, UnsafePath
+from robotdata.dataset.exchange.find import has_info
 from robotdata.dataset.layout import DATA_GLOB, EPISODES_GLOB, INFO, SIDECAR
 from robotdata.dataset.repair.survey import can_be_rescued
 from robotdata.dataset.tables import open_parquet
@@ -127,8 +128,7 @@ def _state(folder: Path) -> tuple[str, float]:
 
 def _open_folder(folder: Path, name: str, actor: Actor) -> UnknownFolder:
     try:
-        info = folder / INFO
-        if not info.is_file() and not info.is_symlink():  # a broken link is reported when it is opened
+        if not has_info(folder):  # a broken link is reported when it is opened
             return _repairable(folder, _not_a_dataset(folder, name))
         return UnknownFolder(name, dataset=adopt_folder(path=folder, actor=actor))
     except OSError as error:
@@ -188,7 +188,7 @@ def _old_version(name: str, version: str) -> UnknownFolder:
 
 
 def _convertible(name: str, version: str) -> UnknownFolder:
-    old = version.startswith("v2")
+    old = version.startswith(("v1", "v2"))
     why = f"It has version {version}" if old else f"Its info.json says {version}, its files are laid out as in v2.1"
     cure = "Nothing is lost: Convert makes a new dataset of it and leaves this folder as it is."
     cure += f" In a terminal: robotdata convert {shlex.quote(name)} NEW-NAME"

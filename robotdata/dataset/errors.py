@@ -45,7 +45,7 @@ class OldVersion(NotADataset):
     """The dataset has an older version."""
 
     def __init__(self, root: Path, version: str) -> None:
-        how = "`robotdata convert`" if version.startswith("v2") else "LeRobot's converters"
+        how = "`robotdata convert`" if version.startswith(("v1.", "v2")) else "LeRobot's converters"
         super().__init__(root, f"it has version {version}; convert it to v3.0 with {how} first")
         self.version = version
 

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from robotdata.dataset.errors import UnsafePath
 
 INFO = "meta/info.json"
+INFO_V1 = "meta_data/info.json"
 STATS = "meta/stats.json"
 TASKS = "meta/tasks.parquet"
 SIDECAR = "meta/robotdata.json"

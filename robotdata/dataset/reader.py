@@ -24,7 +24,7 @@ from robotdata.dataset.episode_list import EpisodeInfo
 from robotdata.dataset.errors import DamagedFile, DatasetError, NoSuchEpisode, NotADataset, OldVersion, UnsafePath
 from robotdata.dataset.features import CAMERA_DTYPES, DEFAULT_FEATURES, Features, camera_keys, is_video, video_keys
 from robotdata.dataset.language import LANGUAGE_COLUMNS, Spoken, read_language
-from robotdata.dataset.layout import INFO, STATS, TASKS, Layout, contained
+from robotdata.dataset.layout import INFO, INFO_V1, STATS, TASKS, Layout, contained
 from robotdata.dataset.sidecar import Sidecar, read_sidecar
 from robotdata.dataset.tables import LFS, is_numbers, open_parquet, read_columns, read_tasks, to_numpy
 from robotdata.dataset.unfinished import unfinished
@@ -260,6 +260,8 @@ def read_info(root: Path) -> dict[str, Any]:
         exists = path.is_file()
     except OSError as error:  # `meta` is not accessible
         raise DamagedFile(path, error.strerror) from error
+    if not exists and (root / INFO_V1).is_file():
+        raise OldVersion(root, _version_of_v1(root))
     if not exists:
         raise NotADataset(root, "it has no meta/info.json")
     info = read_json(path)
@@ -278,6 +280,11 @@ def read_info(root: Path) -> dict[str, Any]:
             "it with the program that wrote it",
         )
     return info
+
+
+def _version_of_v1(root: Path) -> str:
+    info = read_json(contained(root.resolve(), INFO_V1))
+    return str(info.get("codebase_version", "v1"))[:20] if isinstance(info, dict) else "v1"
 
 
 def read_json(path: Path) -> Any:

@@ -309,7 +309,7 @@ def test_links_that_lead_out_are_refused(old: Path, tmp_path: Path) -> None:
 
 def test_a_dataset_that_is_v3_already_is_refused(old: Path) -> None:
     _, dataset = convert(old)
-    with pytest.raises(ConversionError, match="'v3.0'; only v2.0 and v2.1"):
+    with pytest.raises(ConversionError, match="'v3.0'; only v1.x, v2.0 and v2.1"):
         examine(dataset.root)
     with pytest.raises(OldVersion, match="robotdata convert"):
         DatasetFolder.open(old)

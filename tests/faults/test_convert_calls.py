@@ -14,6 +14,7 @@ from tests.faults.convert_a_dataset import main
 from tests.support.each_call import each_call, told
 from tests.support.nth_call import BAD_DISK, FULL_DISK, KILL, need_strace
 from tests.support.old_dataset import write_old
+from tests.support.version_1 import write_version_1
 
 pytestmark = pytest.mark.faults
 LENGTHS = [5, 7]
@@ -21,10 +22,11 @@ LENGTHS = [5, 7]
 
 @pytest.fixture(scope="module")
 def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with a dataset v2.1 of two episodes, and the same as v3.0."""
+    """A home with a dataset v2.1 of two episodes, and the same as v1.6 and v3.0."""
     need_strace()
     home = tmp_path_factory.mktemp("before")
     write_old(home / "old", LENGTHS)
+    write_version_1(home / "first", LENGTHS)
     convert_dataset(home / "old", home / "dataset", work=home / "work")
     return home
 
@@ -43,7 +45,7 @@ def files(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("what", ["newer", "older"])
+@pytest.mark.parametrize("what", ["newer", "first", "older"])
 @pytest.mark.parametrize(
     ("call", "how"), [("write", KILL), ("write", FULL_DISK), ("fsync", BAD_DISK), ("rename", KILL), ("unlink", KILL)]
 )
@@ -57,5 +59,5 @@ def test_what_is_made_is_whole_or_not_there(tmp_path: Path, before: Path, what: 
             main(home)  # the retry
         assert lengths(home / "made", what) == LENGTHS, run.n
         assert list((home / "work").glob("*")) == []
-        for name in ("old", "dataset"):  # it is only read
+        for name in ("old", "first", "dataset"):  # it is only read
             assert files(home / name) == files(before / name), run.n

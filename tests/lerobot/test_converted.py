@@ -14,6 +14,7 @@ from robotdata.dataset.convert.run import convert_dataset
 from tests.dataset.conftest import Bench, _recorded, six, staged
 from tests.support import lerobot_forks
 from tests.support.old_dataset import LENGTHS, change_rows, write_old
+from tests.support.version_1 import write_version_1
 
 __all__ = ["_recorded", "six", "staged"]
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,6 +35,12 @@ def test_lerobot_loads_a_converted_dataset(tmp_path: Path) -> None:
     old = write_old(tmp_path / "cubes")
     change_rows(old, lambda rows: rows.drop_columns(["index", "frame_index"]))
     (old / "meta/episodes_stats.jsonl").unlink()
+    convert_dataset(old, tmp_path / "new", work=tmp_path / "work")
+    assert f"CONFORMANT: {sum(LENGTHS)} rows of 3 episodes" in run("interop_check.py", tmp_path / "new")
+
+
+def test_lerobot_loads_a_converted_dataset_of_version_1(tmp_path: Path) -> None:
+    old = write_version_1(tmp_path / "cubes", tasks=["push", "lift", "push"])
     convert_dataset(old, tmp_path / "new", work=tmp_path / "work")
     assert f"CONFORMANT: {sum(LENGTHS)} rows of 3 episodes" in run("interop_check.py", tmp_path / "new")
 

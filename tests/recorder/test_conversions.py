@@ -13,7 +13,9 @@ from recorder.models import Dataset, Operation, Rig, Session, Unopened
 from recorder.worker import convert
 from recorder.worker.recover import rebuild, recover
 from recorder.worker.run import run_operation
+from robotdata.dataset.convert.version_1 import UNNAMED
 from tests.support.old_dataset import data_file, write_old
+from tests.support.version_1 import write_version_1
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -59,6 +61,18 @@ def test_the_button_makes_a_dataset_and_the_line_names_it(old: Path, olga: Clien
     assert (old / "meta/info.json").is_file() and begin(olga)[1]["error"]["code"] == "exists"
     recover()
     assert Unopened.objects.get().name == "cubes" and Dataset.objects.count() == 1
+
+
+def test_a_dataset_of_version_1_is_converted_the_same_way(home: Path, bells: Any, olga: Client) -> None:
+    write_version_1(home / "datasets/cubes")
+    recover()
+    assert "LeRobot dataset v1.6" in page(olga)
+    _, operation = begin(olga)
+    run_operation(operation["id"])
+    dataset = Dataset.objects.get()
+    assert (dataset.total_episodes, dataset.problem) == (3, "")
+    assert set(dataset.episodes.committed().values_list("task", flat=True)) == {UNNAMED}
+    assert olga.get(f"/datasets/{dataset.slug}/").status_code == 200
 
 
 def test_cancelled_while_a_worker_runs_it_nothing_is_left(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from tests.support.fake_hub import TOKEN, FakeHub
 from tests.support.fake_server import Trouble
 from tests.support.hub_steps import quick_hub, sent_files
 from tests.support.old_dataset import write_old
+from tests.support.version_1 import write_version_1
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -102,10 +103,11 @@ def test_it_is_cancelled_on_the_way(four: list[Episode], client: Client, server:
     assert not list((home / "datasets/.incoming").glob("*/download"))
 
 
+@pytest.mark.parametrize("write", [write_old, write_version_1])
 def test_an_older_version_is_offered_for_conversion(
-    home: Path, bells: Any, client: Client, server: FakeHub, tmp_path: Path
+    home: Path, bells: Any, client: Client, server: FakeHub, tmp_path: Path, write: Callable[[Path], Path]
 ) -> None:
-    old = write_old(tmp_path / "old")
+    old = write(tmp_path / "old")
     server.fill("ann/cups", {p.relative_to(old).as_posix(): p.read_bytes() for p in old.rglob("*") if p.is_file()})
     done = fetched(client)
     assert done["state"] == "done" and done["landed"][0]["problem"]

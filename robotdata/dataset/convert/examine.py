@@ -1,7 +1,8 @@
-"""Examine a dataset v2.x completely before anything is written: what can be converted, and what was odd."""
+"""Examine a dataset v1.x or v2.x completely before anything is written: what can be converted, and what was odd."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from robotdata.dataset.convert.old_files import OldFiles, find_files
-from robotdata.dataset.convert.old_meta import OldEntry, OldMeta, read_meta
+from robotdata.dataset.convert.old_meta import OldEntry, OldMeta, read_meta, version_1
 from robotdata.dataset.convert.old_rows import (
     RECORDED_TIME,
     RowFacts,
@@ -21,6 +22,7 @@ from robotdata.dataset.convert.old_rows import (
     first_frame,
     is_clocked,
 )
+from robotdata.dataset.convert.version_1 import read_version_1
 from robotdata.dataset.episode_names import named_episodes
 from robotdata.dataset.errors import ConversionError, DamagedFile, DatasetError
 from robotdata.dataset.features import (
@@ -73,15 +75,27 @@ class OldDataset:
         return sum(episode.length for episode in self.episodes)
 
 
-def examine(root: Path, progress: Progress | None = None) -> OldDataset:
+def examine(root: Path, progress: Progress | None = None, *, staging: Path | None = None) -> OldDataset:
     """Read all rows and the index of every video of the dataset in `root`; nothing is decoded.
 
-    `progress(done, total)` is called after each episode. Raises ConversionError if nothing can be converted or
-    it has another version, NotADataset, DamagedFile, UnsafePath and FeatureError.
+    `progress(done, total)` is called after each episode. The rows of a dataset v1.x are written to `staging`, one file
+    for each episode; without it, the result is only for reporting, because these files are removed.
+
+    Raises ConversionError if nothing can be converted or it has another version, NotADataset, DamagedFile, UnsafePath
+    and FeatureError.
     """
     root = root.resolve()
-    meta = read_meta(root)
-    files = find_files(root, meta.info, video_keys(meta.features))
+    if not version_1(root):
+        meta = read_meta(root)
+        return _examine(meta, find_files(root, meta.info, video_keys(meta.features)), progress)
+    if staging is not None:
+        return _examine(*read_version_1(root, staging), progress)
+    with tempfile.TemporaryDirectory(prefix="robotdata-") as folder:
+        return _examine(*read_version_1(root, Path(folder)), progress)
+
+
+def _examine(meta: OldMeta, files: OldFiles, progress: Progress | None) -> OldDataset:
+    root = meta.root
     numbers = sorted(meta.episodes.keys() | files.data.keys())
     if not files.data:
         raise ConversionError(f"{root} has no data file data/chunk-000/episode_000000.parquet: download its files, too")
@@ -197,6 +211,8 @@ class _Look:
         old = self._old
         if number in old.files.twice:
             raise ConversionError(f"two files could be its own: {', '.join(old.files.twice[number][:3])}")
+        if number in old.files.unusable:
+            raise ConversionError(old.files.unusable[number])
         path = old.files.data.get(number)
         if path is None:
             raise ConversionError("it has no data file; download it, too")

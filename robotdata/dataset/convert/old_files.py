@@ -23,7 +23,8 @@ _FIELD = re.compile(r"\{(video_key|episode_chunk|episode_index)(?::0?([1-9])?d)?
 class OldFiles:
     """The files by episode: `data[number]`, and `videos[camera][number]`. Their paths are resolved.
 
-    `twice`: relative paths of files of which only one can be meant, by episode. `moved`: how many files are not where
+    `twice`: relative paths of files of which only one can be meant, by episode. `unusable`: why other files of an
+    episode cannot be used. `moved`: how many files are not where
     `info.json` says. `rest`: relative paths of all other files. `undeclared`: the folders among these with videos of
     episodes, which belong to no camera.
     """
@@ -31,6 +32,7 @@ class OldFiles:
     data: dict[int, Path] = field(default_factory=dict)
     videos: dict[str, dict[int, Path]] = field(default_factory=dict)
     twice: dict[int, list[str]] = field(default_factory=dict)
+    unusable: dict[int, str] = field(default_factory=dict)
     moved: int = 0
     rest: list[str] = field(default_factory=list)
     undeclared: list[str] = field(default_factory=list)

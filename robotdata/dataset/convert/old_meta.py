@@ -14,7 +14,7 @@ from typing import Any
 from robotdata.capture.texts import tidy_task
 from robotdata.dataset.errors import ConversionError, DamagedFile, DatasetError, NotADataset
 from robotdata.dataset.features import Feature, Features, frame_size, is_camera, is_depth
-from robotdata.dataset.layout import INFO, contained
+from robotdata.dataset.layout import INFO, INFO_V1, contained
 from robotdata.dataset.reader import features_of, fps_of, read_json
 from robotdata.files import open_real
 from robotdata.files.plain_json import read_json as parse_json
@@ -65,8 +65,22 @@ def is_old(info: Mapping[str, Any]) -> bool:
     return version in _VERSIONS or (version.startswith("v3.") and one_each)
 
 
+def version_1(root: Path) -> str:
+    """Return the version that `meta_data/info.json` states if it is v1.x, and the dataset has no newer table."""
+    if (root / INFO).exists() or not (root / INFO_V1).is_file():
+        return ""
+    try:
+        info = read_json(contained(root.resolve(), INFO_V1))
+    except DatasetError:
+        return ""
+    version = str(info.get("codebase_version", "")) if isinstance(info, dict) else ""
+    return version if version.startswith("v1.") else ""
+
+
 def convertible_version(root: Path) -> str:
     """Return the version that `info.json` states if the dataset in `root` can be converted, else an empty text."""
+    if version := version_1(root):
+        return version
     try:
         info = read_json(contained(root.resolve(), INFO))
     except DatasetError:
@@ -85,7 +99,7 @@ def read_meta(root: Path) -> OldMeta:
     info = read_json(path)
     if not isinstance(info, dict) or not is_old(info):
         version = info.get("codebase_version") if isinstance(info, dict) else None
-        raise ConversionError(f"{root} has version {version!r:.40}; only v2.0 and v2.1 can be converted to v3.0")
+        raise ConversionError(f"{root} has version {version!r:.40}; only v1.x, v2.0 and v2.1 can be converted to v3.0")
     notes: list[str] = []
     features = {key: _feature(key, each, notes) for key, each in features_of(root, info).items()}
     meta = OldMeta(root, info, fps_of(root, info), features, _tasks(root, notes), _episodes(root, notes), notes=notes)

@@ -1,4 +1,4 @@
-"""Convert a dataset v2.0 or v2.1: examine it, build the dataset v3.0 beside its place, read it back, move it there."""
+"""Convert a dataset v1.x, v2.0 or v2.1: examine it, build the dataset v3.0 beside its place, check it, move it."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from robotdata.video.facts import get_video_info
 from robotdata.video.rates import exact_rate, plain_rate
 
 LOCK_WAIT_S = 60.0
+_ROWS = "rows"
 _LISTED = 5
 Progress = Callable[[int, int], None]
 """Called with (steps done, all steps). It may raise to cancel; nothing is left then."""
@@ -54,7 +55,7 @@ def convert_dataset(
     lock_wait_s: float = LOCK_WAIT_S,
     made_by: Mapping[str, Any] | None = None,
 ) -> ConvertResult:
-    """Make the dataset v3.0 `target` of the dataset v2.0 or v2.1 in `source`, which is only read.
+    """Make the dataset v3.0 `target` of the dataset v1.x, v2.0 or v2.1 in `source`, which is only read.
 
     `target` must not exist, or be empty; `work` must be on its file system. With `leave_out`, episodes that cannot be
     converted are left out, and named in the notes. `before_swap` is called when all is written, before the dataset
@@ -64,21 +65,22 @@ def convert_dataset(
     source, target = source.resolve(), target.resolve()
     with new_dataset(target, work, wait_s=lock_wait_s, refusal=ConversionError) as put_in_place:
         steps = _Steps(progress)
-        old = examine(source, steps.examined)
-        if old.problems and not leave_out:
-            raise ConversionError(refusal(old), old.problems)
-        old = without(old, sorted(old.problems))
-        stats = _camera_stats(old, steps, leave_out=leave_out)
-        plan = _plan(old, stats)
-        about = {"what": "converted", "from": source.name, "version": old.meta.version, **(made_by or {})}
-        about[NOTES] = old.notes
-        commit = CommitProgress(video_keys(old.features), steps.written)
-        with work_folder(target, work) as folder, commit.named():
-            _compose(plan, folder / NEXT, old, about, commit)
-            copy_rest(old.meta.root, old.files.rest, folder / NEXT)
-            if before_swap is not None:
-                before_swap()
-            put_in_place(folder)
+        with work_folder(target, work) as folder:
+            old = examine(source, steps.examined, staging=folder / _ROWS)
+            if old.problems and not leave_out:
+                raise ConversionError(refusal(old), old.problems)
+            old = without(old, sorted(old.problems))
+            stats = _camera_stats(old, steps, leave_out=leave_out)
+            plan = _plan(old, stats)
+            about = {"what": "converted", "from": source.name, "version": old.meta.version, **(made_by or {})}
+            about[NOTES] = old.notes
+            commit = CommitProgress(video_keys(old.features), steps.written)
+            with commit.named():
+                _compose(plan, folder / NEXT, old, about, commit)
+                copy_rest(old.meta.root, old.files.rest, folder / NEXT)
+                if before_swap is not None:
+                    before_swap()
+                put_in_place(folder)
         commit.step()
     return ConvertResult(len(old.episodes), old.frames, old.notes)
 

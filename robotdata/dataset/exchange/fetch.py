@@ -13,7 +13,7 @@ from robotdata.dataset.exchange.copy import MAX_FILES
 from robotdata.dataset.exchange.errors import Passing, TransferRefused
 from robotdata.dataset.exchange.unpack import check_space
 from robotdata.dataset.exchange.watcher import Watcher
-from robotdata.dataset.layout import INFO
+from robotdata.dataset.layout import INFO, INFO_V1
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.write.edit import select_episodes
 from robotdata.files.trees import remove_tree
@@ -58,7 +58,7 @@ def fetch_dataset(
     """
     name, root = source.name, folder / FILES
     wanted = {path: file for path, file in listed.items() if _is_wanted(path, source)}
-    if INFO not in wanted:
+    if INFO not in wanted and INFO_V1 not in wanted:
         raise TransferRefused(f"{name} has no {INFO}, so it is not a LeRobot dataset: choose another one")
     if len(wanted) > MAX_FILES:
         raise TransferRefused(f"{name} has {count_of(len(wanted), 'file')}; at most {MAX_FILES:,} are fetched")

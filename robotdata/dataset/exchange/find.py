@@ -11,7 +11,7 @@ from pathlib import Path
 
 from robotdata.dataset.errors import DamagedFile, NotADataset, OldVersion, UnsafePath
 from robotdata.dataset.exchange.errors import BadSource
-from robotdata.dataset.layout import INFO
+from robotdata.dataset.layout import INFO, INFO_V1
 from robotdata.dataset.reader import read_info
 
 MAX_FOLDERS = 2000
@@ -22,7 +22,7 @@ _CACHED = re.compile(r"datasets--(?P<user>.+?)--(?P<name>.+)")
 
 @dataclass(frozen=True, slots=True)
 class FoundDataset:
-    """A folder with `meta/info.json`. `name`: what it is called there. `problem`: why it is not a v3.0 dataset."""
+    """A folder with `info.json`. `name`: what it is called there. `problem`: why it is not a v3.0 dataset."""
 
     path: Path
     name: str
@@ -71,8 +71,8 @@ def _roots(folder: Path) -> list[tuple[Path, str]]:
 
 
 def has_info(folder: Path) -> bool:
-    """Return whether the folder has a `meta/info.json`, also one that is a link: it is a dataset, or was one."""
-    return (folder / INFO).is_file() or (folder / INFO).is_symlink()
+    """Return whether the folder has an `info.json`, also one that is a link: it is a dataset, or was one."""
+    return any((folder / info).is_file() or (folder / info).is_symlink() for info in (INFO, INFO_V1))
 
 
 def _subfolders(folder: Path) -> Iterator[Path]:
