@@ -1,15 +1,17 @@
 """Delete 5 of 200 episodes, split the dataset and merge five: ours beside `lerobot-edit-dataset`'s functions, in turn.
 
-    python bench/edit_speed.py [ROUNDS] [EPISODES] [ACT ...]
+    python bench/edit_speed.py [ROUNDS] [EPISODES] [ACT ...] [--length FRAMES]
 
 LeRobot runs in the environment that `interop_env.sh newest` makes, or ROBOTDATA_INTEROP_PYTHON. Both sides work on the
-same datasets, which are made here: one camera, AV1 with two pictures a group as LeRobot records it. ACT is delete,
-split or merge; by default it does all three. Times are of the functions alone, without imports, in seconds of processor
-time (`cpu`, children included) and of the clock. Prints JSON.
+same datasets, which are made here: one camera, AV1 with two pictures a group as LeRobot records it. An episode has 60 frames,
+two seconds, if FRAMES does not say otherwise. ACT is delete, split or merge; by default it does all three. Times are of
+the functions alone, without imports, in seconds of processor time (`cpu`, children included) and of the clock. Prints
+JSON.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
@@ -34,10 +36,14 @@ from robotdata.dataset.write.transfer import Where, merge, shares, split  # noqa
 from robotdata.video.codecs import EncodeSettings  # noqa: E402
 from robotdata.video.encode import encode_frames  # noqa: E402
 
-ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-EPISODES = int(sys.argv[2]) if len(sys.argv) > 2 else 200
-ACTS = tuple(sys.argv[3:]) or ("delete", "split", "merge")
-LENGTH, SIZE, FPS = 60, (240, 320), 30
+parser = argparse.ArgumentParser()
+parser.add_argument("rounds", nargs="?", type=int, default=3)
+parser.add_argument("episodes", nargs="?", type=int, default=200)
+parser.add_argument("acts", nargs="*", default=["delete", "split", "merge"])
+parser.add_argument("--length", type=int, default=60)
+ARGS = parser.parse_args()
+ROUNDS, EPISODES, ACTS, LENGTH = ARGS.rounds, ARGS.episodes, ARGS.acts, ARGS.length
+SIZE, FPS = (240, 320), 30
 CAMERA = "observation.images.front"
 GONE = [EPISODES * n // 40 for n in (1, 10, 20, 21, 30)]
 SHARES = {"train": 0.8, "val": 0.2}
@@ -104,7 +110,12 @@ def measure(home: Path, python: str) -> dict[str, Any]:
     with subprocess.Popen(
         [python, "-c", THEIRS, str(ROOT / "bench")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env
     ) as lerobot:
-        found: dict[str, Any] = {"rounds": ROUNDS, "episodes": EPISODES, "frames": EPISODES * LENGTH}
+        found: dict[str, Any] = {
+            "rounds": ROUNDS,
+            "episodes": EPISODES,
+            "frames": EPISODES * LENGTH,
+            "bytes": _bytes(home / "part0"),
+        }
         for act in ACTS:
             times: dict[str, list[tuple[float, float]]] = {"ours": [], "theirs": []}
             for number in range(ROUNDS):
@@ -118,6 +129,10 @@ def measure(home: Path, python: str) -> dict[str, Any]:
         if lerobot.stdin is not None:
             lerobot.stdin.close()
     return found
+
+
+def _bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _ours(home: Path, act: str) -> tuple[float, float]:

@@ -82,7 +82,7 @@ class PathTemplate:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The paths of the dataset in `root`. Paths that lead out of it, also through symlinks, are refused."""
+    """The paths of the dataset in `root`, which is resolved. One that leads out of it, also by symlinks, is refused."""
 
     root: Path
     data: PathTemplate
@@ -99,11 +99,11 @@ class Layout:
 
     def data_file(self, chunk: int, file: int) -> Path:
         """Return the path of a data file. Raises UnsafePath."""
-        return contained(self.root, self.data.fill(chunk=chunk, file=file))
+        return _inside(self.root, self.data.fill(chunk=chunk, file=file))
 
     def video_file(self, key: str, chunk: int, file: int) -> Path:
         """Return the path of a video file. Raises UnsafePath."""
-        return contained(self.root, self.video.fill(chunk=chunk, file=file, key=key))
+        return _inside(self.root, self.video.fill(chunk=chunk, file=file, key=key))
 
     def content_files(self) -> list[Path]:
         """Return all existing data and video files; symlinks are followed if they stay inside the dataset."""
@@ -122,11 +122,17 @@ def contained(root: Path, relative: str) -> Path:
 
     In the Hub's cache, a file may be a link to a blob of the same repository: see `cached_blobs`.
     """
+    return _inside(root.resolve(), relative)
+
+
+def _inside(root: Path, relative: str) -> Path:
+    """Do what `contained` does, for a `root` that is resolved already."""
     _check_relative(relative)
-    real = root.resolve()
-    path = (real / relative).resolve()
-    blobs = cached_blobs(real)
-    if path.is_relative_to(real) or (blobs is not None and path.parent == blobs and path.is_file()):
+    path = (root / relative).resolve()
+    if path.is_relative_to(root):
+        return path
+    blobs = cached_blobs(root)
+    if blobs is not None and path.parent == blobs and path.is_file():
         return path
     problem = f"{relative!r} points outside {root}, to {path}"
     if path.parent.name == "blobs":

@@ -282,16 +282,15 @@ def _lists(array: Any) -> NDArray[Any]:
     rows = len(array)
     flat = array.flatten()
     inner = to_numpy(flat)
-    if rows and array.null_count == 0 and len(inner) % rows == 0:
-        lengths = {array.type.list_size} if pa.types.is_fixed_size_list(array.type) else _lengths(array)
-        if len(lengths) == 1:
-            return inner.reshape(rows, -1)
+    if not rows or array.null_count or len(inner) % rows:
+        return np.array([*array.to_pylist(), None], dtype=object)[:-1]
+    if pa.types.is_fixed_size_list(array.type) or _are_equal(np.diff(array.offsets.to_numpy())):
+        return inner.reshape(rows, -1)
     return np.array([*array.to_pylist(), None], dtype=object)[:-1]
 
 
-def _lengths(array: Any) -> set[int]:
-    offsets = array.offsets.to_numpy()
-    return {int(length) for length in np.unique(np.diff(offsets))}
+def _are_equal(numbers: NDArray[Any]) -> bool:
+    return bool((numbers == numbers[0]).all())
 
 
 def _column_type(key: str, feature: Feature) -> tuple[pa.DataType, dict[str, Any]]:

@@ -16,7 +16,7 @@ from robotdata.dataset.errors import DamagedFile, EditError
 from robotdata.dataset.language import LANGUAGE_COLUMNS, empty_column
 from robotdata.dataset.reader import DatasetFolder
 from robotdata.dataset.tables import to_numpy
-from robotdata.dataset.tasks import Numbers, row_numbers
+from robotdata.dataset.tasks import Numbers, is_one, row_numbers
 from robotdata.dataset.write import episode_table
 from robotdata.dataset.write.data_files import episode_tables
 from robotdata.dataset.write.fit import Fit
@@ -63,7 +63,11 @@ def _texts_of(ref: BroughtRef, found: Mapping[int, Numbers], unread: Mapping[int
     index, tasks = ref.episode.index, ref.dataset.tasks
     if index not in found:
         raise EditError(f"{ref.name} cannot be copied: {unread[index]}. Bring that file back, or leave the episode out")
-    values, first, codes = np.unique(found[index], return_index=True, return_inverse=True)
+    numbers = found[index]
+    if is_one(numbers):  # as nearly always; sorting all rows takes longer than reading them
+        values, first, codes = numbers[:1], np.zeros(1, np.int64), np.zeros(len(numbers), np.int64)
+    else:
+        values, first, codes = np.unique(numbers, return_index=True, return_inverse=True)
     if bad := [n for n in values.tolist() if not (0 <= n < len(tasks) and tasks[n])]:
         raise EditError(
             f"{ref.name} has rows with task number {bad[0]}, for which its meta/tasks.parquet has no text: give the "
