@@ -3,8 +3,8 @@
     python bench/edit_speed.py [ROUNDS] [EPISODES] [ACT ...] [--length FRAMES]
 
 LeRobot runs in the environment that `interop_env.sh newest` makes, or ROBOTDATA_INTEROP_PYTHON. Both sides work on the
-same datasets, which are made here: one camera, AV1 with two pictures a group as LeRobot records it. An episode has 60 frames,
-two seconds, if FRAMES does not say otherwise. ACT is delete, split or merge; by default it does all three. Times are of
+same datasets, which are made here: one camera, AV1 with two pictures a group as LeRobot records it. An episode has 60
+frames, two seconds, if FRAMES does not say otherwise. ACT is delete, split or merge; by default all three. Times are of
 the functions alone, without imports, in seconds of processor time (`cpu`, children included) and of the clock. Prints
 JSON.
 """
