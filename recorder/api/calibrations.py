@@ -15,7 +15,7 @@ from recorder.api.station_schemas import OrderedOut, StationName
 from recorder.live.station_asks import ask_station
 from recorder.live.station_messages import Begun, DialogOutput
 from recorder.live.stations import find_station
-from robotdata.station.dialogs import LONGEST_INPUT
+from robotdata.station.dialogs import COLUMNS, LEAST_COLUMNS, LONGEST_INPUT, MOST_COLUMNS
 from robotdata.station.driver_packages import DEFAULT, PACKAGES
 
 router = Router(tags=["stations"])
@@ -24,11 +24,18 @@ DriverName = Annotated[str, StringConstraints(pattern=f"^({'|'.join(PACKAGES)})$
 Dialog = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{1,64}$"), Path()]
 
 
+Columns = Annotated[int, Field(ge=LEAST_COLUMNS, le=MOST_COLUMNS)]
+
+
 class CalibrateIn(Body):
-    """The device to calibrate: `role` is robot, teleoperator or, of several teleoperators, `teleoperator arm`."""
+    """The device to calibrate: `role` is robot, teleoperator or, of several teleoperators, `teleoperator arm`.
+
+    `columns`: the width of the terminal in characters; one that runs already keeps its own.
+    """
 
     rig: RigName
     role: Annotated[str, StringConstraints(pattern=r"^(robot|teleoperator( [A-Za-z0-9_-]{1,48})?)$")]
+    columns: Columns = COLUMNS
 
 
 class TypedIn(Body):
@@ -38,21 +45,26 @@ class TypedIn(Body):
 
 
 class InstallIn(Body):
-    """The drivers to install, at least one of the fixed table: by default those of the common arms."""
+    """The drivers to install, at least one of the fixed table: by default those of the common arms.
+
+    `columns`: the width of the terminal in characters; one that runs already keeps its own.
+    """
 
     packages: Annotated[list[DriverName], Field(min_length=1, max_length=len(PACKAGES))] = list(DEFAULT)
+    columns: Columns = COLUMNS
 
 
 @router.post("/stations/{name}/calibrations", response={201: Begun, **ERRORS})
 def begin_calibration(request: HttpRequest, name: Station, body: CalibrateIn) -> Any:
     """Begin to calibrate a device of a rig that is stopped; the motors lose their torque."""
-    return 201, _ask(request, name, "calibrate", name=body.rig, role=body.role)
+    return 201, _ask(request, name, "calibrate", name=body.rig, role=body.role, columns=body.columns)
 
 
 @router.post("/stations/{name}/install-drivers", response={201: Begun, **ERRORS})
 def install_drivers(request: HttpRequest, name: Station, body: InstallIn | None = None) -> Any:
     """Begin to install LeRobot and drivers on the computer, in an environment beside its rig files."""
-    return 201, _ask(request, name, "install_drivers", packages=(body or InstallIn()).packages)
+    asked = body or InstallIn()
+    return 201, _ask(request, name, "install_drivers", packages=asked.packages, columns=asked.columns)
 
 
 @router.get("/stations/{name}/dialogs/{dialog}", response={200: DialogOutput, **ERRORS})

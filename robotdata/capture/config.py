@@ -123,7 +123,7 @@ def read_config(path: Path | None) -> RigConfig:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(str(path), f"cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(str(path), f"is not valid TOML: {error}") from error
+        raise ConfigError(str(path), f"not valid TOML: {error}") from error
     return parse_config(values, path.name)
 
 

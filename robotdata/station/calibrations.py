@@ -11,7 +11,7 @@ from pathlib import Path
 
 from robotdata.capture.config import DeviceConfig, RigConfig
 from robotdata.rig.interpreter import find_program
-from robotdata.station.dialogs import Dialog, DialogError, Dialogs
+from robotdata.station.dialogs import COLUMNS, Dialog, DialogError, Dialogs
 from robotdata.station.driver_packages import requirements_of
 from robotdata.station.errors import AskRefused
 from robotdata.station.pythons import DRIVERS
@@ -42,8 +42,11 @@ class Calibrations:
         self._chosen: frozenset[str] = frozenset()
         self._lock = threading.Lock()  # two pages ask at the same moment, each in a thread of its own
 
-    def begin(self, name: str, role: str) -> str:
-        """Start the dialog for one device of a rig, unless it runs already, and return its id. Raises AskRefused."""
+    def begin(self, name: str, role: str, columns: int = COLUMNS) -> str:
+        """Start the dialog for one device of a rig and return its id. Raises AskRefused.
+
+        One that runs already is joined, whose terminal may have another width than `columns`.
+        """
         file = self._usable(name)
         assert file.parsed.config is not None
         device = device_of(file.parsed.config, role)
@@ -56,10 +59,10 @@ class Calibrations:
         with self._lock:
             if not self._runs((name, role)):
                 self._check_complete(name, command[0])
-                self._begun[name, role] = self._open(command)
+                self._begun[name, role] = self._open(command, columns)
             return self._begun[name, role]
 
-    def install(self, packages: Sequence[str]) -> str:
+    def install(self, packages: Sequence[str], columns: int = COLUMNS) -> str:
         """Start to install drivers (names of PACKAGES) beside the rig files, and return the dialog's id.
 
         A dialog that installs the same ones already is joined. Raises AskRefused, also while others are installed or
@@ -72,7 +75,8 @@ class Calibrations:
         with self._lock:
             if not self._runs(_INSTALLED):
                 self._check_unused(self._drivers)
-                self._begun[_INSTALLED] = self._open([sys.executable, "-m", INSTALLER, str(self._drivers), *chosen])
+                command = [sys.executable, "-m", INSTALLER, str(self._drivers), *chosen]
+                self._begun[_INSTALLED] = self._open(command, columns)
                 self._chosen = frozenset(packages)
             elif self._chosen != frozenset(packages):
                 running = ", ".join(sorted(self._chosen))
@@ -124,9 +128,9 @@ class Calibrations:
         except DialogError:
             return False
 
-    def _open(self, command: list[str]) -> str:
+    def _open(self, command: list[str], columns: int) -> str:
         try:
-            return self._dialogs.open(command, {**os.environ, "PYTHONUNBUFFERED": "1"})
+            return self._dialogs.open(command, {**os.environ, "PYTHONUNBUFFERED": "1"}, columns)
         except DialogError as error:
             raise AskRefused("not_started", str(error)) from error
 

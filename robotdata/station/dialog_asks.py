@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from robotdata.station.ask_args import names, position, text
+from robotdata.station.ask_args import names, position, text, whole
 from robotdata.station.calibrations import Calibrations
-from robotdata.station.dialogs import COLUMNS, LONGEST_INPUT, ROWS, Dialog
+from robotdata.station.dialogs import COLUMNS, LEAST_COLUMNS, LONGEST_INPUT, MOST_COLUMNS, ROWS, Dialog
 from robotdata.station.driver_packages import DEFAULT
 from robotdata.station.protocol import Begun, DialogOutput
 
@@ -33,10 +33,12 @@ class DialogAsks:
         }
 
     async def _calibrate(self, args: Mapping[str, Any]) -> Begun:
-        return _begun(await self._in_thread(self._calibrations.begin, text(args, "name"), text(args, "role")))
+        name, role = text(args, "name"), text(args, "role")
+        return self._begun(await self._in_thread(self._calibrations.begin, name, role, _columns(args)))
 
     async def _install_drivers(self, args: Mapping[str, Any]) -> Begun:
-        return _begun(await self._in_thread(self._calibrations.install, names(args, "packages", DEFAULT)))
+        packages = names(args, "packages", DEFAULT)
+        return self._begun(await self._in_thread(self._calibrations.install, packages, _columns(args)))
 
     async def _read(self, args: Mapping[str, Any]) -> DialogOutput:
         output = await self._in_thread(self._dialog(args).read, position(args, "after"), READ_WAIT_S)
@@ -48,6 +50,9 @@ class DialogAsks:
     async def _end(self, args: Mapping[str, Any]) -> None:
         await self._in_thread(self._dialog(args).end)
 
+    def _begun(self, key: str) -> Begun:
+        return {"dialog": key, "rows": ROWS, "columns": self._calibrations.get(key).columns}
+
     def _dialog(self, args: Mapping[str, Any]) -> Dialog:
         return self._calibrations.get(text(args, "dialog"))
 
@@ -55,5 +60,5 @@ class DialogAsks:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
 
 
-def _begun(key: str) -> Begun:
-    return {"dialog": key, "rows": ROWS, "columns": COLUMNS}
+def _columns(args: Mapping[str, Any]) -> int:
+    return whole(args, "columns", LEAST_COLUMNS, MOST_COLUMNS) if "columns" in args else COLUMNS

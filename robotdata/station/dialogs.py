@@ -23,6 +23,8 @@ MOST_CHARACTERS = 1 << 18
 MOST_READ = 1 << 16
 LONGEST_INPUT = 1000
 ROWS, COLUMNS = 30, 80
+LEAST_COLUMNS, MOST_COLUMNS = 44, 160
+"""A line of LeRobot's table of joints has 43 characters; it is drawn in place, so none of its lines may wrap."""
 INTERRUPT = "\x03"
 _READ_BYTES = 1 << 16
 _GRACE_S = 5.0
@@ -43,16 +45,17 @@ class Output:
 
 
 class Dialog:
-    """One program on a pseudo-terminal of ROWS x COLUMNS; its newest MOST_CHARACTERS of output are kept.
+    """One program on a pseudo-terminal of ROWS x `columns`; its newest MOST_CHARACTERS of output are kept.
 
     Raises OSError if the program cannot be started.
     """
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], columns: int = COLUMNS) -> None:
+        self.columns = columns
         self._master, slave = pty.openpty()
         # A program that does not read must not keep whoever types.
         os.set_blocking(self._master, False)
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, columns, 0, 0))
         try:
             # A session of its own: signals reach the program and its children, and nothing else.
             self._process = subprocess.Popen(
@@ -144,8 +147,8 @@ class Dialogs:
         self._dialogs: dict[str, Dialog] = {}
         self._lock = threading.Lock()
 
-    def open(self, command: Sequence[str], environment: Mapping[str, str]) -> str:
-        """Start a program and return the dialog's id.
+    def open(self, command: Sequence[str], environment: Mapping[str, str], columns: int = COLUMNS) -> str:
+        """Start a program on a terminal with so many columns and return the dialog's id.
 
         Raises DialogError if MOST programs run, or the program cannot be started.
         """
@@ -156,7 +159,7 @@ class Dialogs:
             if sum(dialog.is_running for dialog in self._dialogs.values()) >= MOST:
                 raise DialogError(f"{MOST} calibrations run already. End one of them first")
             try:
-                dialog = Dialog(command, environment)
+                dialog = Dialog(command, environment, columns)
             except OSError as error:
                 raise DialogError(f"{command[0]} cannot be started: {error.strerror}") from error
             key = uuid.uuid4().hex

@@ -345,8 +345,8 @@ class CheckedRig(TypedDict):
 class Begun(TypedDict):
     """The answer to `calibrate` {name, role} and `install_drivers` {packages}: a dialog's id and its terminal's size.
 
-    `role` is robot, teleoperator or, of several, `teleoperator arm`. Refused with `running` while the rig's process
-    runs.
+    Both may ask for `columns`. `role` is robot, teleoperator or, of several, `teleoperator arm`. Refused with `running`
+    while the rig's process runs.
     """
 
     dialog: str

@@ -165,9 +165,9 @@ def _syntax_error(text: str, error: Exception) -> TextError:
     message = str(error)
     found = _POSITION.search(message)
     if found is None:
-        return _error(None, "", f"is not valid TOML: {message}")
+        return _error(None, "", f"not valid TOML: {message}")
     line = int(found[1]) if found[1] else text.rstrip("\n").count("\n") + 1
-    return _error(line, "", f"is not valid TOML: {message[: found.start()]}")
+    return _error(line, "", f"not valid TOML: {message[: found.start()]}")
 
 
 def _error(line: int | None, key: str, message: str) -> TextError:

@@ -47,7 +47,7 @@ class Bare:
 
     def install_drivers(self, args: dict[str, Any]) -> dict[str, Any]:
         self.chosen = args["packages"]
-        return {"dialog": "ab12", "rows": 30, "columns": 80}
+        return {"dialog": "ab12", "rows": 30, "columns": args["columns"]}
 
     def dialog_read(self, args: dict[str, Any]) -> dict[str, Any]:
         shown = "Collecting lerobot==0.6.1\r\n"
@@ -99,3 +99,14 @@ def test_chosen_drivers_are_installed_and_the_rig_gets_their_python(visit: Any, 
     bare.ends = True
     page.get_by_role("link", name="let bare use them").click()
     expect(page.locator("#text")).to_have_value(FILE.replace("fps = 30\n", f'fps = 30\npython = "{PYTHON}"\n', 1))
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_the_terminal_fits_into_its_page(visit: Any, bare: Bare, width: int) -> None:
+    page = visit(f"/rigs/drivers/?station={PC}", width=width, height=844)
+    page.get_by_role("button", name="Install", exact=True).click()
+    pane = page.locator("#terminal")
+    expect(pane).to_contain_text("Collecting lerobot")
+    assert pane.evaluate("pane => pane.scrollWidth - pane.clientWidth") <= 0
+    bare.ends = True
+    expect(page.get_by_role("button", name="Again")).to_be_visible()

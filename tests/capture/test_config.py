@@ -69,7 +69,7 @@ def test_it_has_a_rig_where_there_is_no_file() -> None:
         ("cameras.front", "cameras.'../x'", "want a name of 1 to 48 letters"),
         ('kind = "autopilot"', "", "teleoperator.kind: is missing"),
         ("[robot]", "[robto]", "robot.kind: is missing"),
-        ("[rig]", "[rig", "is not valid TOML"),
+        ("[rig]", "[rig", "not valid TOML"),
     ],
 )
 def test_it_names_the_key_and_what_it_wants(tmp_path: Path, old: str, new: str, said: str) -> None:

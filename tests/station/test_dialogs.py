@@ -56,6 +56,8 @@ def test_the_program_sees_a_terminal_of_the_size_that_pages_show(station: Dialog
     _, terminal = start(station, "import os; print(os.get_terminal_size())")
     seen = read_until(terminal, "nothing").text
     assert f"columns={dialogs.COLUMNS}, lines={dialogs.ROWS}" in seen
+    key = station.open([sys.executable, "-u", "-c", "import os; print(os.get_terminal_size())"], os.environ, 44)
+    assert f"columns=44, lines={dialogs.ROWS}" in read_until(station.get(key), "nothing").text
 
 
 def test_ctrl_c_interrupts_the_program(station: Dialogs) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from robotdata.station.calibrations import Calibrations
+from robotdata.station.dialog_asks import DialogAsks
+from robotdata.station.dialogs import COLUMNS
 from robotdata.station.errors import AskRefused
 from robotdata.station.rig_files import RigFiles
 from robotdata.station.rigs import Rigs
@@ -87,6 +89,21 @@ def test_two_pages_at_the_same_moment_share_one_installation(station: Station) -
 
     with ThreadPoolExecutor(8) as pages:
         assert len(set(pages.map(press, range(8)))) == 1
+
+
+async def test_a_terminal_has_the_width_of_the_page_that_begins_it(station: Station) -> None:
+    asks = DialogAsks(station.calibrations).handlers
+    first = await asks["install_drivers"]({"columns": 44})
+    assert first["columns"] == 44
+    joined = await asks["install_drivers"]({"columns": 100})
+    assert joined == first, "a page that joins shows it as it is"
+    await asks["dialog_end"]({"dialog": first["dialog"]})
+    calibration = await asks["calibrate"]({"name": "arm", "role": "robot"})
+    assert calibration["columns"] == COLUMNS, "as long as nobody asks for another width"
+    for wrong in (43, 161, "80", True, 50.5):
+        with pytest.raises(AskRefused) as refused:
+            await asks["calibrate"]({"name": "arm", "role": "robot", "columns": wrong})
+        assert refused.value.code == "bad_args" and "columns" in refused.value.message
 
 
 def test_other_drivers_wait_for_the_installation_that_runs(station: Station) -> None:

@@ -11,12 +11,18 @@ const MOST_TYPED = 1000;
 const NONE = "Choose at least one driver.";
 const BETWEEN_MS = 150;
 const AFTER_ERROR_MS = 1000;
+const FONT_PX = 13;
+const LEAST_FONT_PX = 11;
+const LETTER_PX = FONT_PX * 0.61; // of the font that the terminal takes
+const LEAST_COLUMNS = 44; // a line of LeRobot's table of joints has 43
+const COLUMNS = 80;
 const page = document.getElementById("dialog");
 const { station, begin, body, running, done, failed } = page.dataset;
 const base = `/api/stations/${encodeURIComponent(station)}`;
 const remembered = `dialog ${begin} ${body}`;
 const state = document.getElementById("dialog-state");
 const beginning = document.getElementById("begin");
+const pane = document.getElementById("terminal");
 const answers = document.getElementById("answers");
 const packages = document.getElementById("packages"); // what to install, where the page has a choice
 const guided = document.getElementById("guide");
@@ -34,9 +40,19 @@ function show(runs) {
   if (packages) packages.disabled = runs;
 }
 
+/** Return how many columns the page has room for; on a phone, whose letters are smaller then, as many as are needed. */
+function fitting() {
+  return Math.max(LEAST_COLUMNS, Math.floor(room() / LETTER_PX));
+}
+
+function room() {
+  const { paddingLeft, paddingRight } = getComputedStyle(pane);
+  return pane.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
+}
+
 function asked() {
   const chosen = packages && { packages: [...packages.querySelectorAll(":checked")].map(({ value }) => value) };
-  return { ...JSON.parse(body), ...chosen };
+  return { ...JSON.parse(body), ...chosen, columns: Math.min(COLUMNS, fitting()) };
 }
 
 /** Return whether there is nothing to install, which the page says beside the button. */
@@ -49,8 +65,9 @@ function lacks() {
 
 function open({ rows, columns }) {
   terminal?.dispose();
-  terminal = new Terminal({ rows, cols: columns, convertEol: false, fontSize: 13, theme: { background: "#14171b" }, scrollback: 2000 });
-  terminal.open(document.getElementById("terminal"));
+  const fontSize = Math.min(FONT_PX, Math.max(LEAST_FONT_PX, Math.floor((room() / columns / LETTER_PX) * FONT_PX)));
+  terminal = new Terminal({ rows, cols: columns, convertEol: false, fontSize, theme: { background: "#14171b" }, scrollback: 2000 });
+  terminal.open(pane);
   terminal.onData((text) => type(text));
   guide?.attach(terminal);
 }
