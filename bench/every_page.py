@@ -35,8 +35,6 @@ EXPECTED = {"not-found": "404", "sign-in-used": "403"}
 """What the browser may say of a page, because the page is there to show it."""
 GONE = ("error-dataset-overview-", "status of 410 (Gone)", "/strip/observation.images.top.jpg?")
 """The page, the status and the picture of the one take whose file of a camera is empty; no other 410 is expected."""
-THEIRS = {"/api/docs": "heading-order"}
-"""By address the rule of axe that a page of somebody else's making breaks."""
 CUT_OFF = """() => [...document.querySelectorAll(".button, .chip, .length")].filter((one) => {
   const frame = one.closest(".take, .panel, .line");
   return frame && one.checkVisibility() && one.getBoundingClientRect().right > frame.getBoundingClientRect().right + 1;
@@ -134,7 +132,7 @@ def pictures(page: Page, folder: Path, name: str, act: Act) -> Iterator[tuple[st
             page.screenshot(
                 path=folder / f"{name}-{theme}.jpg", type="jpeg", quality=70, full_page=not act.is_in_window
             )
-            yield from ((theme, wrong) for wrong in axe_violations(page, without=THEIRS.get(act.address, "")))
+            yield from ((theme, wrong) for wrong in axe_violations(page))
         yield from (("both", wrong) for wrong in misplaced(page))
     allowed = act.expected or next((word for key, word in EXPECTED.items() if key in name), None)
     for said, where in complaints:
