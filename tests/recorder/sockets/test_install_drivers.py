@@ -12,17 +12,20 @@ DIALOG = {"dialog": "ab12", "rows": 30, "columns": 80}
 
 
 @pytest.mark.parametrize(
-    ("body", "packages"),
-    [(None, ["feetech", "dynamixel"]), ({"packages": ["intelrealsense"]}, ["intelrealsense"])],
+    ("body", "args"),
+    [
+        (None, {"packages": ["feetech", "dynamixel"], "columns": 80}),
+        ({"packages": ["intelrealsense"], "columns": 44}, {"packages": ["intelrealsense"], "columns": 44}),
+    ],
 )
 async def test_the_station_gets_the_names_that_were_chosen(
-    web: Any, station: FakeStation, body: Any, packages: list[str]
+    web: Any, station: FakeStation, body: Any, args: dict[str, Any]
 ) -> None:
     station.answer = lambda _name, _args: {"result": DIALOG}
     async with station.running():
         status, said = await web.ask("POST", f"/stations/{station.name}/install-drivers", body)
         assert (status, said) == (201, DIALOG)
-        assert [(each["name"], each["args"]) for each in station.asked] == [("install_drivers", {"packages": packages})]
+        assert [(each["name"], each["args"]) for each in station.asked] == [("install_drivers", args)]
 
 
 @pytest.mark.parametrize(
@@ -32,6 +35,8 @@ async def test_the_station_gets_the_names_that_were_chosen(
         {"packages": ["feetech\n"]},
         {"packages": "feetech"},
         {"packages": []},
+        {"columns": 43},
+        {"columns": 161},
         {"index": "http://x"},
     ],
 )
