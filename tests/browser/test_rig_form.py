@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import APIResponse, Locator, Page, Route, expect
 
 from robotdata.station.rig_text import read_rig_text
 from tests.support.desk_data import Held, until_held
@@ -337,3 +337,21 @@ def test_a_station_that_goes_is_said_and_comes_back(visit: Any, opened: Page, st
     text(late).to_have_value(FILE)
     expect(late.locator("#robot select[data-key=port]")).to_have_value(LEFT)
     visit.forgive()  # the browser writes down each answer of 409
+
+
+def test_a_camera_that_is_plugged_in_during_a_look_is_found(opened: Page, desk: Desk, station: Beside) -> None:
+    late: list[tuple[Route, APIResponse]] = []
+    opened.route("**/devices", lambda route: late.append((route, route.fetch())), times=1)
+    opened.evaluate("() => { window.moves = 0; document.addEventListener('row-moved', () => { window.moves += 1; }); }")
+
+    def plug() -> None:
+        desk.cameras, desk.devices_seq = desk.cameras + 1, desk.devices_seq + 1
+        station.report(devices_seq=desk.devices_seq)
+        opened.wait_for_function("heard => window.moves >= heard", arg=desk.devices_seq)
+
+    plug()
+    until_held(opened, late, "")
+    plug()
+    route, answer = late[0]
+    route.fulfill(response=answer)
+    expect(opened.locator(".camera-card")).to_have_count(4)

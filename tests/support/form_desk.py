@@ -71,6 +71,7 @@ class Desk:
 
     def __init__(self) -> None:
         self.ports = [LEFT, RIGHT]
+        self.cameras, self.devices_seq = 2, 0
         self.files: dict[str, str] = {"so101": FILE}
         self.version = "v1"
         self.rate = 24.8
@@ -86,8 +87,8 @@ class Desk:
         return getattr(self, name, lambda _: {"result": {}})(args)  # type: ignore[no-any-return]
 
     def devices(self, _: dict[str, Any]) -> dict[str, Any]:
-        cameras = [camera(0), camera(1)]
-        return {"result": {"ports": [self.port(path) for path in self.ports], "cameras": cameras, "devices_seq": 0}}
+        ports, cameras = [self.port(path) for path in self.ports], [camera(n) for n in range(self.cameras)]
+        return {"result": {"ports": ports, "cameras": cameras, "devices_seq": self.devices_seq}}
 
     def kinds(self, _: dict[str, Any]) -> dict[str, Any]:
         return {"result": {"python": "", "lerobot": "0.6.1", "kinds": KINDS, "failed": {}}}

@@ -28,6 +28,7 @@ class Page {
     this.kinds = [];
     this.loading = true;
     this.devices = { ports: [], cameras: [], known: false, problem: "", devices_seq: -1 };
+    this.asked = this.answered = 0; // lists of devices
     this.listeners = [];
     this.joints = new Joints(this, start.joints, start.read);
     this.python = "";
@@ -58,12 +59,12 @@ class Page {
   }
 
   async listDevices() {
-    try {
-      this.devices = { ...await call("GET", `${this.draft.base}/devices`), known: true, problem: "" };
-      show(document.getElementById("away"), false);
-    } catch (error) {
-      this.devices = { ...this.devices, problem: error.message };
-    }
+    const asked = ++this.asked;
+    const found = await call("GET", `${this.draft.base}/devices`).then((devices) => ({ ...devices, known: true, problem: "" }), (error) => ({ problem: error.message }));
+    if (asked < this.answered) return this.devices; // this answer is older than what is shown
+    this.answered = asked;
+    this.devices = { ...this.devices, ...found };
+    if (!found.problem) show(document.getElementById("away"), false);
     this.listeners = this.listeners.filter(([element]) => element.isConnected);
     this.listeners.forEach(([, act]) => act());
     return this.devices;
@@ -187,7 +188,21 @@ class Page {
 }
 
 const page = new Page();
-const stationMoved = () => (page.moving ??= page.stationMoved().finally(() => (page.moving = null)));
+let looks = false;
+let looksAgain = false;
+
+/** Look what has changed at the station; once more if it moves meanwhile, for what is on its way may be older. */
+async function stationMoved() {
+  looksAgain = true;
+  if (looks) return;
+  looks = true;
+  while (looksAgain) {
+    looksAgain = false;
+    await page.stationMoved();
+  }
+  looks = false;
+}
+
 document.addEventListener("row-moved", ({ detail: { kind, id } }) => {
   if (kind === "station" && id === page.station) stationMoved();
 });
