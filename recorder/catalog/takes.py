@@ -196,20 +196,27 @@ def _session_id(facts: Facts) -> uuid.UUID | None:
 
 
 def _pin_features(episode: Episode, facts: Facts) -> None:
-    """Let the dataset's first take set its features and its action, unless its features are partly invalid."""
-    features = facts.get("features")
+    """Let the first take that ends set the dataset's features and its action, unless its features are partly invalid.
+
+    A dataset whose takes are all gone gets them from the next one.
+    """
+    features, dataset = facts.get("features"), episode.dataset
     if not features and episode.rig is not None:
         features = episode.rig.features
-    other_takes = episode.dataset.episodes.takes().exclude(pk=episode.pk)
-    are_valid = features and not facts.odd_in("features", "cameras")
-    if are_valid and not episode.dataset.has_fixed_features and not other_takes.exists():
-        Dataset.objects.filter(pk=episode.dataset_id).update(
-            fps=episode.fps,
-            features=features,
-            recorded_action=_recorded_action(facts),
-            robot_type=(facts.get("robot_type") or (episode.rig.robot_type if episode.rig else ""))[:120],
-            updated_at=timezone.now(),
-        )
+    if not features or facts.odd_in("features", "cameras") or dataset.has_fixed_features:
+        return
+    rows = Dataset.objects.filter(pk=dataset.pk)
+    if dataset.fps is None:
+        rows = rows.filter(fps=None)  # of takes that end at the same moment one sets them
+    elif dataset.episodes.takes().exclude(pk=episode.pk).exists():
+        return
+    rows.update(
+        fps=episode.fps,
+        features=features,
+        recorded_action=_recorded_action(facts),
+        robot_type=(facts.get("robot_type") or (episode.rig.robot_type if episode.rig else ""))[:120],
+        updated_at=timezone.now(),
+    )
 
 
 def _recorded_action(facts: Facts) -> str:

@@ -112,6 +112,19 @@ def test_it_wants_of_the_second_take_what_the_first_delivered(spool: Path, datas
     assert expected_features(dataset=dataset) is None  # nothing is left that it would have to match
 
 
+def test_of_rigs_that_record_together_the_first_to_end_sets_the_features(spool: Path, dataset: Dataset) -> None:
+    takes = {fps: spool / str(uuid.uuid4()) for fps in (30, 10)}
+    facts = {"rig": "sim", "dataset": dataset.slug, "task": "push"}
+    writers = [TakeWriter(folder, facts | {"fps": fps}, ACTION, {}) for fps, folder in takes.items()]
+    for folder in takes.values():
+        index_take(take_id=folder.name, actor=WORKER)
+    for writer, folder in zip(writers, takes.values(), strict=True):
+        writer.finish("recorded")
+        index_take(take_id=folder.name, actor=WORKER)
+    dataset.refresh_from_db()
+    assert expected_features(dataset=dataset) == {"fps": 30, "features": ACTION}
+
+
 def test_it_encodes_at_once_where_the_policy_says_so(spool: Path, dataset: Dataset) -> None:
     Dataset.objects.update(policy="every", every=1, encode_unreviewed=True)
     index_take(take_id=write_take(spool), actor=WORKER)
