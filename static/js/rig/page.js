@@ -191,7 +191,7 @@ const page = new Page();
 let looks = false;
 let looksAgain = false;
 
-/** Look what has changed at the station; once more if it moves meanwhile, for what is on its way may be older. */
+/** Look what has changed at the station; again if it moves meanwhile, for what is on its way may be older. */
 async function stationMoved() {
   looksAgain = true;
   if (looks) return;
