@@ -35,6 +35,8 @@ EXPECTED = {"not-found": "404", "sign-in-used": "403"}
 """What the browser may say of a page, because the page is there to show it."""
 GONE = ("error-dataset-overview-", "status of 410 (Gone)", "/strip/observation.images.top.jpg?")
 """The page, the status and the picture of the one take whose file of a camera is empty; no other 410 is expected."""
+BUILT = {"/api/docs": ".opblock-tag"}
+"""By address what a page builds by itself, after everything that it asks for has come."""
 CUT_OFF = """() => [...document.querySelectorAll(".button, .chip, .length")].filter((one) => {
   const frame = one.closest(".take, .panel, .line");
   return frame && one.checkVisibility() && one.getBoundingClientRect().right > frame.getBoundingClientRect().right + 1;
@@ -125,6 +127,8 @@ def pictures(page: Page, folder: Path, name: str, act: Act) -> Iterator[tuple[st
     page.emulate_media(color_scheme="dark")
     page.goto(act.address)
     quiet(page)
+    if act.address in BUILT:
+        page.locator(BUILT[act.address]).first.wait_for()
     with act.done(page):
         for theme in THEMES:
             page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ export class Refused {
     const box = document.getElementById("differences");
     const table = box.querySelector("table");
     const rows = error.detail?.differences ?? [];
-    const cells = (tag, values) => make("tr", {}, ...values.map((value) => make(tag, {}, worded(value))));
+    const cells = (tag, values) => make("tr", {}, ...values.map((value) => make(tag, {}, ...breakable(worded(value)))));
     table.querySelectorAll("tr").forEach((row) => row.remove());
     if (rows.length) table.append(cells("th", ["What", "This rig", "The dataset"]), ...rows.map((row) => cells("td", [row.what, row.rig, row.dataset])));
     // The table says better what the message lists.
@@ -45,3 +45,6 @@ export class Refused {
 }
 
 const worded = (value) => (value === null || value === undefined ? "–" : typeof value === "object" ? JSON.stringify(value) : String(value));
+
+/** Names are longer than a column: they break between their words. */
+const breakable = (text) => text.split(/(?<=[._])/).flatMap((part) => [part, make("wbr")]);
