@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from robotdata.dataset.episode_list import EpisodeInfo, file_problem
 from robotdata.dataset.errors import DamagedFile, EditError
@@ -63,11 +64,7 @@ def _texts_of(ref: BroughtRef, found: Mapping[int, Numbers], unread: Mapping[int
     index, tasks = ref.episode.index, ref.dataset.tasks
     if index not in found:
         raise EditError(f"{ref.name} cannot be copied: {unread[index]}. Bring that file back, or leave the episode out")
-    numbers = found[index]
-    if is_one(numbers):  # as nearly always; sorting all rows takes longer than reading them
-        values, first, codes = numbers[:1], np.zeros(1, np.int64), np.zeros(len(numbers), np.int64)
-    else:
-        values, first, codes = np.unique(numbers, return_index=True, return_inverse=True)
+    values, first, codes = _distinct(found[index])
     if bad := [n for n in values.tolist() if not (0 <= n < len(tasks) and tasks[n])]:
         raise EditError(
             f"{ref.name} has rows with task number {bad[0]}, for which its meta/tasks.parquet has no text: give the "
@@ -78,6 +75,13 @@ def _texts_of(ref: BroughtRef, found: Mapping[int, Numbers], unread: Mapping[int
     place[order] = np.arange(len(order))
     texts = [ref.fit.task(tasks[int(values[n])]) for n in order]
     return texts, place[codes.reshape(-1)]
+
+
+def _distinct(numbers: Numbers) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Return the numbers that occur, where each does first, and which of them each row has."""
+    if is_one(numbers):  # as nearly always; sorting all rows takes longer than reading them
+        return numbers[:1], np.zeros(1, np.int64), np.zeros(len(numbers), np.int64)
+    return np.unique(numbers, return_index=True, return_inverse=True)
 
 
 def brought_tables(parts: Sequence[Any], schema: pa.Schema) -> Iterator[tuple[Any, pa.Table]]:

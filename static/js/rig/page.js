@@ -1,4 +1,5 @@
 // The page that adds or edits a rig: form and text side by side, both of one draft; check, save, start.
+import { again } from "../lib/again.js";
 import { call } from "../lib/api.js";
 import { say, show, told } from "../lib/dom.js";
 import { complain } from "../lib/toast.js";
@@ -188,21 +189,7 @@ class Page {
 }
 
 const page = new Page();
-let looks = false;
-let looksAgain = false;
-
-/** Look what has changed at the station; again if it moves meanwhile, for what is on its way may be older. */
-async function stationMoved() {
-  looksAgain = true;
-  if (looks) return;
-  looks = true;
-  while (looksAgain) {
-    looksAgain = false;
-    await page.stationMoved();
-  }
-  looks = false;
-}
-
+const stationMoved = again(() => page.stationMoved());
 document.addEventListener("row-moved", ({ detail: { kind, id } }) => {
   if (kind === "station" && id === page.station) stationMoved();
 });
