@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from robotdata.dataset.convert.examine import examine
 from robotdata.dataset.convert.old_meta import convertible_version
 from robotdata.dataset.convert.run import ConvertResult, convert_dataset
 from robotdata.dataset.convert.version_1 import UNNAMED
-from robotdata.dataset.errors import ConversionError, DamagedFile, OldVersion
+from robotdata.dataset.errors import ConversionError, DamagedFile, OldVersion, UnsafePath
 from robotdata.video.jpeg import encode_jpeg
 from tests.dataset.conftest import CAMERAS, FPS, barcodes, expected, picture
 from tests.support import old_dataset
@@ -127,3 +128,63 @@ def test_what_cannot_be_read_is_refused_and_leaves_nothing(old: Path, damage: st
         convert(old)
     assert {path.name for path in old.parent.iterdir()} <= {"cubes", "work", ".new.lock"}
     assert not any((old.parent / "work").iterdir())
+
+
+@pytest.mark.parametrize("arrow", [False, True])
+def test_rows_that_expand_beyond_all_bounds_are_not_read(tmp_path: Path, arrow: bool) -> None:
+    old = write_version_1(tmp_path / "cubes")
+    for path in (old / "data").iterdir():
+        path.unlink()
+    many = 12_000_000
+    bomb = pa.table({"episode_index": np.zeros(many, np.int64), "action": np.zeros(many, np.float64)})
+    if arrow:
+        (old / "train").mkdir()
+        options = pa.ipc.IpcWriteOptions(compression="zstd")
+        with pa.ipc.new_stream(old / "train/data-0.arrow", bomb.schema, options=options) as file:
+            file.write_table(bomb)
+    else:
+        pq.write_table(bomb, old / "data/train-0.parquet", row_group_size=many, compression="zstd")
+    del bomb
+    before = pa.total_allocated_bytes()
+    with pytest.raises(DamagedFile):
+        convert(old)
+    assert pa.total_allocated_bytes() - before < 10 << 20
+
+
+def test_an_arrow_stream_with_dictionaries_is_refused(tmp_path: Path) -> None:
+    old = write_version_1(tmp_path / "cubes", arrow=True)
+    path = sorted((old / "train").iterdir())[0]
+    rows = pa.ipc.open_stream(path.read_bytes()).read_all()
+    rows = rows.append_column("word", pa.array(["a"] * rows.num_rows).dictionary_encode())
+    with pa.ipc.new_stream(path, rows.schema) as file:
+        file.write_table(rows)
+    with pytest.raises(DamagedFile, match="dictionary"):
+        convert(old)
+
+
+def test_columns_of_another_kind_are_named_and_left_out(old: Path) -> None:
+    rows = all_rows(old)
+    texts = pa.array([{"path": "a.mp4", "timestamp": "late"}] * rows.num_rows)
+    rows = rows.append_column("language_instruction", pa.array([b"push"] * rows.num_rows))
+    write_rows(old, rows.append_column("observation.images.odd", texts))
+    made = convert(old)
+    assert any("observation.images.odd" in note and "language_instruction" in note for note in made.notes)
+    assert [each.tasks for each in DatasetFolder.open(old.parent / "new").episodes] == [[UNNAMED]] * 3
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "/etc/hostname", "../new/meta/info.json", "a\0b"])
+def test_a_video_is_looked_for_inside_the_dataset_only(old: Path, name: str) -> None:
+    rows, key = all_rows(old), CAMERAS[0]
+    stamps = np.concatenate([np.arange(length) / FPS for length in LENGTHS])
+    write_rows(old, rows.set_column(rows.column_names.index(key), key, frames(name, stamps)))
+    with pytest.raises((ConversionError, UnsafePath)):
+        convert(old)
+
+
+@pytest.mark.parametrize("arrow", [False, True])
+def test_two_columns_of_one_name_are_refused(old: Path, arrow: bool) -> None:
+    rows = all_rows(old)
+    shutil.rmtree(old / "data")
+    write_rows(old, rows.append_column("action", rows["action"]), arrow=arrow)
+    with pytest.raises(DamagedFile, match="two of its columns"):
+        convert(old)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+import struct
+from collections.abc import Callable, Iterator
+from io import IOBase
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from robotdata.capture.texts import tidy_task
+from robotdata.dataset.bounds import group_batches
 from robotdata.dataset.convert.old_files import OldFiles, walk_files
 from robotdata.dataset.convert.old_meta import MAX_NUMBER, OldEntry, OldMeta
 from robotdata.dataset.convert.old_rows import declared
@@ -27,7 +30,7 @@ from robotdata.dataset.features import DEFAULT_FEATURES, Features
 from robotdata.dataset.grid import off_grid
 from robotdata.dataset.layout import INFO_V1, contained
 from robotdata.dataset.reader import fps_of, read_json
-from robotdata.dataset.tables import open_parquet, to_list, to_numpy
+from robotdata.dataset.tables import open_parquet, read_columns, to_list, to_numpy
 from robotdata.files import open_real
 from robotdata.video.errors import VideoError
 from robotdata.video.jpeg import decode_jpeg
@@ -36,7 +39,6 @@ from robotdata.video.remux import Segment, check_segment
 
 TASK_COLUMN = "language_instruction"
 UNNAMED = "unnamed task"
-_ROWS_AT_ONCE = 1000
 _IMAGE_AXES = ["height", "width", "channels"]
 _TENSOR = re.compile(r"tf\.Tensor\(b['\"](.*)['\"], shape=\(\), dtype=string\)", re.DOTALL)
 """How some datasets hold a task: as the text of a TensorFlow tensor."""
@@ -74,14 +76,48 @@ def _tables(path: Path) -> Iterator[pa.Table]:
     try:
         if path.suffix == ".parquet":
             with open_parquet(path) as file:
-                yield from (pa.Table.from_batches([batch]) for batch in file.iter_batches(_ROWS_AT_ONCE))
+                yield from (read_columns(file, path, None, groups) for groups in group_batches(file, path, 1))
             return
-        with os.fdopen(open_real(path), "rb") as source, pa.ipc.open_stream(source) as stream:
-            for batch in stream:
+        with os.fdopen(open_real(path), "rb") as source:
+            for batch in _batches(source, path):
                 batch.validate(full=True)
                 yield pa.Table.from_batches([batch])
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, OSError, ValueError, struct.error) as error:
         raise DamagedFile(path, str(error).split("\n")[0]) from error
+
+
+def _batches(source: IOBase, path: Path) -> Iterator[pa.RecordBatch]:
+    """Yield the batches of a stream of Arrow. Raises DamagedFile before one is read that may not fit into memory."""
+    messages = iter(pa.ipc.MessageReader.open_stream(pa.PythonFile(source, "r")))
+    first = next(messages, None)
+    if first is None:
+        return
+    schema = pa.ipc.read_schema(first)
+    for message in messages:
+        if message.type != "record batch":
+            raise DamagedFile(path, f"it holds a {message.type}, which the library datasets never writes")
+        if _is_compressed(message.metadata.to_pybytes()):
+            raise DamagedFile(path, "it is compressed, which the library datasets never does: save it again without")
+        yield pa.ipc.read_record_batch(message, schema)
+
+
+def _is_compressed(message: bytes) -> bool:
+    """Return whether the batch that a message describes is compressed: how far it expands is not known before.
+
+    The message is a Flatbuffer, field 2 of it the batch, and field 3 of that the compression. Source: Message.fbs of
+    Apache Arrow.
+    """
+    root = struct.unpack_from("<I", message)[0]
+    place = root + _field(message, root, 2)
+    batch = place + struct.unpack_from("<I", message, place)[0]
+    return _field(message, batch, 3) > 0
+
+
+def _field(message: bytes, table: int, number: int) -> int:
+    """Return where a field of a Flatbuffer's table is, counted from the table; 0 if it has none."""
+    names = table - struct.unpack_from("<i", message, table)[0]
+    size = struct.unpack_from("<H", message, names)[0]
+    return int(struct.unpack_from("<H", message, names + 4 + 2 * number)[0]) if 4 + 2 * number < size else 0
 
 
 class _Split:
@@ -106,6 +142,8 @@ class _Split:
         """Add the next rows, which are from `path`."""
         if not table.num_rows:
             return
+        if len({*table.column_names}) < table.num_columns:
+            raise DamagedFile(path, "two of its columns have the same name")
         numbers = to_numpy(table.column("episode_index")) if "episode_index" in table.column_names else None
         if numbers is None or numbers.dtype.kind not in "iu" or numbers.min() < 0 or numbers.max() >= MAX_NUMBER:
             raise DamagedFile(path, "it has no column episode_index with the number of each row's episode")
@@ -147,7 +185,7 @@ class _Split:
     def _tasks(self, number: int, table: pa.Table) -> dict[str, Any]:
         """Return the column of task numbers, if the rows have texts."""
         self.tasks_of[number] = []
-        if TASK_COLUMN not in table.column_names:
+        if not _has_texts(table):
             return {}
         texts = [_text(value) for value in to_list(table.column(TASK_COLUMN), self.root)]
         self.tasks_of[number] = [text for text in dict.fromkeys(texts) if text]
@@ -164,22 +202,28 @@ class _Split:
             why = f"its frames of {key} are not the first ones of one video at {self.fps:g} frames/s"
             self.files.unusable.setdefault(number, why)
             return
-        relative = name if (self.root / name).is_file() else self._videos.get(name.rpartition("/")[2], "")
-        if relative:
+        if relative := self._place(name):
             self.files.videos[key][number] = contained(self.root, relative)
             self.used.add(relative)
+
+    def _place(self, name: str) -> str:
+        """Return the path, inside the dataset, of the video that a row names; empty if it is not there."""
+        try:
+            is_there = (self.root / name).is_file()
+        except OSError:  # a name that no file can have
+            is_there = False
+        return name if is_there else self._videos.get(name.rpartition("/")[2], "")
 
     def _declare(self, table: pa.Table, path: Path) -> None:
         """Make features of the columns."""
         for field in table.schema:
-            parts = {part.name for part in field.type} if pa.types.is_struct(field.type) else set()
-            first = table.column(field.name)[0].as_py()
-            if {"path", "timestamp"} <= parts:
+            first = table.column(field.name)[0].as_py() if pa.types.is_struct(field.type) else None
+            if _holds(field.type, path=pa.types.is_string, timestamp=pa.types.is_floating):
                 self.files.videos[field.name] = {}
                 self.features[field.name] = _camera("video", self._video_shape(field.name, first))
-            elif {"bytes", "path"} <= parts:
+            elif _holds(field.type, path=pa.types.is_string, bytes=pa.types.is_binary):
                 self.features[field.name] = _camera("image", _image_shape(path, field.name, first))
-        plain = table.drop_columns([*self.features, *({TASK_COLUMN} & {*table.column_names})])
+        plain = table.drop_columns([*self.features, *([TASK_COLUMN] if _has_texts(table) else [])])
         more, unknown = declared(_with_sizes(plain), DEFAULT_FEATURES)
         self.features |= more
         if unknown:
@@ -188,14 +232,23 @@ class _Split:
     def _video_shape(self, key: str, cell: Any) -> list[int]:
         """Return the shape of a camera's frames from its first video; a wrong one is put right with the videos."""
         name = str(cell.get("path") or "") if isinstance(cell, dict) else ""
-        relative = name if name and (self.root / name).is_file() else self._videos.get(name.rpartition("/")[2], "")
         try:
-            index = check_segment(Segment(contained(self.root, relative), 0), fps=self.fps)
+            index = check_segment(Segment(contained(self.root, self._place(name)), 0), fps=self.fps)
         except (VideoError, OSError, DatasetError) as error:
             raise ConversionError(
                 f"the first video of {key} cannot be read ({error}): download its videos, too"
             ) from error
         return [index.height, index.width, 3]
+
+
+def _holds(kind: pa.DataType, **parts: Callable[[pa.DataType], bool]) -> bool:
+    """Return whether a column has structs with these parts, each of its type."""
+    found = {part.name: part.type for part in kind} if pa.types.is_struct(kind) else {}
+    return all(name in found and is_right(found[name]) for name, is_right in parts.items())
+
+
+def _has_texts(table: pa.Table) -> bool:
+    return TASK_COLUMN in table.column_names and bool(pa.types.is_string(table.schema.field(TASK_COLUMN).type))
 
 
 def _camera(dtype: str, shape: list[int]) -> dict[str, Any]:
