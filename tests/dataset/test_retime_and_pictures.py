@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from robotdata.dataset import EditError, verify_dataset
+from robotdata.dataset.errors import DamagedFile
 from robotdata.dataset.layout import SIDECAR
 from robotdata.dataset.write.edit import revert
 from robotdata.dataset.write.pictures import pictures_to_videos, preview_pictures, videos_to_pictures
@@ -139,3 +140,17 @@ def test_what_a_camera_is_not_it_does_not_become_again(six: Bench) -> None:
     with pytest.raises(EditError, match="videos"):
         videos_to_pictures(six.root, ["action"], Where(**six.places))
     assert six.fingerprint() == before
+
+
+def test_pictures_that_expand_beyond_all_bounds_are_not_read(six: Bench) -> None:
+    videos_to_pictures(six.root, [FRONT], Where(**six.places))
+    path = sorted((six.root / "data").rglob("*.parquet"))[0]
+    rows = pq.read_table(path)
+    large = {"bytes": bytes(24 << 20), "path": "a.png"}
+    cells = pa.array([large] * rows.num_rows, rows.schema.field(FRONT).type)
+    pq.write_table(rows.set_column(rows.column_names.index(FRONT), FRONT, cells), path, compression="zstd")
+    del cells
+    before = path.read_bytes()
+    with pytest.raises(DamagedFile, match="expand"):
+        pictures_to_videos(six.root, [FRONT], SMALL, aside(six), Where(**six.places))
+    assert path.read_bytes() == before

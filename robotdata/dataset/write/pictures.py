@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from PIL import Image
 
 from robotdata.dataset.episode_list import EpisodeInfo
@@ -171,7 +170,7 @@ def _task(base: DatasetFolder, episode: EpisodeInfo, key: str, settings: EncodeS
         raise EditError(f"the rows of {episode.name} of {base.root.name} are missing: bring their file back")
 
     def encode(out: Path, progress: Progress) -> None:
-        pictures = _pictures(path, episode, key)
+        pictures = _pictures(base, episode, key)
         encode_frames(pictures, out, fps=base.fps, settings=settings, progress=progress, overwrite=True, verify=True)
 
     how = {**asdict(replace(settings, threads=None)), "fps": base.fps}
@@ -179,17 +178,16 @@ def _task(base: DatasetFolder, episode: EpisodeInfo, key: str, settings: EncodeS
     return EncodeTask(key, episode.index, episode.length, name, encode)
 
 
-def _pictures(path: Path, episode: EpisodeInfo, key: str) -> Iterator[bytes]:
+def _pictures(base: DatasetFolder, episode: EpisodeInfo, key: str) -> Iterator[bytes]:
     """Yield the pictures of an episode as they are stored, JPEG or PNG. Raises DamagedFile."""
-    try:
-        table = pq.read_table(path, columns=[key], filters=[("episode_index", "=", episode.index)])
-    except (OSError, pa.ArrowException) as error:
-        raise DamagedFile(path, str(error)) from error
-    for number, value in enumerate(table.column(key)):
-        data = value.as_py()
-        if not isinstance(data, dict) or not isinstance(data.get("bytes"), bytes):
+    path = episode.data_file or base.root
+    cells = base.rows(episode.index, [key]).get(key)
+    if cells is None:
+        raise DamagedFile(path, f"it has no column {key}")
+    for number, cell in enumerate(cells):
+        if not isinstance(cell, dict) or not isinstance(cell.get("bytes"), bytes):
             raise DamagedFile(path, f"frame {number} of {episode.name} has no picture of {key}")
-        yield data["bytes"]
+        yield cell["bytes"]
 
 
 def _pngs(path: Path, numbers: range, before: int) -> Iterator[dict[str, Any]]:
