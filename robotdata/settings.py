@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from robotdata.distribution import extra_command
 from robotdata.secret_files import cookie_name, read_or_make
+from robotdata.time_zone import time_zone
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 INSTALLED_FILES = Path(__file__).resolve().parent / "web_files"  # a wheel carries templates and static files here
@@ -42,6 +43,14 @@ def env_int(name: str, default: int, *, least: int) -> int:
     if not raw.lstrip("-").isdigit() or int(raw) < least:
         raise ImproperlyConfigured(f"{name}={raw!r}: write a whole number of {least} or more")
     return int(raw)
+
+
+def env_time_zone(name: str) -> str:
+    """The time zone from the environment, else this computer's."""
+    try:
+        return time_zone(os.environ.get(name, ""))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}") from None
 
 
 def env_secret(name: str, path: Path) -> str:
@@ -152,7 +161,7 @@ TEMPLATES = [
 ]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en-gb"
-TIME_ZONE = "UTC"
+TIME_ZONE = "UTC" if TESTING else env_time_zone("ROBOTDATA_TIME_ZONE")
 USE_TZ = True
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "home"
