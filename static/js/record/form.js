@@ -61,6 +61,7 @@ export class RecordForm {
 
   missing(field, words) {
     field.focus();
+    requestAnimationFrame(() => field.scrollIntoView({ block: "nearest" })); // the words of it make a phone's panel higher
     field.setAttribute("aria-invalid", "true");
     field.addEventListener("input", () => field.removeAttribute("aria-invalid"), { once: true });
     throw new Error(words);
