@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -105,6 +105,12 @@ def rig_disconnected(*, name: str, connection: str) -> bool:
     now = timezone.now()
     row = Rig.objects.filter(name=name, connection=connection)
     return bool(row.update(state=RigState.OFFLINE, state_since=now, connection="", updated_at=now))
+
+
+def first_rig(rigs: Iterable[Rig]) -> Rig | None:
+    """Return the rig with which somebody new begins: one that is online, if possible a simulated one; or None."""
+    online = [rig for rig in rigs if rig.is_online]
+    return min(online, key=lambda rig: not rig.is_simulated, default=None)
 
 
 def expire_rigs() -> int:

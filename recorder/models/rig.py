@@ -59,6 +59,11 @@ class Rig(models.Model):
         return self.state != RigState.OFFLINE
 
     @property
+    def is_simulated(self) -> bool:
+        """Return whether it is the simulated arm, so that nothing can break."""
+        return self.robot_type.startswith("sim_")
+
+    @property
     def offline_since(self) -> datetime:
         """Return since when an offline rig is: its last status, where only a later start of the server noticed."""
         return min(self.state_since, self.last_seen_at or self.state_since)

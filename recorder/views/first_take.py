@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from recorder.browse.first_take import first_take
-from recorder.live.rigs import expire_rigs
+from recorder.live.rigs import expire_rigs, first_rig
 from recorder.models import Rig
 from recorder.views.request import Request
 
@@ -29,7 +29,7 @@ def start(request: Request) -> HttpResponse:
     """Begin the guide, and go where a take is recorded."""
     request.session[SINCE] = timezone.now().isoformat()
     expire_rigs()
-    rig = next((each for each in Rig.objects.listed().defer("features") if each.is_online), None)
+    rig = first_rig(Rig.objects.listed().defer("features"))
     return redirect("recorder:record", rig.name) if rig else redirect("recorder:record-any")
 
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 from recorder.browse.counts import datasets_with_figures
 from recorder.browse.other_takes import with_others
 from recorder.browse.today import today_of
-from recorder.live.rigs import expire_rigs
+from recorder.live.rigs import expire_rigs, first_rig
 from recorder.models import Episode, Rig, Unopened
 from recorder.views.request import Request
 from recorder.views.wall import dataset_of
@@ -28,7 +28,7 @@ def home(request: Request) -> HttpResponse:
     lists = _lists()
     context = {
         "rigs": rigs,
-        "first_rig": next((rig for rig in rigs if rig.is_online), None),
+        "first_rig": first_rig(rigs),
         "unopened_folders": Unopened.objects.count() if lists["is_new"] else 0,
         **lists,
     }

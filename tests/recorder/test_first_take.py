@@ -22,6 +22,16 @@ def steps(client: Client) -> tuple[int, int]:
     return sum(bool(done) for done, _ in items), current
 
 
+def test_it_begins_with_the_simulated_rig_where_there_is_one(person: Client) -> None:
+    seen = timezone.now()
+    Rig.objects.create(name="arm", state="idle", robot_type="so101_follower", last_seen_at=seen)
+    assert "arm, which will move" in person.get("/").text
+    assert person.post("/first-take/start/")["Location"] == "/record/arm/"
+    Rig.objects.create(name="virtual", state="idle", robot_type="sim_arm", last_seen_at=seen)
+    assert person.post("/first-take/start/")["Location"] == "/record/virtual/"
+    assert person.get("/").text.count("virtual") and "nothing can break" in person.get("/").text
+
+
 def test_a_step_is_done_when_it_has_happened(person: Client) -> None:
     assert "Guide me" in person.get("/").text
     assert person.get(STRIP).text.strip() == "" and 'id="first-take"' not in person.get("/").text
