@@ -112,7 +112,7 @@ def _fitted(part: Any, table: pa.Table, schema: pa.Schema) -> pa.Table:
     arrays: list[Any] = []
     for column in schema:
         if column.name in numbers:
-            arrays.append(pa.array(numbers[column.name]).cast(column.type))
+            arrays.append(pa.array(numbers[column.name], column.type))
             continue
         theirs = ref.fit.theirs(column.name)
         if column.name in LANGUAGE_COLUMNS and theirs not in table.column_names:
@@ -123,7 +123,7 @@ def _fitted(part: Any, table: pa.Table, schema: pa.Schema) -> pa.Table:
         values = table.column(theirs)
         if (order := ref.fit.order.get(column.name)) is not None:
             values = _reordered(values, order)
-        arrays.append(values.combine_chunks().cast(column.type))
+        arrays.append(values if values.type == column.type else values.combine_chunks().cast(column.type))
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
