@@ -133,9 +133,7 @@ def pictures(page: Page, folder: Path, name: str, act: Act) -> Iterator[tuple[st
         for theme in THEMES:
             page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
             # A sheet lies over what the window shows; the page behind it may be longer.
-            page.screenshot(
-                path=folder / f"{name}-{theme}.jpg", type="jpeg", quality=70, full_page=not act.is_in_window
-            )
+            shoot(page, folder / f"{name}-{theme}.jpg", whole=not act.is_in_window)
             yield from ((theme, wrong) for wrong in axe_violations(page))
         yield from (("both", wrong) for wrong in misplaced(page))
     allowed = act.expected or next((word for key, word in EXPECTED.items() if key in name), None)
@@ -143,6 +141,20 @@ def pictures(page: Page, folder: Path, name: str, act: Act) -> Iterator[tuple[st
         if (allowed is None or allowed not in said) and not is_gone_picture(name, said, where):
             yield "both", f"console: {said} {where}".rstrip()
     page.close()
+
+
+def shoot(page: Page, path: Path, *, whole: bool) -> None:
+    """Take a picture of the window, or of the `whole` page in a window as high as that.
+
+    A full-page screenshot of Chromium forgets that the page is touched: buttons would have the size for a mouse.
+    """
+    size = page.viewport_size
+    if whole and size:
+        height = int(page.evaluate("document.documentElement.scrollHeight"))
+        page.set_viewport_size({"width": size["width"], "height": max(size["height"], height)})
+    page.screenshot(path=path, type="jpeg", quality=70)
+    if size:
+        page.set_viewport_size(size)
 
 
 def is_gone_picture(name: str, said: str, where: str) -> bool:

@@ -16,7 +16,7 @@ from recorder.models.states import EpisodeState, JobState, OperationState, Verdi
 
 @dataclass(frozen=True, slots=True)
 class EpisodeProgress:
-    """Progress of one episode of a batch; frames are counted over all its cameras."""
+    """Progress of one episode of a batch; frames are counted over all its cameras, of which there are `cameras`."""
 
     episode: Episode
     state: str  # queued, running, done, failed or cancelled
@@ -26,6 +26,7 @@ class EpisodeProgress:
     fps: float | None  # frames per second of its cameras, now or, once they are encoded, on average
     seconds: float | None  # from its first job's start to its last one's end, or to now; None before
     error: str
+    cameras: int
 
     @property
     def can_decide(self) -> bool:
@@ -47,6 +48,11 @@ class EncodingProgress:
     fps: float | None
     seconds_left: float | None
     episodes: list[EpisodeProgress]
+
+    @property
+    def cameras(self) -> int:
+        """Return how many cameras its episodes have: frames are counted over all of them."""
+        return max((row.cameras for row in self.episodes), default=0)
 
     @property
     def episode_count(self) -> int:
@@ -119,6 +125,7 @@ def _episode_progress(operation: Operation, jobs: list[Job]) -> EpisodeProgress:
         fps=speed_of(jobs) if running else mean,
         seconds=seconds,
         error=next((job.error for job in jobs if job.error), ""),
+        cameras=len(jobs),
     )
 
 

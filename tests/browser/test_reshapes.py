@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,13 @@ def cut_and_take_back(page: Page, root: Path, episode: str, whole: list[Any]) ->
     sheet.get_by_label("From frame").fill("2")
     sheet.get_by_label("To frame").fill("5")
     sheet.get_by_label("One, with a mark at the seam").check()
-    expect(sheet.locator("[data-preview]")).to_contain_text("Episode 0 stays one, of 2 and 2 frames")
+    expect(sheet.locator("[data-preview]")).to_contain_text(
+        re.compile(r"Episode 0 \(#\d+\) stays one, of 2 and 2 frames")
+    )
     sheet.get_by_label("Two episodes").check()
-    expect(sheet.locator("[data-preview]")).to_contain_text("Episode 0 becomes two, of 2 and 2 frames.")
+    expect(sheet.locator("[data-preview]")).to_contain_text(
+        re.compile(r"Episode 0 \(#\d+\) becomes two, of 2 and 2 frames\.")
+    )
     look(page, "cut")
     expect(sheet.get_by_role("button", name="Cut out", exact=True)).to_be_enabled()
     sheet.get_by_role("button", name="Cut out", exact=True).click()

@@ -115,9 +115,10 @@ def preview_cut(base: DatasetFolder, cuts: Mapping[int, Range], *, seam: bool = 
         removed += end - first
         saved += size_of_episodes(base, [episode]) * (end - first) / episode.length
         sizes = f"{part.before[1]} and {episode.length - end}"
-        text = f"Episode {number} becomes two, of {sizes} frames."
+        name = f"E{episode.name[1:]}"
+        text = f"{name} becomes two, of {sizes} frames."
         if seam:
-            text = f"Episode {number} stays one, of {sizes} frames; a mark says where they meet."
+            text = f"{name} stays one, of {sizes} frames; a mark says where they meet."
         if (first, end) != tuple(cuts[number]):
             kept = cuts[number][1] - cuts[number][0] - (end - first)
             text += f" Frames {first} to {end - 1} are cut out: {kept} fewer, because videos are cut at keyframes."
