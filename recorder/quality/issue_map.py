@@ -18,7 +18,7 @@ from robotdata.quality.mark import WEIGHT
 _MAX_OUTLIERS = 12
 _MIN_EPISODES = 5
 _ROBUST_Z = 3.5
-"""Beyond so many robust standard deviations a length is unusual, as in the flag `length`."""
+"""So many robust standard deviations are far from the median. (The flag `length` compares takes of one task.)"""
 _MAX_COLUMNS = 30
 _MAX_ROWS = 12
 
@@ -52,10 +52,10 @@ def issue_map(rows: EpisodeQuerySet) -> dict[str, Any]:
     kinds of flags.
     """
     gravest = rows.filter(marks_weight__gt=0).order_by("-marks_weight", "-recorded_at")[:_MAX_COLUMNS]
-    found = sorted(gravest.values_list("recorded_at", "pk", "task", "marks"), key=lambda row: row[:2])
+    found = sorted(gravest.values_list("recorded_at", "pk", "number", "task", "marks"), key=lambda row: row[:2])
     episodes: list[dict[str, Any]] = []
     counts: Counter[str] = Counter()
-    for _, pk, task, marks in found:
+    for _, pk, number, task, marks in found:
         cells: dict[str, dict[str, Any]] = {}
         for mark in marks if isinstance(marks, list) else []:
             if not isinstance(mark, dict):
@@ -65,7 +65,7 @@ def issue_map(rows: EpisodeQuerySet) -> dict[str, Any]:
             if known is None or WEIGHT[cell["severity"]] > WEIGHT[known["severity"]]:
                 cells[cell["code"]] = cell
         counts.update({code: WEIGHT[cell["severity"]] for code, cell in cells.items()})
-        episodes.append({"id": str(pk), "task": task, "cells": cells})
+        episodes.append({"id": str(pk), "number": number, "task": task, "cells": cells})
     codes = [code for code, _ in counts.most_common(_MAX_ROWS)]
     for episode in episodes:
         episode["cells"] = [cell for code, cell in episode["cells"].items() if code in codes]

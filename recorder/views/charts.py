@@ -136,7 +136,12 @@ def heat_cells(heat: Mapping[str, Any]) -> dict[str, Any]:
     place = {row["code"]: row["y"] for row in rows}
     step = 100 / max(len(episodes), 10)
     cells = [
-        {**cell, "id": episode["id"], "task": episode["task"], "x": round(column * step, 3), "y": place[cell["code"]]}
+        {
+            **cell,
+            **{key: episode[key] for key in ("id", "number", "task")},
+            "x": round(column * step, 3),
+            "y": place[cell["code"]],
+        }
         for column, episode in enumerate(episodes)
         for cell in episode["cells"]
     ]

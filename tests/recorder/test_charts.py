@@ -93,6 +93,7 @@ def test_the_map_has_the_gravest_flag_of_each_kind(cups: Dataset) -> None:
     assert [(cell["code"], cell["severity"], cell["tick"]) for cell in cells] == [
         ("jerk", "warn", 7), ("jerk", "bad", 40), ("black", "note", 0),
     ]  # fmt: skip
+    assert [cell["number"] for cell in cells] == [early.number, late.number, late.number]
     assert heat_cells({"codes": [], "episodes": []})["cells"] == []
 
 
@@ -107,7 +108,7 @@ def test_each_part_of_a_chart_leads_to_what_it_counts(cups: Dataset, client: Cli
     assert [int(count) for _, count in links] == [3, 2, 2]
     for url, count in links:
         assert client.get(url.replace("&amp;", "&")).text.count('<article class="take') == int(count)
-    assert f'href="?episode={odd.number}#ranges-title" aria-label="Unusual length' in page
+    assert f'href="?episode={odd.number}#ranges-title" aria-label="Far from the middle' in page
     assert f'href="/episodes/{odd.pk}/?list=all&amp;frame=33"' in page
 
 
