@@ -169,6 +169,27 @@ def test_it_shows_another_camera_and_keeps_it_while_one_filters(visit: Any, wall
     expect(page.locator("#wall-count")).to_have_text("25")
 
 
+def test_what_is_chosen_as_soon_as_the_list_has_come_is_done(visit: Any, wall_ids: list[str]) -> None:
+    page = visit("/datasets/wall/?view=all")
+    page.evaluate(
+        """() => {
+          const choose = ({ detail }) => {
+            if (detail.target.id !== "wall-list") return;
+            document.removeEventListener("htmx:afterSwap", choose);
+            setTimeout(() => {
+              const camera = document.getElementById("wall-camera");
+              camera.value = "all";
+              camera.dispatchEvent(new Event("change", { bubbles: true }));
+            });
+          };
+          document.addEventListener("htmx:afterSwap", choose);
+        }"""
+    )
+    page.select_option("#filter [name=task]", "lift the cube")
+    expect(page.locator("#cards .take").first.locator("img")).to_have_count(2)
+    expect(page.locator("#wall-count")).to_have_text("25")
+
+
 def test_it_keeps_the_history_open_after_going_back(visit: Any, wall_ids: list[str]) -> None:
     page = visit(f"/episodes/{wall_ids[3]}/?list=all")
     call(page, "PATCH", f"/api/episodes/{wall_ids[3]}", {"note": "odd"})

@@ -25,6 +25,7 @@ export class Facts {
     const message = status.state === "error" ? "" : status.message; // an error stands beside the button that clears it
     say(this.places.fps, counters ? counters.fps.toFixed(1) : "–");
     say(this.places.dropped, counters ? counters.dropped_ticks : "–");
+    say(this.places.dropped.nextElementSibling, counters?.dropped_ticks === 1 ? "missed tick" : "missed ticks");
     say(this.places.jitter, counters ? `${counters.jitter_p99_ms.toFixed(1)} ms` : "–");
     say(this.places.disk, minutes(disk?.minutes_left));
     say(this.places.saving, status.saving ?? 0);
