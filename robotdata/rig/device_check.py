@@ -20,7 +20,8 @@ import numpy as np
 from robotdata.capture import clock
 from robotdata.capture.config import CameraConfig, DeviceConfig, RigConfig
 from robotdata.capture.devices import DeviceContext, Picture, TickCamera
-from robotdata.capture.errors import CaptureError, DeviceError
+from robotdata.capture.errors import CaptureError, ConfigError, DeviceError
+from robotdata.capture.merged import MergedActions
 from robotdata.capture.own_cameras import own_cameras
 from robotdata.capture.processed import teleoperator_context, with_processors
 from robotdata.capture.registry import Registry
@@ -244,6 +245,20 @@ def _read(robot: Tried, teleoperators: Sequence[Tried]) -> None:
         robot.text = robot.text or f"{robot.driver.robot_type}, {_joints(robot.driver.features)}"
     for teleoperator in teleoperators:
         _read_teleoperator(teleoperator, robot, observation, compare=len(teleoperators) == 1)
+    if len(teleoperators) > 1 and all(each.ok for each in (robot, *teleoperators)):
+        _compare_together(robot, teleoperators)
+
+
+def _compare_together(robot: Tried, teleoperators: Sequence[Tried]) -> None:
+    """Compare the names of a robot and all its teleoperators, as the loop does before it begins."""
+    by_name = {each.name.partition(" ")[2]: each for each in teleoperators}
+    try:
+        MergedActions(
+            {name: getattr(each.driver, "features", None) for name, each in by_name.items()}, robot.driver.features
+        )
+    except ConfigError as error:
+        wrong = by_name.get(error.where.rpartition(".")[2], teleoperators[-1])
+        wrong.ok, wrong.text = False, str(error)
 
 
 def _read_teleoperator(teleoperator: Tried, robot: Tried, observation: Any, *, compare: bool) -> None:

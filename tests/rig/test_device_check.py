@@ -126,6 +126,13 @@ def test_each_of_several_teleoperators_is_tried(tmp_path: Path) -> None:
     }
 
 
+def test_several_teleoperators_that_do_not_fit_together_are_refused_as_at_the_start(tmp_path: Path) -> None:
+    check = Check(tmp_path, "two=1").end()
+    assert check.process.returncode == 1
+    assert check.lines["robot"]["ok"] and check.lines["teleoperator arm"]["ok"]
+    assert "a.pos, b.pos" in check.lines["teleoperator base"]["text"]
+
+
 @pytest.mark.parametrize(
     ("faults", "device", "words"),
     [
