@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from robotdata.dataset import DamagedFile, DatasetFolder, NoSuchEpisode, NotADataset, OldVersion
+from robotdata.dataset.repair.survey import can_be_rescued
 from tests.dataset.conftest import FRONT, LENGTHS, Bench
 
 EPISODES = "meta/episodes/chunk-000/file-000.parquet"
@@ -183,3 +184,11 @@ def test_it_reads_a_list_of_episodes_without_its_videos(testdata: Path) -> None:
     rows = dataset.rows(205)
     assert rows["frame_index"].tolist() == list(range(dataset.episodes[205].length))
     assert np.isfinite(rows["action"]).all()
+
+
+def test_a_dataset_of_another_storage_is_not_offered_for_repair(six: Bench) -> None:
+    assert can_be_rescued(six.root)
+    change_info(six, storage_format="lance")
+    assert not can_be_rescued(six.root)
+    (six.root / "meta/info.json").write_text("{")
+    assert can_be_rescued(six.root), "a damaged one is what it is for"

@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from robotdata.dataset.convert.old_files import walk_files
-from robotdata.dataset.errors import DamagedFile, UnsafePath
+from robotdata.dataset.errors import DamagedFile, DatasetError, UnsafePath
 from robotdata.dataset.features import DEFAULT_FEATURES
-from robotdata.dataset.layout import DATA_PATH, VIDEO_PATH, PathTemplate, contained
+from robotdata.dataset.layout import DATA_PATH, INFO, VIDEO_PATH, PathTemplate, contained
+from robotdata.dataset.reader import STORAGE, read_json
 from robotdata.dataset.tables import open_parquet
 from robotdata.video.errors import VideoError
 from robotdata.video.index import index_video
@@ -98,7 +99,12 @@ def survey(root: Path, info: Mapping[str, Any]) -> Survey:
 
 
 def can_be_rescued(root: Path, *, most: int = 50) -> bool:
-    """Return whether one of the first `most` data files below `data` has rows that can be read, with their numbers."""
+    """Return whether one of the first `most` data files below `data` has rows that can be read, with their numbers.
+
+    False for a dataset whose `storage_format` is not read here: its files may not be all that it has.
+    """
+    if _has_other_storage(root):
+        return False
     for path in sorted(root.glob("data/**/*.parquet"))[:most]:
         relative = path.relative_to(root).as_posix()
         if _DATA.fullmatch(relative) is None:
@@ -110,6 +116,14 @@ def can_be_rescued(root: Path, *, most: int = 50) -> bool:
         except (DamagedFile, UnsafePath):
             continue
     return False
+
+
+def _has_other_storage(root: Path) -> bool:
+    try:
+        info = read_json(contained(root, INFO))
+    except (DatasetError, OSError):
+        return False
+    return isinstance(info, dict) and info.get("storage_format") not in (None, STORAGE)
 
 
 def _is_data(schema: pa.Schema) -> bool:
