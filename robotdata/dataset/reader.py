@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -272,14 +272,21 @@ def read_info(root: Path) -> dict[str, Any]:
         if version.startswith(("v1", "v2")):
             raise OldVersion(root, version)
         raise NotADataset(root, f"codebase_version is {version!r}")
-    storage = info.get("storage_format")  # absent in most datasets, which LeRobot reads as Parquet and MP4
-    if storage not in (None, STORAGE):
+    if not has_known_storage(info):
         raise NotADataset(
             root,
-            f"its storage_format is {storage!r:.40}, and only {STORAGE!r} (Parquet and MP4) can be read here. Convert "
-            "it with the program that wrote it",
+            f"its storage_format is {info['storage_format']!r:.40}, and only {STORAGE!r} (Parquet and MP4) can be read "
+            "here. Convert it with the program that wrote it",
         )
     return info
+
+
+def has_known_storage(info: Mapping[str, Any]) -> bool:
+    """Return whether the dataset of this `info.json` is stored as is read here.
+
+    Most do not say it; LeRobot reads these as Parquet and MP4.
+    """
+    return info.get("storage_format") in (None, STORAGE)
 
 
 def _version_of_v1(root: Path) -> str:

@@ -13,7 +13,7 @@ from robotdata.dataset.convert.old_rows import declared_in_all
 from robotdata.dataset.errors import DamagedFile, DatasetError, EditError, NotADataset
 from robotdata.dataset.features import CAMERA_NAMES, DEFAULT_FEATURES, Features, is_video
 from robotdata.dataset.layout import DATA_PATH, INFO, VIDEO_PATH, contained
-from robotdata.dataset.reader import STORAGE, features_of, fps_of, read_json
+from robotdata.dataset.reader import features_of, fps_of, has_known_storage, read_json
 from robotdata.dataset.repair.survey import Survey
 from robotdata.dataset.tables import is_numbers, open_parquet, read_columns, to_numpy
 from robotdata.dataset.write.draft import new_info
@@ -65,7 +65,7 @@ def rescued_info(files: Survey, stored: Mapping[str, Any], changed: list[str], l
     Counters and splits are not set. Raises EditError if the rate can be found nowhere, and for a `storage_format` that
     is not read here.
     """
-    if stored.get("storage_format") not in (None, STORAGE):
+    if not has_known_storage(stored):
         raise EditError(f"{files.root}: its storage_format is {stored['storage_format']!r:.40}: only Parquet is read")
     features = _features(files, stored, changed, left)
     fps = _fps(files, stored, changed)

@@ -14,7 +14,7 @@ from robotdata.dataset.convert.old_files import walk_files
 from robotdata.dataset.errors import DamagedFile, DatasetError, UnsafePath
 from robotdata.dataset.features import DEFAULT_FEATURES
 from robotdata.dataset.layout import DATA_PATH, INFO, VIDEO_PATH, PathTemplate, contained
-from robotdata.dataset.reader import STORAGE, read_json
+from robotdata.dataset.reader import has_known_storage, read_json
 from robotdata.dataset.tables import open_parquet
 from robotdata.video.errors import VideoError
 from robotdata.video.index import index_video
@@ -123,7 +123,7 @@ def _has_other_storage(root: Path) -> bool:
         info = read_json(contained(root, INFO))
     except (DatasetError, OSError):
         return False
-    return isinstance(info, dict) and info.get("storage_format") not in (None, STORAGE)
+    return isinstance(info, dict) and not has_known_storage(info)
 
 
 def _is_data(schema: pa.Schema) -> bool:
