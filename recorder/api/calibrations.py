@@ -24,18 +24,17 @@ DriverName = Annotated[str, StringConstraints(pattern=f"^({'|'.join(PACKAGES)})$
 Dialog = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{1,64}$"), Path()]
 
 
-Columns = Annotated[int, Field(ge=LEAST_COLUMNS, le=MOST_COLUMNS)]
+class TerminalIn(Body):
+    """The width in characters of the terminal of a dialog; one that runs already keeps its own."""
+
+    columns: Annotated[int, Field(ge=LEAST_COLUMNS, le=MOST_COLUMNS)] = COLUMNS
 
 
-class CalibrateIn(Body):
-    """The device to calibrate: `role` is robot, teleoperator or, of several teleoperators, `teleoperator arm`.
-
-    `columns`: the width of the terminal in characters; one that runs already keeps its own.
-    """
+class CalibrateIn(TerminalIn):
+    """The device to calibrate: `role` is robot, teleoperator or, of several teleoperators, `teleoperator arm`."""
 
     rig: RigName
     role: Annotated[str, StringConstraints(pattern=r"^(robot|teleoperator( [A-Za-z0-9_-]{1,48})?)$")]
-    columns: Columns = COLUMNS
 
 
 class TypedIn(Body):
@@ -44,14 +43,10 @@ class TypedIn(Body):
     text: Annotated[str, text(LONGEST_INPUT, 1)]
 
 
-class InstallIn(Body):
-    """The drivers to install, at least one of the fixed table: by default those of the common arms.
-
-    `columns`: the width of the terminal in characters; one that runs already keeps its own.
-    """
+class InstallIn(TerminalIn):
+    """The drivers to install, at least one of the fixed table: by default those of the common arms."""
 
     packages: Annotated[list[DriverName], Field(min_length=1, max_length=len(PACKAGES))] = list(DEFAULT)
-    columns: Columns = COLUMNS
 
 
 @router.post("/stations/{name}/calibrations", response={201: Begun, **ERRORS})
